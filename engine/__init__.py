@@ -1,0 +1,1 @@
+"""Trains nets and keeps their runs; knows no screen."""

@@ -1,0 +1,58 @@
+"""The full configuration of a run, frozen when it is queued."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from presets.catalogue import DEFAULT
+from presets.schema import Architecture, Frozen, Hyperparameters, Report
+
+SHORT_NAMES = {
+    "learning_rate": "lr",
+    "batch_size": "batch",
+    "weight_decay": "decay",
+    "early_stopping_epochs": "early stopping",
+    "time_budget_minutes": "time budget",
+    "validation_fraction": "validation",
+}
+"""How people say a field in a run's name or a column's head; the others by their own name."""
+
+
+class RunConfiguration(Frozen):
+    """What is trained: the presets' names and everything they held, with the edits made before the start."""
+
+    architecture_name: str
+    architecture: Architecture
+    hyperparameters_name: str = DEFAULT
+    hyperparameters: Hyperparameters = Hyperparameters()
+    edits: tuple[str, ...] = ()
+    """Dotted names of the fields changed from the preset before the start."""
+    device: str = "auto"
+    """What was asked for; the run records what it got."""
+
+    @property
+    def suggested_name(self) -> str:
+        """`coolnet-v10 quick`, `coolnet-v10 lr-0.1 epochs=5`."""
+        values = dict(flatten(self.hyperparameters.model_dump()))
+        edits = (f"{SHORT_NAMES.get(name, name).replace(' ', '-')}={_short(values[name])}" for name in self.edits)
+        return " ".join((self.architecture_name, self.hyperparameters_name, *edits))
+
+    @property
+    def report(self) -> Report | None:
+        """The original report's figures, where they are of just this experiment: its net with its default settings."""
+        plain = self.hyperparameters.model_copy(update={"seed": 0, "threads": 1})
+        return self.architecture.report if plain == Hyperparameters() else None
+
+
+def flatten(values: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Nested fields → (dotted name, value), in order."""
+    for name, value in values.items():
+        if isinstance(value, dict):
+            yield from flatten(value, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}", value
+
+
+def _short(value: Any) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,248 @@
+"""What training writes into the run store. One `Journal` a runner; every method is one transaction."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, fields
+from typing import Any
+
+from engine.database import transaction
+from engine.events import POINT_FORMAT, EpochRecord, Point, Progress, RunStarted
+from engine.locks import FileLock, LockHeld
+from engine.records import ACTIVE, Run, RunnerRecord, State, Wanted
+from engine.store import CHUNK_POINTS, RunNotFound, Store
+
+_EPOCH_FIELDS = tuple(field.name for field in fields(EpochRecord))
+
+
+class Journal(Store):
+    """A store with the pen in hand: for the runner alone."""
+
+    # ── a run's life ───────────────────────────────────────────────────────────────────────────────────────
+
+    def claim(self, run_id: str | None = None) -> Run | None:
+        """Take the first queued run (or `run_id`, if it is still queued) for training, or None."""
+        with transaction(self.connection):
+            row = self.connection.execute(
+                "SELECT id FROM runs WHERE state = ? AND (?2 IS NULL OR id = ?2) ORDER BY position, rowid LIMIT 1",
+                (State.QUEUED, run_id),
+            ).fetchone()
+            if row is None:
+                return None
+            now = self.clock()
+            self._set(row["id"], state=State.STARTING, wanted=Wanted.RUN, updated=now, progress=None)
+            self.connection.execute("UPDATE runs SET started = coalesce(started, ?) WHERE id = ?", (now, row["id"]))
+        return self.run(row["id"])
+
+    def recover(self) -> list[Run]:
+        """Mark runs whose trainer died as interrupted and queue them in front; returns them.
+
+        A trainer's life is the lock on its run, never a process id.
+        """
+        recovered: list[Run] = []
+        for run in self.runs():
+            if run.state not in ACTIVE:
+                continue
+            lock = FileLock(self.run_folder(run.id) / "lock")
+            try:
+                lock.acquire()
+            except LockHeld:
+                continue
+            try:
+                with transaction(self.connection):
+                    if self.run(run.id).state not in ACTIVE:
+                        continue
+                    if run.wanted is Wanted.DISCARD:
+                        self.connection.execute("DELETE FROM runs WHERE id = ?", (run.id,))
+                    else:
+                        self._interrupt(run)
+                        recovered.append(run)
+            finally:
+                lock.release()
+            if run.wanted is Wanted.DISCARD:
+                shutil.rmtree(self.run_folder(run.id), ignore_errors=True)
+        return recovered
+
+    def confirm(self, run_id: str, state: State, **columns: Any) -> None:
+        """Set the state that training has reached, and other columns with it."""
+        with transaction(self.connection):
+            self._set(run_id, state=state, updated=self.clock(), **columns)
+
+    def begin(self, run_id: str, started: RunStarted, device_reason: str) -> None:
+        """The run trains from step `started.step` on."""
+        with transaction(self.connection):
+            self._set(
+                run_id,
+                state=State.RUNNING,
+                num_epochs=started.num_epochs,
+                num_steps=started.num_steps,
+                step=started.step,
+                path=started.path,
+                device=started.device,
+                device_reason=device_reason,
+                threads=started.threads,
+                updated=self.clock(),
+            )
+
+    def end(self, run_id: str, state: State, *, outcome: str | None = None, error: str | None = None) -> None:
+        """The run is over: finished, stopped or failed."""
+        now = self.clock()
+        with transaction(self.connection):
+            self._set(run_id, state=state, ended=now, updated=now, outcome=outcome, error=error, progress=None)
+            level = "error" if state is State.FAILED else "info"
+            detail = error or outcome
+            self._say(run_id, f"{state}: {detail}" if detail else str(state), level)
+
+    def forget(self, run_id: str) -> None:
+        """Delete a run that its trainer has left because it was discarded."""
+        with transaction(self.connection):
+            self.connection.execute("DELETE FROM runs WHERE id = ?", (run_id,))
+        shutil.rmtree(self.run_folder(run_id), ignore_errors=True)
+
+    def wanted(self, run_id: str) -> Wanted:
+        """What clients want of the run now; a run that is gone counts as discarded."""
+        row = self.connection.execute("SELECT wanted FROM runs WHERE id = ?", (run_id,)).fetchone()
+        return Wanted.DISCARD if row is None else Wanted(row["wanted"])
+
+    def say(self, run_id: str, text: str, level: str = "info") -> None:
+        """Add a line to the run's log."""
+        with transaction(self.connection):
+            self._say(run_id, text, level)
+
+    # ── figures ────────────────────────────────────────────────────────────────────────────────────────────
+
+    def write(
+        self,
+        run_id: str,
+        *,
+        points: Iterable[Point] = (),
+        progress: Progress | None = None,
+        record: EpochRecord | None = None,
+        best: bool = False,
+    ) -> None:
+        """Add points and an epoch's figures, and say where the training stands."""
+        with transaction(self.connection):
+            columns: dict[str, Any] = {"updated": self.clock()}
+            packed = b"".join(POINT_FORMAT.pack(*point) for point in points)
+            if packed:
+                columns["num_points"] = self._append(run_id, packed)
+            if progress is not None:
+                columns |= {"progress": json.dumps(asdict(progress))}
+                if progress.step:
+                    columns |= {"step": progress.step, "seconds": progress.seconds}
+            if record is not None:
+                columns |= self._add_epoch(run_id, record, best=best)
+            self._set(run_id, **columns)
+
+    def rewind(self, run_id: str, step: int, epoch: int) -> None:
+        """Take back what was written after `step` and `epoch`, where a checkpoint goes on from."""
+        with transaction(self.connection):
+            packed = self.packed_points(run_id)
+            size = POINT_FORMAT.size
+            kept = len(packed) // size
+            while kept and POINT_FORMAT.unpack_from(packed, (kept - 1) * size)[0] > step:
+                kept -= 1
+            first, within = divmod(kept, CHUNK_POINTS)
+            self.connection.execute("DELETE FROM chunks WHERE run_id = ? AND number >= ?", (run_id, first))
+            if within:
+                self._insert_chunk(run_id, first, packed[first * CHUNK_POINTS * size : kept * size])
+            self.connection.execute("DELETE FROM epochs WHERE run_id = ? AND epoch > ?", (run_id, epoch))
+            self.connection.execute("UPDATE runs SET revision = revision + 1 WHERE id = ?", (run_id,))
+            self._set(run_id, step=step, epoch=epoch, num_points=kept, progress=None, **self._epoch_summary(run_id))
+
+    # ── runners and questions ──────────────────────────────────────────────────────────────────────────────
+
+    def announce(self, runner: RunnerRecord) -> None:
+        """Say which process holds a device."""
+        columns = asdict(runner)
+        with transaction(self.connection):
+            self.connection.execute(
+                f"INSERT OR REPLACE INTO runners ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))})",
+                tuple(columns.values()),
+            )
+
+    def withdraw(self, lock: str) -> None:
+        """This process holds the device no more."""
+        with transaction(self.connection):
+            self.connection.execute("DELETE FROM runners WHERE lock = ?", (lock,))
+
+    def next_question(self) -> tuple[str, dict[str, Any]] | None:
+        """(key, question) of the newest question without an answer: the newest is what somebody looks at."""
+        row = self.connection.execute(
+            "SELECT key, question FROM questions WHERE answered IS NULL ORDER BY asked DESC LIMIT 1"
+        ).fetchone()
+        return None if row is None else (row["key"], json.loads(row["question"]))
+
+    def answer(self, key: str, result: Mapping[str, Any] | None = None, error: str | None = None) -> None:
+        """Answer a question, with a result or with why there is none."""
+        with transaction(self.connection):
+            self.connection.execute(
+                "UPDATE questions SET result = ?, error = ?, answered = ? WHERE key = ?",
+                (None if result is None else json.dumps(result), error, self.clock(), key),
+            )
+
+    # ── inside a transaction ───────────────────────────────────────────────────────────────────────────────
+
+    def _interrupt(self, run: Run) -> None:
+        self._set(
+            run.id,
+            state=State.QUEUED,
+            wanted=Wanted.RUN,
+            position=self._queue_end(first=True),
+            progress=None,
+        )
+        self._say(run.id, f"interrupted after step {run.step:,}: its process ended; queued in front", "warning")
+
+    def _append(self, run_id: str, packed: bytes) -> int:
+        """Append packed points to the run's chunks; returns how many points it has now."""
+        row = self.connection.execute("SELECT num_points FROM runs WHERE id = ?", (run_id,)).fetchone()
+        if row is None:
+            raise RunNotFound(run_id)
+        count, size = row["num_points"], POINT_FORMAT.size
+        done = 0
+        while done < len(packed):
+            number, filled = divmod(count, CHUNK_POINTS)
+            part = packed[done : done + (CHUNK_POINTS - filled) * size]
+            if filled:
+                self.connection.execute(
+                    "UPDATE chunks SET data = CAST(data || ? AS BLOB) WHERE run_id = ? AND number = ?",
+                    (part, run_id, number),
+                )
+            else:
+                self._insert_chunk(run_id, number, part)
+            done += len(part)
+            count += len(part) // size
+        return count
+
+    def _insert_chunk(self, run_id: str, number: int, data: bytes) -> None:
+        self.connection.execute("INSERT INTO chunks (run_id, number, data) VALUES (?, ?, ?)", (run_id, number, data))
+
+    def _add_epoch(self, run_id: str, record: EpochRecord, *, best: bool) -> dict[str, Any]:
+        self.connection.execute(
+            f"INSERT OR REPLACE INTO epochs (run_id, {', '.join(_EPOCH_FIELDS)})"
+            f" VALUES (?, {', '.join('?' * len(_EPOCH_FIELDS))})",
+            (run_id, *(getattr(record, name) for name in _EPOCH_FIELDS)),
+        )
+        columns: dict[str, Any] = {
+            name: getattr(record, name)
+            for name in ("epoch", "step", "train_loss", "train_accuracy", "test_loss", "test_accuracy")
+        }
+        if best:
+            columns |= {"best_epoch": record.epoch, "best_accuracy": record.chosen_accuracy}
+        return columns
+
+    def _epoch_summary(self, run_id: str) -> dict[str, Any]:
+        """The run's columns that follow from its epochs."""
+        epochs = self.epochs(run_id)
+        last = epochs[-1] if epochs else None
+        best = max(epochs, key=lambda record: (record.chosen_accuracy, -record.epoch)) if epochs else None
+        return {
+            **{
+                name: getattr(last, name) if last else None
+                for name in ("train_loss", "train_accuracy", "test_loss", "test_accuracy")
+            },
+            "best_epoch": best.epoch if best else None,
+            "best_accuracy": best.chosen_accuracy if best else None,
+        }

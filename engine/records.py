@@ -1,0 +1,166 @@
+"""What the run store holds, as it is read: runs, messages, runners, questions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from engine.events import Progress
+
+
+class State(StrEnum):
+    """Where a run stands in its life, as training confirmed it."""
+
+    QUEUED = "queued"
+    STARTING = "starting"
+    RUNNING = "running"
+    PAUSED = "paused"
+    FINISHED = "finished"
+    STOPPED = "stopped"
+    FAILED = "failed"
+    INTERRUPTED = "interrupted"
+
+    @property
+    def active(self) -> bool:
+        """A trainer holds it."""
+        return self in ACTIVE
+
+    @property
+    def over(self) -> bool:
+        """It is neither held by a trainer nor waiting for one."""
+        return self not in ACTIVE and self is not State.QUEUED
+
+    @property
+    def resumable(self) -> bool:
+        """`resume` can queue it again."""
+        return self in (State.STOPPED, State.FAILED, State.INTERRUPTED)
+
+
+ACTIVE = frozenset((State.STARTING, State.RUNNING, State.PAUSED))
+
+
+class Wanted(StrEnum):
+    """What a client asks of a run's trainer; the state changes only when training confirms it."""
+
+    RUN = "run"
+    PAUSE = "pause"
+    STOP = "stop"
+    DISCARD = "discard"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """One line of the run list. Times are Unix seconds, accuracies fractions; the configuration is read apart."""
+
+    id: str
+    name: str
+    architecture: str
+    """The preset's name."""
+    hyperparameters: str
+    """The preset's name."""
+    dataset: str
+    seed: int
+    state: State
+    wanted: Wanted
+    position: float
+    """Place in the queue, lowest first."""
+    created: float
+    started: float | None = None
+    """When it was first trained."""
+    ended: float | None = None
+    updated: float | None = None
+    """When training last wrote something."""
+    device: str | None = None
+    """What it got: `cpu`, `cuda:0`, …"""
+    device_reason: str | None = None
+    path: str | None = None
+    threads: int | None = None
+    epoch: int = 0
+    """Epochs finished."""
+    num_epochs: int
+    step: int = 0
+    num_steps: int | None = None
+    """None until the data's size is known."""
+    seconds: float = 0.0
+    """Training time, pauses excluded."""
+    num_points: int = 0
+    revision: int = 0
+    """Goes up when points are taken back (a resume from an earlier checkpoint): read them anew."""
+    best_epoch: int | None = None
+    best_accuracy: float | None = None
+    train_loss: float | None = None
+    """Of the last finished epoch, like the three below."""
+    train_accuracy: float | None = None
+    test_loss: float | None = None
+    test_accuracy: float | None = None
+    error: str | None = None
+    """Why it failed, or what it waits for."""
+    outcome: str | None = None
+    """How it ended: `all epochs done`, `early stopping: …`, …"""
+    weights_sha256: str | None = None
+    """Of the checkpoint with the highest step."""
+    progress: Progress | None = None
+
+    @property
+    def fraction(self) -> float:
+        """Share of its steps done, 0 to 1."""
+        return min(1.0, self.step / self.num_steps) if self.num_steps else 0.0
+
+    @property
+    def pending(self) -> Wanted | None:
+        """What was asked and is not confirmed yet (`pausing…`, `stopping…`, `resuming…`), else None."""
+        if not self.state.active:
+            return None
+        if self.wanted is Wanted.RUN:
+            return Wanted.RUN if self.state is State.PAUSED else None
+        return None if (self.wanted is Wanted.PAUSE and self.state is State.PAUSED) else self.wanted
+
+    @property
+    def eta_seconds(self) -> float | None:
+        """Expected training time still to go, from the time its steps took so far, evaluation included."""
+        if not self.num_steps or self.step < 1 or self.seconds <= 0:
+            return None
+        return self.seconds / self.step * (self.num_steps - self.step)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Message:
+    """A line of a run's log; `level` is info, warning or error."""
+
+    id: int
+    run_id: str
+    time: float
+    level: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunnerRecord:
+    """A process that trains: who holds which device, and why that one."""
+
+    lock: str
+    """Name of its lock file; it is alive while the lock is held."""
+    host: str
+    pid: int
+    command: str
+    device: str
+    device_name: str
+    reason: str
+    threads: int
+    versions: str
+    started: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What a runner found out for a client; `result` and `error` are both None while it is not answered."""
+
+    result: dict[str, object] | None = None
+    error: str | None = None
+    answered: float | None = None
+
+
+def iso(seconds: float | None) -> str | None:
+    """Unix seconds → ISO 8601 with the local zone, to the millisecond."""
+    return None if seconds is None else datetime.fromtimestamp(seconds).astimezone().isoformat(timespec="milliseconds")
