@@ -207,6 +207,9 @@ class Architecture(Frozen):
 class Augmentation(Frozen):
     """Random changes to training images, each made with its own probability (0: never, the default)."""
 
+    # The sentence under a field is what the edit form says of it.
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
     flip: Probability = 0.0
     """Probability of a mirror image, left to right."""
     shift: Probability = 0.0
@@ -227,6 +230,9 @@ class Augmentation(Frozen):
 
 class Hyperparameters(Frozen):
     """Everything about a training but the net. The defaults are the original report's."""
+
+    # The sentence under a field is what the edit form says of it.
+    model_config = ConfigDict(use_attribute_docstrings=True)
 
     dataset: Annotated[str, Field(pattern=r"^(cifar10|digits|folder:.+)$")] = "cifar10"
     """`cifar10`, `digits`, or `folder:<path>` to a folder with `{train,test}/<class>/` of images."""
