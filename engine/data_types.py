@@ -1,0 +1,36 @@
+"""Datasets as tensors."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from torch import Tensor
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """Training or test images."""
+
+    images: Tensor
+    """uint8 [N, 3, H, W], contiguous; a memory-mapped tensor, to be read only, where the dataset isn't resident."""
+    labels: Tensor
+    """int64 [N], in memory: the index into `Dataset.classes`."""
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dataset:
+    """Decoded images, and what a run records of them."""
+
+    name: str
+    classes: tuple[str, ...]
+    train: Split
+    test: Split
+    checksum: str
+    """BLAKE2b of the decoded images, labels and class names, in hexadecimal: the same data has the same."""
+    resident: bool
+    """False where the images are larger than memory allows and are read from a file as they are used."""
+    notes: tuple[str, ...] = ()
+    """What a person should know: skipped images, `streamed: …`."""
