@@ -1,0 +1,312 @@
+"""The subcommands: the same verbs as the screen's keys, for scripts and for those who want no screen.
+
+Each is a few lines over the store; what they print is in `tui.output`, `tui.listing` and `tui.reporters`.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from importlib.metadata import PackageNotFoundError, version
+from io import TextIOWrapper
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from engine.database import StoreError
+from engine.datasets import DatasetError
+from engine.records import Run, State
+from engine.store import NotPossible, RunNotFound, Store
+from presets import DEFAULT, PresetError, load_catalogue
+from tui.configure import Refused, check_device, configure
+from tui.follow import FINISHED, REFUSED, Interrupts, follow_queue, follow_run, wait_until_confirmed
+from tui.listing import presets_record, print_presets
+from tui.options import ArchitectureName, AsJson, Data, Device, Home, HyperparametersName, Name, RunReference, Settings
+from tui.output import make_console, print_json, print_run, print_runs, run_record
+from tui.places import Places, find_places
+from tui.reporters import make_reporter, write_line
+from tui.text import STATE_LOOKS
+
+USER_ERRORS = (PresetError, DatasetError, StoreError, RunNotFound, NotPossible, Refused)
+"""What a person can put right: told in a sentence or two, with exit status 2."""
+
+app = typer.Typer(
+    help="A terminal monitor that also trains: without a subcommand the screen opens.",
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def run_command_line(arguments: Sequence[str]) -> int:
+    """Run `lazytrain` with `arguments`; returns the exit status. A person's mistake is no traceback."""
+    for stream in (sys.stdout, sys.stderr):
+        # A terminal that can't show a glyph shows a question mark instead of ending the command.
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="replace")
+    try:
+        app(list(arguments), prog_name="lazytrain")
+    except USER_ERRORS as error:
+        write_line(sys.stderr, f"lazytrain: {error}")
+        return REFUSED
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else FINISHED if end.code is None else 1
+    return FINISHED
+
+
+@app.callback(invoke_without_command=True)
+def main(
+    context: typer.Context,
+    home: Home = None,
+    data: Data = None,
+    device: Device = None,
+    show_version: Annotated[bool, typer.Option("--version", help="Print the version and leave.")] = False,
+) -> None:
+    if show_version:
+        write_line(sys.stdout, f"lazytrain {own_version()}")
+        raise typer.Exit
+    context.obj = (home, data, device)
+    if context.invoked_subcommand is None:
+        from tui.start import start_screen  # textual is for the screen alone
+
+        raise typer.Exit(start_screen(find_places(home, data), device or "auto"))
+
+
+# ── looking ────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@app.command()
+def presets(context: typer.Context, as_json: AsJson = False, home: Home = None) -> None:
+    """List what can be trained."""
+    catalogue = load_catalogue(_places(context, home).presets)
+    if as_json:
+        print_json(presets_record(catalogue))
+    else:
+        print_presets(catalogue, make_console())
+
+
+@app.command()
+def runs(context: typer.Context, as_json: AsJson = False, home: Home = None) -> None:
+    """List the runs: at work, queued, then newest first."""
+    with Store(_places(context, home).home) as store:
+        if as_json:
+            print_json([run_record(store, run) for run in store.runs()])
+        else:
+            print_runs(store.runs(), make_console())
+
+
+@app.command()
+def show(context: typer.Context, run: RunReference, as_json: AsJson = False, home: Home = None) -> None:
+    """Show a run: its settings, epochs and log."""
+    with Store(_places(context, home).home) as store:
+        found = store.find(run)
+        if as_json:
+            print_json(run_record(store, found))
+        else:
+            print_run(store, found, make_console())
+
+
+@app.command()
+def doctor(
+    context: typer.Context, as_json: AsJson = False, home: Home = None, data: Data = None, device: Device = None
+) -> None:
+    """Say what is found here: device, data, terminal, …
+
+    Versions, the device and why, threads, the data, the terminal, the store.
+    """
+    from tui.doctor import examine, print_findings  # imports torch
+
+    findings = examine(_places(context, home, data), _device(context, device))
+    if as_json:
+        print_json({section: dict(lines) for section, lines in findings.items()})
+    else:
+        print_findings(findings, make_console())
+
+
+# ── training ───────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@app.command()
+def train(
+    context: typer.Context,
+    architecture: ArchitectureName,
+    hyperparameters: HyperparametersName = DEFAULT,
+    *,
+    settings: Settings = None,
+    device: Device = None,
+    name: Name = None,
+    now: Annotated[bool, typer.Option("--now", help="Don't wait for a busy device: share it.")] = False,
+    home: Home = None,
+    data: Data = None,
+) -> None:
+    """Train a run here, without a screen.
+
+    Prints its id first. Exit status: 0 finished, 1 failed, 2 refused before it started, 130 stopped and kept.
+    """
+    places, asked = _places(context, home, data), _device(context, device)
+    configuration = configure(places, architecture, hyperparameters, settings or (), asked)
+    from engine.runner import Runner
+
+    with Interrupts() as interrupts, Store(places.home) as store:
+        run = store.add_run(configuration, name)
+        write_line(sys.stdout, run.id)
+        status = follow_run(
+            store,
+            run.id,
+            lambda: Runner(
+                places.home, places.data, device=asked, only=run.id, share=now, command=f"lazytrain train ({run.name})"
+            ),
+            make_reporter(sys.stdout, sys.stderr),
+            interrupts,
+        )
+    raise typer.Exit(status)
+
+
+@app.command()
+def queue(
+    context: typer.Context,
+    architecture: ArchitectureName,
+    hyperparameters: HyperparametersName = DEFAULT,
+    *,
+    settings: Settings = None,
+    device: Device = None,
+    name: Name = None,
+    home: Home = None,
+    data: Data = None,
+) -> None:
+    """Queue a run; prints its id.
+
+    An open screen or `lazytrain work` trains it.
+    """
+    places = _places(context, home, data)
+    configuration = configure(places, architecture, hyperparameters, settings or (), _device(context, device))
+    with Store(places.home) as store:
+        run = store.add_run(configuration, name)
+        write_line(sys.stdout, run.id)
+        if not store.runners():
+            write_line(sys.stderr, f"queued {run.name}; nothing trains yet: `lazytrain work` trains the queue")
+
+
+@app.command()
+def work(context: typer.Context, home: Home = None, data: Data = None, device: Device = None) -> None:
+    """Train the queue, without a screen, until it is empty.
+
+    Exit status: 0 all finished, 1 a run failed, 130 stopped by Ctrl-C (what was trained is kept).
+    """
+    places, asked = _places(context, home, data), _device(context, device)
+    check_device(asked)
+    from engine.runner import Runner
+
+    with Interrupts() as interrupts, Store(places.home) as store:
+        runner = Runner(places.home, places.data, device=asked, until_empty=True, command="lazytrain work")
+        status = follow_queue(store, runner, make_reporter(sys.stdout, sys.stderr), interrupts)
+    raise typer.Exit(status)
+
+
+# ── wishes ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@app.command()
+def pause(context: typer.Context, run: RunReference, home: Home = None) -> None:
+    """Pause a run; it stays in memory."""
+    _ask(_places(context, home), run, Store.pause)
+
+
+@app.command()
+def resume(context: typer.Context, run: RunReference, home: Home = None) -> None:
+    """Let a run go on, or queue it again.
+
+    A paused run goes on at once; a stopped, failed or interrupted one is queued again.
+    """
+    _ask(_places(context, home), run, Store.resume)
+
+
+@app.command()
+def stop(context: typer.Context, run: RunReference, home: Home = None) -> None:
+    """Stop a run and keep it; `resume` goes on."""
+    _ask(_places(context, home), run, Store.stop)
+
+
+@app.command()
+def discard(
+    context: typer.Context,
+    run: RunReference,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Don't ask.")] = False,
+    home: Home = None,
+) -> None:
+    """Delete a run and its checkpoints; asks first."""
+    with Store(_places(context, home).home) as store:
+        found = store.find(run)
+        what = f"{found.name} ({found.id}, {found.state}, {found.epoch} of {found.num_epochs} epochs)"
+        if not yes:
+            if not sys.stdin.isatty():
+                raise Refused(f"discarding {what} deletes it for good: say so with --yes")
+            if not typer.confirm(f"Delete {what} for good?", err=True):
+                raise typer.Exit(REFUSED)
+        store.discard(found.id)
+        try:
+            wait_until_confirmed(store, found.id)
+        except RunNotFound:
+            write_line(sys.stdout, f"discarded: {what}")
+        else:
+            write_line(sys.stdout, f"asked to discard {what}: deleted as soon as its trainer leaves it")
+
+
+@app.command()
+def rename(
+    context: typer.Context,
+    run: RunReference,
+    name: Annotated[str, typer.Argument(metavar="NAME", show_default=False)],
+    home: Home = None,
+) -> None:
+    """Give a run another name."""
+    with Store(_places(context, home).home) as store:
+        found = store.find(run)
+        try:
+            renamed = store.rename(found.id, name)
+        except ValueError as error:
+            raise Refused(str(error)) from None
+        write_line(sys.stdout, f"{found.name} is now {renamed.name}")
+
+
+# ── shared ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def own_version() -> str:
+    """The installed version."""
+    try:
+        return version("lazytrain")
+    except PackageNotFoundError:
+        return "(not installed: run from its sources)"
+
+
+def _places(context: typer.Context, home: Path | None, data: Path | None = None) -> Places:
+    """Options after the subcommand, else those before it, else the environment."""
+    outer_home, outer_data, _ = context.obj
+    return find_places(home or outer_home, data or outer_data)
+
+
+def _device(context: typer.Context, device: str | None) -> str:
+    return device or context.obj[2] or "auto"
+
+
+def _ask(places: Places, reference: str, wish: Callable[[Store, str], Run]) -> None:
+    """Write a wish into the store, wait a moment for training to confirm it, and print how the run stands."""
+    with Store(places.home) as store:
+        found = store.find(reference)
+        wish(store, found.id)
+        try:
+            run = wait_until_confirmed(store, found.id)
+        except RunNotFound:
+            raise Refused(f"{found.name} ({found.id}) was discarded meanwhile") from None
+        if run.pending is not None:
+            write_line(
+                sys.stdout, f"asked {run.name} ({run.id}) to {run.pending}: not confirmed yet, it is {run.state}"
+            )
+            return
+        hint = ""
+        if run.state is State.QUEUED and not store.runners():
+            hint = ": nothing trains yet, `lazytrain work` trains the queue"
+        write_line(sys.stdout, f"{STATE_LOOKS[run.state]}: {run.name} ({run.id}){hint}")

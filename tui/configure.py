@@ -1,0 +1,76 @@
+"""From what was typed on the command line to a run's configuration, refused here if it can't be trained."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from engine.configuration import RunConfiguration, flatten
+from engine.datasets import describe_dataset
+from engine.estimate import check_configuration
+from presets import Hyperparameters, load_catalogue, override, parse_setting
+from tui.places import Places
+
+FOLDER = "folder:"
+"""How a dataset that is a folder of images is written."""
+
+
+class Refused(RuntimeError):
+    """What was asked for can't be started; the message says why and what to do."""
+
+
+def configure(
+    places: Places, architecture: str, hyperparameters: str, settings: Sequence[str], device: str
+) -> RunConfiguration:
+    """The configuration of two presets with `settings` (`field=value`) laid over them, checked with its data.
+
+    Raises:
+        PresetError: an unknown or broken preset, a bad setting, a net that doesn't fit the data.
+        DatasetError: the data isn't there.
+        Refused: this machine has no such device.
+    """
+    catalogue = load_catalogue(places.presets)
+    net = catalogue.architecture(architecture)
+    preset = catalogue.hyperparameter_preset(hyperparameters)
+    changes = dict(parse_setting(text) for text in settings)
+    values = override(preset, anchor(changes), "--set") if changes else preset.values
+    configuration = RunConfiguration(
+        architecture_name=architecture,
+        architecture=net,
+        hyperparameters_name=hyperparameters,
+        hyperparameters=values,
+        edits=edited_fields(preset.values, values),
+        device=device,
+    )
+    facts = describe_dataset(values.dataset, places.data, places.cache, values.image_size)
+    check_configuration(configuration, facts)
+    check_device(device)
+    return configuration
+
+
+def anchor(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """`settings` with a relative `folder:` made absolute: the run may be trained from another folder than this."""
+    dataset = settings.get("dataset")
+    if not isinstance(dataset, str) or not dataset.startswith(FOLDER):
+        return dict(settings)
+    folder = Path(dataset.removeprefix(FOLDER)).expanduser().absolute()
+    return {**settings, "dataset": f"{FOLDER}{folder}"}
+
+
+def edited_fields(before: Hyperparameters, after: Hyperparameters) -> tuple[str, ...]:
+    """Dotted names of the fields that differ, in the schema's order."""
+    old = dict(flatten(before.model_dump()))
+    return tuple(name for name, value in flatten(after.model_dump()) if old[name] != value)
+
+
+def check_device(asked: str) -> None:
+    """Refuse a device that isn't there. `auto` always finds one, so torch is not loaded for it. Raises Refused."""
+    if asked == "auto":
+        return
+    from engine.device import DeviceError, choose_device  # imports torch
+
+    try:
+        choose_device(asked)
+    except DeviceError as error:
+        raise Refused(str(error)) from None

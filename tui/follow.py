@@ -1,0 +1,285 @@
+"""Follow runs through the store until they are over: what `train` and `work` do while a runner trains."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from collections.abc import Callable
+from types import FrameType, TracebackType
+from typing import Any, Protocol
+
+from engine.locks import is_held
+from engine.records import Message, Run, State
+from engine.store import NotPossible, RunNotFound, Store
+from tui.reporters import Reporter, restore_terminal
+from tui.text import format_count, format_duration, format_fraction, format_loss, state_word
+
+FINISHED, FAILED, REFUSED, KEPT = 0, 1, 2, 130
+"""Exit statuses; 130 is also what a shell shows for Ctrl-C."""
+
+POLL_SECONDS = 0.1
+PATIENCE_SECONDS = 5.0
+"""How long `pause`, `stop` and `resume` wait for training to confirm."""
+SILENCE_SECONDS = 5.0
+"""Of silence before we look whether a run's trainer lives, since looking takes its lock for a moment."""
+MOST_RUNNERS = 5
+"""How often a run is taken up here again after the process that had it died."""
+
+
+class RunnerLike(Protocol):
+    """What is needed of `engine.runner.Runner`."""
+
+    @property
+    def status(self) -> Any: ...
+    def start(self) -> None: ...
+    def nudge(self) -> None: ...
+    def stop(self) -> None: ...
+    def join(self, timeout: float | None = None) -> bool: ...
+
+
+class Interrupts:
+    """Ctrl-C and SIGTERM while training: the first asks for a stop, the second ends the process at once."""
+
+    def __init__(self, end_at_once: Callable[[int], None] | None = None) -> None:
+        self.received: signal.Signals | None = None
+        self._end_at_once = end_at_once or _end_at_once
+        self._event = threading.Event()
+        self._before: dict[signal.Signals, Any] = {}
+
+    def __enter__(self) -> Interrupts:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            self._before[number] = signal.signal(number, self._receive)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    @property
+    def status(self) -> int:
+        """130 for Ctrl-C, 143 for SIGTERM; 130 if there was none."""
+        return KEPT if self.received is None else 128 + self.received
+
+    def wait(self, seconds: float) -> None:
+        """Wait for so long, or until the first signal."""
+        if self.received is None:
+            self._event.wait(seconds)
+        else:
+            # The event stays set: from now on only the clock ends a wait.
+            threading.Event().wait(seconds)
+
+    def _receive(self, number: int, _frame: FrameType | None) -> None:
+        if self.received is not None:
+            self._end_at_once(128 + number)
+            return
+        self.received = signal.Signals(number)
+        self._event.set()
+
+
+class RunTold:
+    """What has been told of one run already, so that each look at the store tells only the news."""
+
+    def __init__(self, store: Store, run: Run, reporter: Reporter) -> None:
+        self._store, self._reporter = store, reporter
+        self._state = run.state
+        self._epoch = run.epoch
+        messages = store.messages(run.id, limit=1)
+        self._message = messages[-1].id if messages else 0
+        self._headed = False
+
+    def tell(self, run: Run) -> None:
+        """Tell what happened since the last call."""
+        for message in self._store.messages(run.id, since=self._message):
+            self._message = message.id
+            if message.level != "info" and not _repeats_end(run, message):
+                self._reporter.warn(f"{message.level}: {message.text}")
+        if run.state is State.RUNNING and not self._headed:
+            self._headed = True
+            self._reporter.say(describe_start(run))
+        elif run.state is not self._state and State.PAUSED in (run.state, self._state) and run.state.active:
+            self._reporter.say("paused" if run.state is State.PAUSED else "resumed")
+        self._state = run.state
+        for record in self._store.epochs(run.id, since=self._epoch):
+            self._epoch = record.epoch
+            self._reporter.show_epoch(run, record)
+        if run.state.active:
+            self._reporter.show(run)
+
+
+def follow_run(
+    store: Store,
+    run_id: str,
+    make_runner: Callable[[], RunnerLike],
+    reporter: Reporter,
+    interrupts: Interrupts,
+) -> int:
+    """Train the run here, or follow it where it is trained already, until it is over; returns the exit status.
+
+    A runner that ends while the run still waits is made again: the process that had taken the run may have died.
+    """
+    runner = make_runner()
+    runner.start()
+    told = RunTold(store, store.run(run_id), reporter)
+    asked_to_stop, last_status, num_runners = False, "", 1
+    try:
+        while True:
+            # The store's own writes don't count as changes: after asking it to stop a run, look every time.
+            if store.changed() or asked_to_stop:
+                run = store.run(run_id)
+                told.tell(run)
+                if run.state.over:
+                    return _end(run, reporter, interrupts)
+            status = runner.status
+            if status.phase == "waiting" and status.text != last_status:
+                last_status = status.text
+                reporter.warn(status.text)
+            if runner.join(0) and _abandoned(store, run_id):
+                if status.error or num_runners == MOST_RUNNERS:
+                    reason = status.error or "nothing trained it"
+                    reporter.warn(f"{reason}; run {run_id} stays in the queue")
+                    return FAILED
+                num_runners += 1
+                runner = make_runner()
+                runner.start()
+            if interrupts.received is not None and not asked_to_stop:
+                asked_to_stop = True
+                reporter.say("stopping with a checkpoint; Ctrl-C again ends at once")
+                _ask_to_stop(store, run_id)
+                runner.nudge()
+            interrupts.wait(POLL_SECONDS)
+    except RunNotFound:
+        reporter.warn(f"run {run_id} was discarded: nothing of it is kept")
+        return FAILED
+    finally:
+        reporter.close()
+        runner.stop()
+        runner.join()
+
+
+def follow_queue(store: Store, runner: RunnerLike, reporter: Reporter, interrupts: Interrupts) -> int:
+    """Tell what `runner` trains until the queue is empty; returns 0, or 1 if a run failed, or 130 after Ctrl-C."""
+    over = {run.id for run in store.runs() if run.state.over}
+    told: dict[str, RunTold] = {}
+    runner.start()
+    asked_to_stop, last_status, num_failed = False, "", 0
+    try:
+        while True:
+            ended = runner.join(0)
+            status = runner.status
+            if store.changed() or ended:
+                for run in store.runs():
+                    if not run.state.over:
+                        over.discard(run.id)
+                    if run.id in over or run.state is State.QUEUED or run.device not in (None, status.device):
+                        continue
+                    if run.id not in told:
+                        told[run.id] = RunTold(store, run, reporter)
+                        reporter.say(f"{run.name} ({run.id})")
+                    told[run.id].tell(run)
+                    if run.state.over:
+                        over.add(run.id)
+                        del told[run.id]
+                        reporter.close()
+                        num_failed += run.state is State.FAILED
+                        _end(run, reporter, interrupts)
+            if status.phase == "waiting" and status.text != last_status:
+                last_status = status.text
+                reporter.warn(status.text)
+            if ended:
+                break
+            if interrupts.received is not None and not asked_to_stop:
+                asked_to_stop = True
+                reporter.say("stopping with a checkpoint; Ctrl-C again ends at once")
+                runner.stop()
+            interrupts.wait(POLL_SECONDS)
+    finally:
+        reporter.close()
+        runner.stop()
+        runner.join()
+    if interrupts.received is not None:
+        return interrupts.status
+    if status.error:
+        reporter.warn(status.error)
+        return FAILED
+    return FAILED if num_failed else FINISHED
+
+
+def wait_until_confirmed(store: Store, run_id: str, wait: Callable[[float], object] | None = None) -> Run:
+    """The run once training has confirmed what was asked, or after five seconds as it stands. Raises RunNotFound."""
+    wait = wait or threading.Event().wait
+    for _ in range(round(PATIENCE_SECONDS / POLL_SECONDS)):
+        run = store.run(run_id)
+        if run.pending is None:
+            return run
+        wait(POLL_SECONDS)
+    return store.run(run_id)
+
+
+def describe_start(run: Run) -> str:
+    """`coolnet-v10 quick: epoch 1 of 25 on cpu (1 thread), 359 steps an epoch`."""
+    threads = f" ({run.threads} thread{'' if run.threads == 1 else 's'})" if run.threads else ""
+    size = f", {format_count(run.num_steps)} steps in all" if run.num_steps else ""
+    before = f"goes on after step {format_count(run.step)}" if run.step else f"{run.num_epochs} epochs"
+    return f"{run.name}: {before} on {run.device or 'an unknown device'}{threads}{size}"
+
+
+def describe_end(run: Run) -> str:
+    """How it ended, in one sentence."""
+    match run.state:
+        case State.FINISHED:
+            best = f", best {format_fraction(run.best_accuracy)} at epoch {run.best_epoch}" if run.best_epoch else ""
+            reason = f" ({run.outcome})" if run.outcome else ""
+            return (
+                f"finished{reason} after {format_duration(run.seconds)}: test loss {format_loss(run.test_loss)}, "
+                f"test accuracy {format_fraction(run.test_accuracy)}{best}"
+            )
+        case State.FAILED:
+            return f"{run.name} ({run.id}) failed: {run.error or 'no reason was recorded'}"
+        case _:
+            steps = f" after step {format_count(run.step)} of {format_count(run.num_steps)}" if run.step else ""
+            return (
+                f"{state_word(run)}{steps} and kept: `lazytrain resume {run.id}` queues it again, "
+                "`lazytrain work` trains the queue"
+            )
+
+
+def _end(run: Run, reporter: Reporter, interrupts: Interrupts) -> int:
+    reporter.close()
+    text = describe_end(run)
+    if run.state is State.FINISHED:
+        reporter.say(text)
+        return FINISHED
+    if run.state is State.FAILED:
+        reporter.warn(text)
+        return FAILED
+    reporter.warn(text)
+    return interrupts.status
+
+
+def _repeats_end(run: Run, message: Message) -> bool:
+    """Whether the log line says what the last line, which comes by itself, says too."""
+    return run.state.over and message.text == f"{run.state}: {run.error}"
+
+
+def _abandoned(store: Store, run_id: str) -> bool:
+    """Whether nobody trains the run, though it isn't over."""
+    run = store.run(run_id)
+    if not run.state.active:
+        return run.state is State.QUEUED
+    silent = store.clock() - (run.updated or 0.0)
+    return silent > SILENCE_SECONDS and not is_held(store.run_folder(run_id) / "lock")
+
+
+def _ask_to_stop(store: Store, run_id: str) -> None:
+    try:
+        store.stop(run_id)
+    except NotPossible:
+        return  # it ended in this very moment: the next look at the store tells how
+
+
+def _end_at_once(status: int) -> None:
+    restore_terminal()
+    os._exit(status)

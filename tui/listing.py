@@ -1,0 +1,124 @@
+"""`lazytrain presets`: what can be trained, as tables or JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from rich.console import Console
+from rich.text import Text
+
+from engine.configuration import flatten
+from presets import (
+    Architecture,
+    Catalogue,
+    HyperparameterPreset,
+    Hyperparameters,
+    LayerError,
+    Preset,
+    count_parameters,
+    size_layers,
+)
+from tui.output import make_table, print_table
+from tui.text import NOTHING, format_count, format_number
+
+CIFAR10_SHAPE = (3, 32, 32)
+"""Channels, height, width; the digits come in the same size."""
+CIFAR10_CLASSES = 10
+
+
+def print_presets(catalogue: Catalogue, console: Console) -> None:
+    """Two tables, and what is broken."""
+    table = make_table("architecture", ">parameters", "+about")
+    for name, preset in catalogue.architectures.items():
+        if preset.value is not None:
+            parameters = format_count(default_parameters(preset.value))
+            table.add_row(name + _origin(preset), parameters, Text(preset.value.about))
+    print_table(console, table)
+    console.print()
+    table = make_table("hyperparameters", "+differs from the defaults in")
+    for name, preset in catalogue.hyperparameters.items():
+        if preset.value is not None:
+            table.add_row(name + _origin(preset), Text(describe_changes(preset.value)))
+    print_table(console, table)
+    if catalogue.studies:
+        console.print()
+        table = make_table("study", ">runs", "+about")
+        for name, preset in catalogue.studies.items():
+            if preset.value is not None:
+                table.add_row(name + _origin(preset), str(len(preset.value.runs)), Text(preset.value.about))
+        print_table(console, table)
+    for error in broken_presets(catalogue):
+        console.print(f"broken: {error}", style="red", soft_wrap=True)
+
+
+def presets_record(catalogue: Catalogue) -> dict[str, Any]:
+    """The same for scripts; a broken preset has its reason under `error`."""
+    return {
+        "architectures": [
+            {
+                **_about(preset),
+                "parameters": default_parameters(preset.value) if preset.value else None,
+                **(preset.value.model_dump(exclude={"title", "about"}) if preset.value else {}),
+            }
+            for preset in catalogue.architectures.values()
+        ],
+        "hyperparameters": [
+            {
+                **_about(preset),
+                "changed": list(preset.value.changed) if preset.value else [],
+                "values": preset.value.values.model_dump() if preset.value else None,
+            }
+            for preset in catalogue.hyperparameters.values()
+        ],
+        "studies": [
+            {**_about(preset), "runs": preset.value.model_dump()["runs"] if preset.value else []}
+            for preset in catalogue.studies.values()
+        ],
+    }
+
+
+def broken_presets(catalogue: Catalogue) -> list[str]:
+    """Why each broken preset is broken."""
+    presets: Iterable[Preset[Any]] = (
+        *catalogue.architectures.values(),
+        *catalogue.hyperparameters.values(),
+        *catalogue.studies.values(),
+    )
+    return [preset.error for preset in presets if preset.error is not None]
+
+
+def default_parameters(architecture: Architecture) -> int | None:
+    """Parameters for 3×32×32 images of 10 classes; None where torch would have to count, or where it doesn't fit."""
+    if architecture.layers is None:
+        return None
+    try:
+        return count_parameters(size_layers(architecture.layers, CIFAR10_SHAPE, CIFAR10_CLASSES))
+    except LayerError:
+        return None
+
+
+def describe_changes(preset: HyperparameterPreset) -> str:
+    """`epochs 25, dataset digits`: what differs from the schema's own values."""
+    base = dict(flatten(Hyperparameters().model_dump()))
+    changes = [
+        f"{name} {format_number(value) if isinstance(value, float) else value}"
+        for name, value in flatten(preset.values.model_dump())
+        if base[name] != value
+    ]
+    return ", ".join(changes) or NOTHING
+
+
+def _origin(preset: Preset[Any]) -> str:
+    return " (yours)" if preset.origin == "yours" else ""
+
+
+def _about(preset: Preset[Any]) -> dict[str, Any]:
+    return {
+        "name": preset.name,
+        "title": preset.value.title if preset.value else None,
+        "about": preset.value.about if preset.value else None,
+        "origin": preset.origin,
+        "path": preset.path,
+        "error": preset.error,
+    }

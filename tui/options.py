@@ -1,0 +1,25 @@
+"""The options and arguments that several subcommands share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+Home = Annotated[Path | None, typer.Option("--home", help="Folder of the run store and your presets (LAZYTRAIN_HOME).")]
+Data = Annotated[Path | None, typer.Option("--data", help="Folder of the datasets (LAZYTRAIN_DATA).")]
+Device = Annotated[str | None, typer.Option("--device", help="auto, cpu, cuda, cuda:1, mps …; auto by default.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
+RunReference = Annotated[
+    str, typer.Argument(metavar="RUN", help="An id, the beginning of one, a name, or 'last'.", show_default=False)
+]
+ArchitectureName = Annotated[
+    str, typer.Argument(metavar="ARCHITECTURE", help="A preset of `lazytrain presets`.", show_default=False)
+]
+HyperparametersName = Annotated[str, typer.Argument(metavar="HYPERPARAMETERS", help="A preset too.")]
+Settings = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="FIELD=VALUE", help="Change a field, such as learning_rate=0.1; may be repeated."),
+]
+Name = Annotated[str | None, typer.Option("--name", help="Name of the run; a taken one gets a number.")]
