@@ -210,3 +210,18 @@ def extremes(curves: Sequence[Array]) -> tuple[float, float] | None:
     if not filled:
         return None
     return float(min(curve.min() for curve in filled)), float(max(curve.max() for curve in filled))
+
+
+def smooth(values: Array, weight: float) -> Array:
+    """Exponential moving average, without a bias towards its beginning; for a thinned curve, point by point.
+
+    Args:
+        values: [N], finite.
+        weight: of what came before, 0 to below 1.
+    """
+    smoothed, mean, trust = np.empty(len(values)), 0.0, 0.0
+    for index, value in enumerate(values.tolist()):
+        mean = weight * mean + (1 - weight) * value
+        trust = weight * trust + (1 - weight)
+        smoothed[index] = mean / trust
+    return smoothed

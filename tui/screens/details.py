@@ -1,0 +1,179 @@
+"""Everything that is set for a run, and where and how it is trained."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import VerticalScroll
+from textual.content import Content
+from textual.screen import ModalScreen
+from textual.widgets import Footer, Static
+
+from engine.configuration import RunConfiguration, flatten
+from engine.records import Run, RunnerRecord
+from presets import Architecture, Hyperparameters, Report
+from tui.text import (
+    NOTHING,
+    STATE_LOOKS,
+    format_count,
+    format_duration,
+    format_fraction,
+    format_loss,
+    format_moment,
+    format_number,
+)
+
+LABEL_WIDTH = 26
+Row = tuple[str, str, str]
+"""Label, value, remark."""
+
+
+class DetailsScreen(ModalScreen[None]):
+    """The full configuration of one run, as it was frozen when it was queued; edits are marked."""
+
+    CSS_PATH = "panel.tcss"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding(
+            "escape,i,q,enter", "dismiss", "close", key_display="esc", id="details.close", tooltip="Back to the runs"
+        ),
+        Binding("up,k", "scroll(-1)", "up", id="details.up", tooltip="A line up", show=False),
+        Binding("down,j", "scroll(1)", "down", id="details.down", tooltip="A line down", show=False),
+    ]
+
+    def __init__(self, run: Run, configuration: RunConfiguration, runners: Sequence[RunnerRecord]) -> None:
+        super().__init__()
+        self.run, self.configuration, self.runners = run, configuration, runners
+
+    def compose(self) -> ComposeResult:
+        with VerticalScroll(id="panel") as panel:
+            panel.border_title = Content(self.run.name).markup
+            yield Static(compose_details(self.run, self.configuration, self.runners), id="text")
+        yield Footer(compact=True, show_command_palette=False)
+
+    def action_scroll(self, lines: int) -> None:
+        self.query_one("#panel", VerticalScroll).scroll_relative(y=lines, animate=False)
+
+
+def compose_details(run: Run, configuration: RunConfiguration, runners: Sequence[RunnerRecord]) -> Content:
+    """Sections of labelled values; `● edited` marks what was changed before the start."""
+    sections = (
+        ("Run", _run_rows(run)),
+        ("Where and how", _place_rows(run, configuration, runners)),
+        ("Results", _result_rows(run, configuration)),
+        (f"Architecture · {configuration.architecture_name}", _architecture_rows(configuration.architecture)),
+        (f"Hyperparameters · {configuration.hyperparameters_name}", _hyperparameter_rows(configuration)),
+    )
+    parts: list[Content] = []
+    for title, rows in sections:
+        listed = list(rows)
+        if listed:
+            parts.append(Content.styled(title, "bold $text-primary"))
+            parts.extend(_row(*row) for row in listed)
+            parts.append(Content(""))
+    return Content("\n").join(parts[:-1])
+
+
+def _row(label: str, value: str, remark: str) -> Content:
+    colour = "$accent" if remark.startswith("●") else "$foreground 55%"
+    return Content.assemble(
+        (f"  {label:<{LABEL_WIDTH}}", "$foreground 65%"), value, (f"  {remark}" if remark else "", colour)
+    )
+
+
+def _run_rows(run: Run) -> Iterator[Row]:
+    yield "id", run.id, ""
+    yield "state", str(STATE_LOOKS[run.state]), run.outcome or run.error or ""
+    yield "queued", format_moment(run.created), ""
+    yield "started", format_moment(run.started), ""
+    yield "ended", format_moment(run.ended), ""
+    yield "trained for", format_duration(run.seconds) if run.seconds else NOTHING, "pauses excluded"
+    yield "epochs", f"{format_count(run.epoch)} of {format_count(run.num_epochs)}", ""
+    yield "steps", f"{format_count(run.step)} of {format_count(run.num_steps)}", ""
+
+
+def _place_rows(run: Run, configuration: RunConfiguration, runners: Sequence[RunnerRecord]) -> Iterator[Row]:
+    yield "device", run.device or NOTHING, run.device_reason or f"asked for: {configuration.device}"
+    yield (
+        "threads",
+        format_count(run.threads),
+        "" if run.threads else f"asked for: {configuration.hyperparameters.threads}",
+    )
+    yield "path", run.path or NOTHING, "how a step is computed"
+    if run.state.active:
+        for runner in runners:
+            if runner.device == run.device:
+                yield "trained by", f"{runner.command} (process {runner.pid} on {runner.host})", runner.device_name
+                yield "versions", runner.versions, ""
+
+
+def _result_rows(run: Run, configuration: RunConfiguration) -> Iterator[Row]:
+    if run.epoch:
+        yield (
+            "train, last epoch",
+            f"loss {format_loss(run.train_loss)}, accuracy {format_fraction(run.train_accuracy)}",
+            "",
+        )
+        yield (
+            "test, last epoch",
+            f"loss {format_loss(run.test_loss)}, accuracy {format_fraction(run.test_accuracy)}",
+            "",
+        )
+        looks_at = "validation" if configuration.hyperparameters.validation_fraction else "test"
+        best = f"{format_fraction(run.best_accuracy)} at epoch {run.best_epoch}" if run.best_epoch else NOTHING
+        yield f"best {looks_at} accuracy", best, "" if looks_at == "validation" else "chosen by looking at the test set"
+    report = configuration.report
+    if report is not None:
+        yield "the report says", _describe_report(report), report.words
+    if run.weights_sha256:
+        yield "weights (SHA-256)", run.weights_sha256, ""
+
+
+def _describe_report(report: Report) -> str:
+    figures = (
+        (f"train {format_fraction(report.train_accuracy, 0)}", report.train_accuracy),
+        (f"test {format_fraction(report.test_accuracy, 0)}", report.test_accuracy),
+        (f"{format_number(report.minutes)} min for 50 epochs", report.minutes),
+    )
+    return ", ".join(text for text, value in figures if value is not None)
+
+
+def _architecture_rows(architecture: Architecture) -> Iterator[Row]:
+    yield "title", architecture.title, architecture.about
+    if architecture.layers is not None:
+        for number, layer in enumerate(architecture.layers, start=1):
+            yield f"layer {number}", layer.describe(), ""
+        yield "classifier", "linear, one output a class", "added: its size comes from the data"
+    elif architecture.torchvision is not None:
+        yield "torchvision", architecture.torchvision, "untrained"
+    else:
+        yield "module", architecture.module or NOTHING, "your own code"
+    for name, value in architecture.arguments.items():
+        yield name, str(value), "argument"
+
+
+def _hyperparameter_rows(configuration: RunConfiguration) -> Iterator[Row]:
+    defaults = dict(flatten(Hyperparameters().model_dump()))
+    for name, value in flatten(configuration.hyperparameters.model_dump()):
+        remark = ""
+        if name in configuration.edits:
+            remark = "● edited before the start"
+        elif value != defaults[name]:
+            remark = f"default: {_say(defaults[name])}"
+        yield name.replace("_", " "), str(value) if name == "seed" else _say(value), remark
+
+
+def _say(value: object) -> str:
+    match value:
+        case bool():
+            return "yes" if value else "no"
+        case float():
+            return format_number(value)
+        case int():
+            return f"{value:,}"
+        case None:
+            return "none"
+        case _:
+            return str(value)

@@ -1,0 +1,71 @@
+"""The log of a run: what its training said, with times."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import VerticalScroll
+from textual.content import Content
+from textual.screen import ModalScreen
+from textual.widgets import Footer, Static
+
+from engine.records import Message, Run
+from engine.store import Store
+from tui.text import format_moment
+
+LEVELS = {"info": ("·", "$foreground 60%"), "warning": ("⚠", "$text-warning"), "error": ("✗", "$text-error")}
+
+
+class LogScreen(ModalScreen[None]):
+    """Messages of one run, the newest at the end; new ones are added while it is open."""
+
+    CSS_PATH = "panel.tcss"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape,l,q", "dismiss", "close", key_display="esc", id="log.close", tooltip="Back to the runs"),
+        Binding("up,k", "scroll(-1)", "up", id="log.up", tooltip="A line up", show=False),
+        Binding("down,j", "scroll(1)", "down", id="log.down", tooltip="A line down", show=False),
+    ]
+
+    def __init__(self, store: Store, run: Run) -> None:
+        super().__init__()
+        self.store, self.run = store, run
+        self._last_id = 0
+        self._lines: list[Content] = []
+
+    def compose(self) -> ComposeResult:
+        with VerticalScroll(id="panel") as panel:
+            panel.border_title = Content(f"Log of {self.run.name}").markup
+            yield Static(id="text")
+        yield Footer(compact=True, show_command_palette=False)
+
+    def on_mount(self) -> None:
+        self.read_new(first=True)
+
+    def read_new(self, *, first: bool = False) -> None:
+        """Add the messages that came since the last look; stays at the end if the end was in view."""
+        if not self.is_mounted and not first:
+            return
+        messages = self.store.messages(self.run.id, since=self._last_id)
+        if not messages and not first:
+            return
+        panel = self.query_one("#panel", VerticalScroll)
+        at_end = first or panel.scroll_offset.y >= panel.max_scroll_y
+        for message in messages:
+            self._lines.append(_line(message))
+            self._last_id = message.id
+        nothing = Content.styled("Nothing yet: what training says of this run will stand here.", "$foreground 60%")
+        self.query_one("#text", Static).update(Content("\n").join(self._lines) if self._lines else nothing)
+        if at_end:
+            panel.scroll_end(animate=False)
+
+    def action_scroll(self, lines: int) -> None:
+        self.query_one("#panel", VerticalScroll).scroll_relative(y=lines, animate=False)
+
+
+def _line(message: Message) -> Content:
+    glyph, colour = LEVELS.get(message.level, LEVELS["info"])
+    return Content.assemble(
+        (f"{format_moment(message.time)}  ", "$foreground 60%"), (f"{glyph} ", colour), message.text
+    )

@@ -1,0 +1,306 @@
+"""Monitor: every run in a list, and the selected one's curves, progress and state."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, ClassVar, cast
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Container
+from textual.events import Resize
+from textual.screen import Screen
+from textual.widgets import Footer, Static
+
+from engine.records import Run, State
+from engine.store import RunNotFound
+from tui.run_figures import ShownRun, accuracy_chart, find_resumed_steps, loss_chart
+from tui.screens.details import DetailsScreen
+from tui.screens.log import LogScreen
+from tui.widgets.chart import MetricChart
+from tui.widgets.run_list import RunList
+from tui.widgets.run_status import RunStatus
+from tui.widgets.top_bar import TopBar
+
+if TYPE_CHECKING:
+    from engine.configuration import RunConfiguration
+    from engine.series import Curves
+    from tui.app import LazytrainApp, Verb
+
+NARROW, SLIM = 110, 72
+"""Below these widths the list is smaller, or above the figures."""
+SMALLEST = (60, 16)
+"""Columns and lines below which nothing is shown but that."""
+SMOOTHING_LEVELS = (0.0, 0.6, 0.9)
+
+
+class MonitorScreen(Screen[None]):
+    """Watch and steer the runs. The app says when they changed; what is new of the selected one is read here."""
+
+    CSS_PATH = "monitor.tcss"
+    AUTO_FOCUS = "#runs"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding(
+            "space",
+            "pause_or_resume",
+            "pause",
+            id="monitor.pause",
+            tooltip="Pause the run (it stays in memory), or let it go on",
+        ),
+        Binding(
+            "s",
+            "command('stop')",
+            "stop",
+            id="monitor.stop",
+            tooltip="Save a checkpoint and stop; r goes on from there",
+        ),
+        Binding(
+            "r",
+            "command('resume')",
+            "resume",
+            id="monitor.resume",
+            tooltip="Let a paused run go on; queue a stopped or failed one again",
+        ),
+        Binding("x", "command('discard')", "discard", id="monitor.discard", tooltip="Delete the run; asks first"),
+        Binding("n", "command('rename')", "rename", id="monitor.rename", tooltip="Give the run another name"),
+        Binding("l", "log", "log", id="monitor.log", tooltip="What the run has said, with times"),
+        Binding("i,enter", "details", "details", id="monitor.details", tooltip="Everything that is set for the run"),
+        Binding(
+            "left",
+            "move_cursor(-1)",
+            "cursor",
+            key_display="←→",
+            id="monitor.cursor_left",
+            tooltip="Read the charts' values, column by column",
+            show=False,
+        ),
+        Binding(
+            "right", "move_cursor(1)", "cursor right", id="monitor.cursor_right", tooltip="Cursor right", show=False
+        ),
+        Binding("shift+left", "move_cursor(-10)", "cursor 10 left", id="monitor.cursor_far_left", show=False),
+        Binding("shift+right", "move_cursor(10)", "cursor 10 right", id="monitor.cursor_far_right", show=False),
+        Binding(
+            "m",
+            "smooth",
+            "smooth",
+            id="monitor.smooth",
+            tooltip="Smooth the training curve: the raw one stays faint behind",
+            show=False,
+        ),
+        Binding(
+            "K,shift+up",
+            "command('up')",
+            "earlier",
+            id="monitor.earlier",
+            tooltip="Move a queued run one place earlier",
+            show=False,
+        ),
+        Binding(
+            "J,shift+down",
+            "command('down')",
+            "later",
+            id="monitor.later",
+            tooltip="Move a queued run one place later",
+            show=False,
+        ),
+        Binding(
+            "escape", "back", "back", id="monitor.back", tooltip="Take the cursor away, or go to Launch", show=False
+        ),
+    ]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.curves: Curves | None = None
+        self.shown: ShownRun | None = None
+        self.configuration: RunConfiguration | None = None
+        self._runs: Sequence[Run] = ()
+        self._smoothing = 0.0
+        self._wanted_id: str | None = None
+
+    @property
+    def lazytrain(self) -> LazytrainApp:
+        """The app, which has the store and carries out commands."""
+        return cast("LazytrainApp", self.app)
+
+    def compose(self) -> ComposeResult:
+        yield TopBar()
+        with Container(id="body"):
+            yield RunList(id="runs")
+            with Container(id="charts"):
+                yield MetricChart("loss", id="loss")
+                yield MetricChart("accuracy", percent=True, id="accuracy")
+        yield RunStatus(id="status")
+        yield Static(id="too-small")
+        yield Footer(compact=True)
+
+    def on_mount(self) -> None:
+        self.show_runs(self.lazytrain.store.runs())
+
+    # ── what the app tells ─────────────────────────────────────────────────────────────────────────────────
+
+    def show_runs(self, runs: list[Run]) -> None:
+        """The runs as they are now: reads of the selected one what is new, and repaints what changed."""
+        self._runs = runs
+        if not self.is_mounted:
+            return
+        run_list = self.query_one("#runs", RunList)
+        run_list.show(runs)
+        if self._wanted_id is not None and run_list.line_of(self._wanted_id) >= 0:
+            run_list.select(self._wanted_id)
+            self._wanted_id = None
+        self._show_selected()
+        for screen in self.app.screen_stack[1:]:
+            if isinstance(screen, LogScreen):
+                screen.read_new()
+
+    def select_run(self, run_id: str) -> None:
+        """Select a run, now or as soon as it is listed."""
+        self._wanted_id = run_id
+        self.show_runs(list(self._runs))
+
+    # ── the selected run ───────────────────────────────────────────────────────────────────────────────────
+
+    @property
+    def selected(self) -> Run | None:
+        """The selected run as it was read last."""
+        return self.query_one("#runs", RunList).selected
+
+    def _show_selected(self) -> None:
+        run = self.selected
+        if run is None:
+            self.curves = self.shown = self.configuration = None
+            self._show_charts()
+            self.query_one(RunStatus).show(None)
+            return
+        try:
+            changed = self._read(run)
+        except RunNotFound:
+            # Another process discarded it since the list was read: the next list is without it.
+            return
+        if changed:
+            self._show_charts()
+        self.query_one(RunStatus).show(run, waits_for=self._waits_for(run))
+
+    def _read(self, run: Run) -> bool:
+        """Read what is new of a run; whether its charts change."""
+        # numpy is imported with the first run that is shown.
+        from engine.series import Curves
+
+        before = self.shown
+        if self.curves is None or self.curves.run_id != run.id or self.configuration is None:
+            self.curves, before = Curves(self.lazytrain.store, run.id), None
+            self.configuration = self.lazytrain.store.configuration(run.id)
+            self._point(None)
+        resumed = before.resumed_steps if before else ()
+        if before is None or (run.revision, run.state) != (before.run.revision, before.run.state):
+            resumed = find_resumed_steps(self.lazytrain.store.messages(run.id))
+        new = self.curves.update(run)
+        self.shown = ShownRun(
+            run=run,
+            report=self.configuration.report,
+            validated=self.configuration.hyperparameters.validation_fraction > 0,
+            resumed_steps=resumed,
+            smoothing=self._smoothing,
+        )
+        return new or before is None or before.run.state is not run.state or before.resumed_steps != resumed
+
+    def _show_charts(self) -> None:
+        loss, accuracy = self.query_one("#loss", MetricChart), self.query_one("#accuracy", MetricChart)
+        if self.shown is None or self.curves is None:
+            loss.show(None, empty_text="no run selected")
+            accuracy.show(None)
+            return
+        empty = "no figures yet" if not self.shown.run.state.over else "it ended before its first figures"
+        loss.show(loss_chart(self.shown, self.curves), empty_text=empty)
+        accuracy.show(accuracy_chart(self.shown, self.curves), empty_text=empty)
+
+    def _waits_for(self, run: Run) -> str:
+        """Why a queued run isn't trained now, as far as this screen knows."""
+        if run.state is not State.QUEUED:
+            return ""
+        ahead = [other for other in self._runs if other.state is State.QUEUED and other.position < run.position]
+        if ahead:
+            return f"{len(ahead)} queued before it; K and J move it, x removes it"
+        active = [other for other in self._runs if other.state.active]
+        if active:
+            return f"next, after {active[0].name}; x removes it"
+        runner = self.lazytrain.runner
+        return runner.status.text if runner is not None else ""
+
+    @on(RunList.Selected)
+    def _selected(self) -> None:
+        self._show_selected()
+
+    # ── keys ───────────────────────────────────────────────────────────────────────────────────────────────
+
+    def action_pause_or_resume(self) -> None:
+        run = self.selected
+        if run is None:
+            return
+        resumes = run.state is State.PAUSED if run.pending is None else run.state is not State.PAUSED
+        self._command("resume" if resumes else "pause", run)
+
+    def action_command(self, verb: str) -> None:
+        if self.selected is not None:
+            self._command(cast("Verb", verb), self.selected)
+
+    def _command(self, verb: Verb, run: Run) -> None:
+        self.lazytrain.command(verb, run)
+
+    def action_log(self) -> None:
+        if self.selected is not None:
+            self.app.push_screen(LogScreen(self.lazytrain.store, self.selected))
+
+    def action_details(self) -> None:
+        if self.selected is not None and self.configuration is not None:
+            self.app.push_screen(DetailsScreen(self.selected, self.configuration, self.lazytrain.store.runners()))
+
+    def action_smooth(self) -> None:
+        level = SMOOTHING_LEVELS.index(self._smoothing)
+        self._smoothing = SMOOTHING_LEVELS[(level + 1) % len(SMOOTHING_LEVELS)]
+        said = f"smoothing {self._smoothing:g}" if self._smoothing else "no smoothing"
+        self.notify(f"{said} (of the training curve)", timeout=2)
+        self.shown = None
+        self._read_again()
+
+    def _read_again(self) -> None:
+        if self.selected is not None:
+            self._read(self.selected)
+            self._show_charts()
+
+    def action_move_cursor(self, columns: int) -> None:
+        loss = self.query_one("#loss", MetricChart)
+        if not loss.canvas_width or loss.data is None:
+            return
+        newest = loss.column_of(loss.data.position)
+        now = loss.cursor
+        self._point(newest if now is None else max(0, min(newest, now + columns)))
+
+    @on(MetricChart.Pointed)
+    def _pointed(self, event: MetricChart.Pointed) -> None:
+        self._point(event.column)
+
+    def _point(self, column: int | None) -> None:
+        for chart in self.query(MetricChart):
+            chart.point(column)
+
+    async def action_back(self) -> None:
+        if self.query_one("#loss", MetricChart).cursor is not None:
+            self._point(None)
+        else:
+            await self.app.run_action("mode('launch')")
+
+    # ── size ───────────────────────────────────────────────────────────────────────────────────────────────
+
+    def on_resize(self, event: Resize) -> None:
+        width, height = event.size
+        too_small = width < SMALLEST[0] or height < SMALLEST[1]
+        self.set_class(too_small, "too-small")
+        self.set_class(width < NARROW, "narrow")
+        self.set_class(width < SLIM or height < 20, "slim")
+        if too_small:
+            self.query_one("#too-small", Static).update(
+                f"This terminal has {width} × {height} cells.\n"
+                f"lazytrain needs {SMALLEST[0]} × {SMALLEST[1]}: make it larger.\nTraining goes on meanwhile."
+            )

@@ -1,0 +1,88 @@
+"""Axes that rarely change: readable ticks, an x axis that ends at the plan, and a y range that sticks.
+
+Every changed axis repaints a whole chart, which is what costs most over a slow link.
+"""
+
+from __future__ import annotations
+
+import math
+from itertools import pairwise
+
+SHORTEST = 1 / 1024
+"""The smallest share of the plan that an x axis shows."""
+
+
+def nice_step(span: float, num_steps: int) -> float:
+    """The smallest of 1, 2, 2.5 or 5 × 10ⁿ that covers `span` in at most `num_steps` steps."""
+    rough = span / max(1, num_steps)
+    power = 10.0 ** math.floor(math.log10(rough))
+    # A little slack, so that 0.30000000000000004 counts as 0.3.
+    return next(power * factor for factor in (1, 2, 2.5, 5, 10) if power * factor >= rough * (1 - 1e-9))
+
+
+def ticks(low: float, high: float, num_steps: int, *, whole: bool = False) -> list[float]:
+    """Round values from `low` to `high`, at most `num_steps` apart; only integers if `whole` and there is room."""
+    if not high > low:
+        return [low]
+    step = nice_step(high - low, num_steps)
+    if whole and high - low >= 1 and step != round(step):
+        step = math.ceil(step)
+    first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
+    return [index * step for index in range(first, last + 1)]
+
+
+def tick_labels(values: list[float]) -> list[str]:
+    """All with the same number of decimals, as few as tell them apart; `1e+05` where they would be long."""
+    if not values:
+        return []
+    largest = max(abs(value) for value in values)
+    if largest >= 100_000 or (largest and largest < 0.001):
+        return [f"{value:.0e}" if value else "0" for value in values]
+    step = min((abs(b - a) for a, b in pairwise(values)), default=largest or 1.0)
+    decimals = next((digits for digits in range(6) if abs(step * 10**digits - round(step * 10**digits)) < 1e-6), 6)
+    return [f"{value:.{decimals}f}" for value in values]
+
+
+def planned_end(position: float, total: float) -> float:
+    """Where an x axis ends: at `total` / 2ᵏ, the first that `position` fits in, so that it only ever doubles."""
+    end = float(total)
+    while end / 2 >= max(position, total * SHORTEST):
+        end /= 2
+    return end
+
+
+class StickyRange:
+    """A range of round numbers around data, kept as long as the data fits and fills it tolerably."""
+
+    def __init__(self, ceiling: float = math.inf) -> None:
+        self.ceiling = ceiling
+        """The range never goes beyond it, such as 100 for a percentage."""
+        self.limits: tuple[float, float] | None = None
+
+    def forget(self) -> None:
+        self.limits = None
+
+    def fit(self, low: float, high: float) -> tuple[float, float]:
+        """Limits for data from `low` to `high`: the same as before where they still do."""
+        if self.limits is not None:
+            bottom, top = self.limits
+            wanted = _around(low, high, self.ceiling)
+            if bottom <= low and high <= top and (wanted[1] - wanted[0]) >= 0.4 * (top - bottom):
+                return self.limits
+        self.limits = _around(low, high, self.ceiling)
+        return self.limits
+
+
+def _around(low: float, high: float, ceiling: float) -> tuple[float, float]:
+    if 0 <= low < 0.35 * high:
+        low = 0.0
+    # A flat curve is flat: its noise isn't blown up to fill the chart.
+    span = max(high - low, 0.25 * abs(high), 1e-6)
+    middle = (low + high) / 2
+    wide_low, wide_high = min(low, middle - span / 2), max(high, middle + span / 2)
+    if low >= 0:
+        wide_low = max(0.0, wide_low)
+    step = nice_step(wide_high - wide_low, 5)
+    bottom = math.floor(wide_low / step + 1e-9) * step
+    top = math.ceil(wide_high / step - 1e-9) * step
+    return bottom, min(top, ceiling) if high <= ceiling else top

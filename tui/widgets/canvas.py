@@ -1,0 +1,88 @@
+"""Curves on a grid of character cells, drawn by plotext: strokes in, rows of cells out.
+
+plotext's `figure` is global to the process: draw from the screen's own thread alone.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import plotext
+
+BLANK = -1
+"""Owner of a cell that no stroke touches."""
+
+_ESCAPE = re.compile(r"\x1b\[(?:0|38;5;(\d+))m")
+
+
+@dataclass(frozen=True, slots=True)
+class Stroke:
+    """One curve: points in order of x, joined by braille lines, or marked each by a character."""
+
+    x: Sequence[float]
+    y: Sequence[float]
+    marker: str = "braille"
+    joined: bool = True
+
+
+@dataclass(slots=True)
+class Row:
+    """One line of the canvas: a character a cell, and the index of the stroke that it shows."""
+
+    characters: list[str] = field(default_factory=list[str])
+    owners: list[int] = field(default_factory=list[int])
+
+    def put(self, column: int, character: str, owner: int) -> None:
+        """Overwrite one cell; does nothing outside the row."""
+        if 0 <= column < len(self.characters):
+            self.characters[column] = character
+            self.owners[column] = owner
+
+
+def draw(
+    width: int, height: int, strokes: Sequence[Stroke], x_limits: tuple[float, float], y_limits: tuple[float, float]
+) -> list[Row]:
+    """Draw strokes over each other, the last on top.
+
+    The left edge of the first column is x_limits[0], the right edge of the last one x_limits[1]; y likewise.
+    """
+    # Without this a chart would be cut to what plotext believes is the terminal's size.
+    plotext.terminal.limit(False, False)
+    figure = plotext.figure
+    figure.clear()
+    figure.plot_size(width, height)
+    figure.axes(False)
+    figure.canvas("default")
+    for axis, limits in enumerate((x_limits, y_limits)):
+        figure.ruler(axis, 0).lim(*limits).alignment(lim="edge").ticks([])
+    for index, stroke in enumerate(strokes):
+        if len(stroke.x):
+            # A stroke's colour is its number: it says whose cell it is, and the widget gives it the theme's colour.
+            signal = figure.signal(
+                _inside(stroke.x, *x_limits), _inside(stroke.y, *y_limits), marker=plotext.marker(stroke.marker, index)
+            )
+            figure.draw(signal.lines() if stroke.joined else signal)
+    return [_read_row(line, width) for line in figure.build().string().split("\n")[:height]]
+
+
+def _inside(values: Sequence[float], low: float, high: float) -> list[float]:
+    """`values` with those on the far limit moved inside: plotext leaves out what lies on it."""
+    edge = high - (high - low) * 1e-9
+    return [min(value, edge) for value in values]
+
+
+def _read_row(line: str, width: int) -> Row:
+    row, owner = Row(), BLANK
+    # Split by the escapes: text and colour numbers (None for a reset) take turns.
+    for index, part in enumerate(_ESCAPE.split(line)):
+        if index % 2:
+            owner = BLANK if part is None else int(part)
+            continue
+        row.characters.extend(part)
+        row.owners.extend(BLANK if character == " " else owner for character in part)
+    missing = width - len(row.characters)
+    row.characters.extend(" " * missing)
+    row.owners.extend([BLANK] * missing)
+    return row

@@ -1,0 +1,87 @@
+"""Lines of cells, each with a tone: what a chart is composed of before it becomes strips."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from rich.segment import Segment
+from rich.style import Style
+from textual.strip import Strip
+
+Tone = Literal["frame", "title", "axis", "train", "test", "best", "text", "cursor", "bad", "raw"]
+TONES: tuple[Tone, ...] = ("frame", "title", "axis", "train", "test", "best", "text", "cursor", "bad", "raw")
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """A figure in the frame: `train 0.412`."""
+
+    label: str
+    value: str
+    tone: Tone = "text"
+
+    def __str__(self) -> str:
+        return f"{self.label} {self.value}" if self.label else self.value
+
+
+@dataclass(slots=True)
+class Line:
+    """A line of the widget: a character and a tone a cell."""
+
+    characters: list[str]
+    tones: list[Tone]
+
+    @classmethod
+    def blank(cls, width: int) -> Line:
+        return cls([" "] * width, ["axis"] * width)
+
+    def put(self, column: int, text: str, tone: Tone) -> None:
+        for offset, character in enumerate(text):
+            if 0 <= column + offset < len(self.characters):
+                self.characters[column + offset] = character
+                self.tones[column + offset] = tone
+
+    def changed_span(self, other: Line) -> tuple[int, int] | None:
+        """First changed column and the one after the last, or None if they are the same."""
+        if self.characters == other.characters and self.tones == other.tones:
+            return None
+        changed = [
+            column
+            for column in range(len(self.characters))
+            if self.characters[column] != other.characters[column] or self.tones[column] != other.tones[column]
+        ]
+        return changed[0], changed[-1] + 1
+
+    def strip(self, styles: dict[Tone, Style]) -> Strip:
+        segments: list[Segment] = []
+        start, width = 0, len(self.characters)
+        for column in range(1, width + 1):
+            if column == width or self.tones[column] != self.tones[start]:
+                segments.append(Segment("".join(self.characters[start:column]), styles[self.tones[start]]))
+                start = column
+        return Strip(segments, width)
+
+
+def fitting_start(figures: tuple[Figure, ...], end: int, first: int) -> int | None:
+    """The column where figures begin that are to end before `end`; only as many are counted as fit after `first`."""
+    for count in range(len(figures), 0, -1):
+        start = end - figures_width(figures[:count])
+        if start >= first:
+            return start
+    return None
+
+
+def put_figures(line: Line, start: int, end: int, figures: tuple[Figure, ...]) -> None:
+    """Write figures from `start` on, as many as fit before `end`."""
+    column = start
+    for figure in figures:
+        text = str(figure)
+        if column + len(text) > end:
+            return
+        line.put(column, text, figure.tone)
+        column += len(text) + 2
+
+
+def figures_width(figures: tuple[Figure, ...]) -> int:
+    return sum(len(str(figure)) for figure in figures) + 2 * (len(figures) - 1)
