@@ -16,10 +16,11 @@ import typer
 
 from engine.database import StoreError
 from engine.datasets import DatasetError
+from engine.errors import DeviceError
 from engine.records import Run, State
 from engine.store import NotPossible, RunNotFound, Store
 from presets import DEFAULT, PresetError, load_catalogue
-from tui.configure import Refused, check_device, configure
+from tui.configure import check_device, configure
 from tui.follow import FINISHED, REFUSED, Interrupts, follow_queue, follow_run, wait_until_confirmed
 from tui.listing import presets_record, print_presets
 from tui.options import ArchitectureName, AsJson, Data, Device, Home, HyperparametersName, Name, RunReference, Settings
@@ -28,7 +29,12 @@ from tui.places import Places, find_places
 from tui.reporters import make_reporter, write_line
 from tui.text import STATE_LOOKS
 
-USER_ERRORS = (PresetError, DatasetError, StoreError, RunNotFound, NotPossible, Refused)
+
+class Refused(RuntimeError):
+    """What was asked for is not done; the message says why and what to do."""
+
+
+USER_ERRORS = (PresetError, DatasetError, StoreError, RunNotFound, NotPossible, DeviceError, Refused)
 """What a person can put right: told in a sentence or two, with exit status 2."""
 
 app = typer.Typer(

@@ -16,10 +16,6 @@ FOLDER = "folder:"
 """How a dataset that is a folder of images is written."""
 
 
-class Refused(RuntimeError):
-    """What was asked for can't be started; the message says why and what to do."""
-
-
 def configure(
     places: Places, architecture: str, hyperparameters: str, settings: Sequence[str], device: str
 ) -> RunConfiguration:
@@ -28,7 +24,7 @@ def configure(
     Raises:
         PresetError: an unknown or broken preset, a bad setting, a net that doesn't fit the data.
         DatasetError: the data isn't there.
-        Refused: this machine has no such device.
+        DeviceError: this machine has no such device.
     """
     catalogue = load_catalogue(places.presets)
     net = catalogue.architecture(architecture)
@@ -65,12 +61,8 @@ def edited_fields(before: Hyperparameters, after: Hyperparameters) -> tuple[str,
 
 
 def check_device(asked: str) -> None:
-    """Refuse a device that isn't there. `auto` always finds one, so torch is not loaded for it. Raises Refused."""
-    if asked == "auto":
-        return
-    from engine.device import DeviceError, choose_device  # imports torch
+    """Refuse a device that isn't there, with DeviceError. `auto` always finds one, so torch is not loaded for it."""
+    if asked != "auto":
+        from engine.device import choose_device  # imports torch
 
-    try:
         choose_device(asked)
-    except DeviceError as error:
-        raise Refused(str(error)) from None

@@ -231,7 +231,7 @@ def describe_end(run: Run) -> str:
     match run.state:
         case State.FINISHED:
             best = f", best {format_fraction(run.best_accuracy)} at epoch {run.best_epoch}" if run.best_epoch else ""
-            reason = f" ({run.outcome})" if run.outcome else ""
+            reason = f" ({run.outcome})" if run.outcome not in (None, "all epochs done") else ""
             return (
                 f"finished{reason} after {format_duration(run.seconds)}: test loss {format_loss(run.test_loss)}, "
                 f"test accuracy {format_fraction(run.test_accuracy)}{best}"

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import platformdirs
 
+from engine.places import cache_folder, presets_folder
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Places:
@@ -20,12 +22,12 @@ class Places:
     @property
     def presets(self) -> Path:
         """The user's own presets."""
-        return self.home / "presets"
+        return presets_folder(self.home)
 
     @property
     def cache(self) -> Path:
         """Decoded datasets."""
-        return self.home / "cache" / "datasets"
+        return cache_folder(self.home)
 
 
 def find_places(

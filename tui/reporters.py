@@ -124,6 +124,7 @@ class BarReporter:
         self._bar: Progress | None = None
         self._task: TaskID | None = None
         self._drawn = float("-inf")
+        self._figures = ""
 
     def say(self, text: str) -> None:
         self._console.print(text, soft_wrap=True)
@@ -141,7 +142,10 @@ class BarReporter:
             done, total = run.step, run.num_steps
         else:
             done, total = (progress.done, progress.total) if progress else (0, None)
-        bar.update(task, completed=done, total=total, label=_label(run), figures=_figures(run))
+        if progress is None or progress.loss is not None:
+            # While an epoch is evaluated, the figures of its last steps stay.
+            self._figures = _figures(run)
+        bar.update(task, completed=done, total=total, label=_label(run), figures=self._figures)
         bar.refresh()
 
     def show_epoch(self, run: Run, record: EpochRecord) -> None:
