@@ -7,20 +7,33 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
+from textual import events, work
 from textual.app import App
 from textual.binding import Binding, BindingType
+from textual.reactive import reactive
 from textual.screen import Screen
 
+from engine.configuration import RunConfiguration
+from engine.datasets import DatasetFacts
+from engine.estimate import estimate
 from engine.records import Run, State
-from engine.store import NotPossible, RunNotFound, Store
+from engine.store import NotPossible, RunNotFound, Store, StoreError
 from presets import load_catalogue
+from tui.commands import LazytrainCommands
+from tui.datasets import DatasetShelf
+from tui.draft import recall, remember
+from tui.headline import describe_queue, describe_runner
+from tui.screens.confirm import Choice, ConfirmScreen, NameScreen, SavingScreen, TooSmallScreen
+from tui.screens.help import HelpScreen, list_keys
 from tui.screens.launch import LaunchScreen
+from tui.theme import THEMES
 
 if TYPE_CHECKING:
-    from engine.runner import Runner
+    from engine.runner import Runner, RunnerStatus
     from tui.screens.monitor import MonitorScreen
 
 Verb = Literal["pause", "resume", "stop", "discard", "up", "down", "rename"]
@@ -28,6 +41,7 @@ POLL_SECONDS = 0.1
 """How often the store is asked whether anything changed, which costs microseconds."""
 SHOW_SECONDS = 0.25
 """How often, at most, the screens are given the runs anew."""
+MINIMUM_WIDTH, MINIMUM_HEIGHT = 60, 16
 
 
 class LazytrainApp(App[int]):
@@ -38,12 +52,28 @@ class LazytrainApp(App[int]):
 
     TITLE = "lazytrain"
     CSS_PATH = "app.tcss"
-    ENABLE_COMMAND_PALETTE = True
+    COMMANDS: ClassVar[set[Any]] = {LazytrainCommands}
+    HORIZONTAL_BREAKPOINTS: ClassVar[list[tuple[int, str]] | None] = [(0, "-narrow"), (100, "-wide")]
+    VERTICAL_BREAKPOINTS: ClassVar[list[tuple[int, str]] | None] = [(0, "-short"), (30, "-tall")]
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("1", "mode('launch')", "Launch", id="app.launch", tooltip="Choose what to train", show=False),
         Binding("2", "mode('monitor')", "Monitor", id="app.monitor", tooltip="Watch and steer the runs", show=False),
+        Binding("question_mark", "help", "help", key_display="?", id="app.help", tooltip="Every key of this screen"),
+        Binding("ctrl+p", "command_palette", "commands", id="app.palette", tooltip="Everything by name", show=False),
         Binding("q", "quit", "quit", id="app.quit", tooltip="Leave; asks first while a run is training"),
+        Binding(
+            "ctrl+q,ctrl+c",
+            "quit",
+            "quit",
+            id="app.quit_anywhere",
+            tooltip="Leave, from anywhere; asks first while a run is training",
+            priority=True,
+            show=False,
+        ),
     ]
+
+    headline: reactive[str] = reactive("")
+    """What the top bar says at the right."""
 
     def __init__(
         self,
@@ -54,17 +84,26 @@ class LazytrainApp(App[int]):
         runner: Runner | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
+        """Raises StoreError if the run store can't be opened."""
         super().__init__()
         self.home, self.data, self.device, self.runner, self.clock = home, data, device, runner, clock
         self.store = Store(home, clock=clock)
         self.catalogue = load_catalogue(home / "presets")
+        self.shelf = DatasetShelf(data, home / "cache" / "datasets")
         self.runs: list[Run] = []
-        self.launch_screen = LaunchScreen()
         self.monitor_screen: MonitorScreen | None = None
+        self._remembered = recall(home / "screen.json")
+        self.launch_screen = LaunchScreen(self._remembered.draft(self.catalogue))
+        self._configurations: dict[str, RunConfiguration] = {}
+        self._status: RunnerStatus | None = None
         self._shown_at = 0.0
         self._stale = True
         self.add_mode("launch", lambda: self.launch_screen)
         self.add_mode("monitor", self._make_monitor)
+        for theme in THEMES:
+            self.register_theme(theme)
+        known = self._remembered.theme in self.available_themes
+        self.theme = self._remembered.theme if known and self._remembered.theme else THEMES[0].name
 
     def _make_monitor(self) -> Screen:
         # Imported when it is first shown: its charts are no business of the first frame.
@@ -75,16 +114,22 @@ class LazytrainApp(App[int]):
 
     async def on_mount(self) -> None:
         await self.switch_mode("launch")
+        self.refresh_runs()
         self.set_interval(POLL_SECONDS, self._poll)
-        self.call_after_refresh(self._first_frame_shown)
+        self.call_after_refresh(self._start_runner)
 
-    def _first_frame_shown(self) -> None:
+    def _start_runner(self) -> None:
         if self.runner is not None:
             self.runner.start()
+
+    def on_unmount(self) -> None:
+        self.remember()
+        self.store.close()
 
     # ── runs ───────────────────────────────────────────────────────────────────────────────────────────────
 
     def _poll(self) -> None:
+        self._follow_runner()
         self._stale = self.store.changed() or self._stale
         if self._stale and time.monotonic() - self._shown_at >= SHOW_SECONDS:
             self.refresh_runs()
@@ -93,30 +138,82 @@ class LazytrainApp(App[int]):
         """Read the runs and give them to the screen of the current mode."""
         self._stale, self._shown_at = False, time.monotonic()
         self.runs = self.store.runs()
-        screen = self.screen_stack[0]
-        if screen.is_mounted and isinstance(screen, self._screens_with_runs()):
-            screen.show_runs(self.runs)  # type: ignore[attr-defined]
+        self._show_headline()
+        screen: Any = self.screen_stack[0]
+        if screen in (self.launch_screen, self.monitor_screen) and screen.is_mounted:
+            screen.show_runs(self.runs)
 
-    def _screens_with_runs(self) -> tuple[type[Screen], ...]:
-        return tuple(type(screen) for screen in (self.launch_screen, self.monitor_screen) if screen is not None)
+    def _follow_runner(self) -> None:
+        status = self.runner.status if self.runner is not None else None
+        if status is self._status:
+            return
+        if status is not None and status.error and (self._status is None or status.error != self._status.error):
+            self.notify(status.error, title="the runner", severity="error", timeout=10, markup=False)
+        self._status = status
+        self._show_headline()
+
+    def _show_headline(self) -> None:
+        parts = (
+            describe_queue(self.runs, self._expected_seconds, self.clock()),
+            describe_runner(self._status, self.store.runners()),
+        )
+        self.headline = " · ".join(part for part in parts if part)
+
+    def _expected_seconds(self, run: Run) -> float | None:
+        """Of a queued run: what it has left at its own pace, or what was measured for such a run."""
+        if run.eta_seconds is not None:
+            return run.eta_seconds
+        try:
+            configuration = self._configurations.setdefault(run.id, self.store.configuration(run.id))
+        except RunNotFound:
+            return None
+        facts = self.shelf.known(configuration.hyperparameters)
+        return estimate(self.store, configuration, facts).seconds if isinstance(facts, DatasetFacts) else None
+
+    @property
+    def measuring_text(self) -> str:
+        """What to say in place of an expected time that isn't there yet."""
+        if self._status is not None and self._status.phase == "loading":
+            return f"expected time: {self._status.text}"
+        if self.runner is None and not self.store.runners():
+            return "expected time: measured when something trains here"
+        return "expected time: measuring…"
 
     def command(self, verb: Verb, run: Run) -> None:
-        """Ask something of a run: written to the store, and the runner nudged; a refusal becomes a toast."""
+        """Ask something of a run: written to the store, and the runner nudged; a refusal becomes a toast.
+
+        Discarding and renaming ask first.
+        """
+        match verb:
+            case "pause":
+                self._ask(lambda: self.store.pause(run.id))
+            case "resume":
+                self._ask(lambda: self.store.resume(run.id))
+            case "stop":
+                self._ask(lambda: self.store.stop(run.id))
+            case "up" | "down":
+                self._ask(lambda: self.store.move(run.id, -1 if verb == "up" else 1))
+            case "rename":
+                self.push_screen(
+                    NameScreen(f"rename {run.name}", run.name),
+                    lambda name: self._ask(lambda: self.store.rename(run.id, name)) if name else None,
+                )
+            case "discard":
+                self._confirm_discard(run)
+
+    def _confirm_discard(self, run: Run) -> None:
+        kept = "Its curves and checkpoints are deleted and can't be brought back."
+        self.push_screen(
+            ConfirmScreen(
+                f"discard {run.name}?", kept, (Choice("keep", "keep it"), Choice("discard", "discard it for good"))
+            ),
+            lambda answer: self._ask(lambda: self.store.discard(run.id)) if answer == "discard" else None,
+        )
+
+    def _ask(self, ask: Callable[[], object]) -> None:
         try:
-            match verb:
-                case "pause":
-                    self.store.pause(run.id)
-                case "resume":
-                    self.store.resume(run.id)
-                case "stop":
-                    self.store.stop(run.id)
-                case "discard":
-                    self.store.discard(run.id)
-                case "up" | "down":
-                    self.store.move(run.id, -1 if verb == "up" else 1)
-                case "rename":
-                    pass
-        except (NotPossible, RunNotFound) as error:
+            ask()
+        except (NotPossible, RunNotFound, StoreError, ValueError) as error:
             self.notify(str(error), severity="warning", markup=False)
         self.nudge()
 
@@ -129,6 +226,7 @@ class LazytrainApp(App[int]):
     # ── going about ────────────────────────────────────────────────────────────────────────────────────────
 
     async def action_mode(self, mode: str) -> None:
+        """Go to Launch or Monitor."""
         await self.switch_mode(mode)
         self.refresh_runs()
 
@@ -141,13 +239,77 @@ class LazytrainApp(App[int]):
         if run_id is not None and self.monitor_screen is not None:
             self.monitor_screen.select_run(run_id)
 
-    @property
-    def hosts_active_run(self) -> bool:
-        """Whether this process's runner holds a run."""
-        return self.runner is not None and any(run.state.active for run in self.runs)
+    def action_help(self) -> None:
+        """Show every key of the current screen."""
+        self.push_screen(HelpScreen(list_keys(self.screen)))
+
+    def on_resize(self, event: events.Resize) -> None:
+        too_small = event.size.width < MINIMUM_WIDTH or event.size.height < MINIMUM_HEIGHT
+        covered = isinstance(self.screen, TooSmallScreen)
+        if too_small and not covered:
+            self.push_screen(TooSmallScreen(MINIMUM_WIDTH, MINIMUM_HEIGHT))
+        elif covered and not too_small:
+            self.pop_screen()
+
+    def remember(self) -> None:
+        """Keep the choice on Launch and the theme for the next start."""
+        draft = self.launch_screen.draft
+        choice = replace(
+            self._remembered,
+            architecture=draft.architecture.name,
+            hyperparameters=draft.hyperparameters.name,
+            theme=self.theme,
+        )
+        if choice != self._remembered:
+            remember(self.home / "screen.json", choice)
+            self._remembered = choice
+
+    # ── leaving ────────────────────────────────────────────────────────────────────────────────────────────
+
+    def active_runs_here(self) -> list[Run]:
+        """The runs that this process's runner holds."""
+        if self.runner is None or self.runner.status.phase != "training":
+            return []
+        return [run for run in self.store.runs() if run.state.active]
 
     async def action_quit(self) -> None:
+        """Leave; with a run training here, ask what becomes of it."""
+        if isinstance(self.screen, SavingScreen):
+            return
+        active = self.active_runs_here()
+        if not active:
+            self._leave()
+            return
+        if isinstance(self.screen, ConfirmScreen):
+            self.pop_screen()
+        names = ", ".join(run.name for run in active)
+        waiting = sum(run.state is State.QUEUED for run in self.runs)
+        queue = f" {waiting} queued wait for the next start." if waiting else ""
+        self.push_screen(
+            ConfirmScreen(
+                "leave lazytrain?",
+                f"{names} is training in this process.{queue}",
+                (
+                    Choice("stop", "stop and keep, then quit", "saved, and resumed by r on Monitor"),
+                    Choice("cancel", "cancel", "training goes on"),
+                ),
+            ),
+            lambda answer: self._stop_and_leave(names) if answer == "stop" else None,
+        )
+
+    def _stop_and_leave(self, names: str) -> None:
+        if self.runner is not None:
+            self.push_screen(SavingScreen(f"{names}: writing a checkpoint, then lazytrain ends."))
+            self.runner.stop()
+            self._join_runner(self.runner)
+
+    @work(thread=True, group="leaving")
+    def _join_runner(self, runner: Runner) -> None:
+        runner.join()
+        self.call_from_thread(self.exit, 0)
+
+    def _leave(self) -> None:
+        # The runner's thread holds no run: it ends by itself, after this screen.
+        if self.runner is not None:
+            self.runner.stop()
         self.exit(0)
-
-
-__all__ = ["LazytrainApp", "State"]

@@ -1,0 +1,134 @@
+"""What Launch is about to start: two presets, the edits laid over them, and what is remembered for the next time."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from engine.configuration import RunConfiguration, flatten
+from presets import (
+    DEFAULT,
+    Architecture,
+    Catalogue,
+    HyperparameterPreset,
+    Hyperparameters,
+    Preset,
+    PresetError,
+    override,
+)
+from tui.configure import edited_fields
+
+FIRST_ARCHITECTURE = "coolnet-v10"
+FIRST_HYPERPARAMETERS = "quick"
+
+
+@dataclass(frozen=True, slots=True)
+class Edits:
+    """Changes made before the start: dotted field names with their values, and the run's own name and device."""
+
+    settings: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    run_name: str | None = None
+    device: str | None = None
+    """None: the app's."""
+
+    def __bool__(self) -> bool:
+        return bool(self.settings or self.run_name or self.device)
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """One architecture × hyperparameters, not yet a run. Either preset may be broken."""
+
+    architecture: Preset[Architecture]
+    hyperparameters: Preset[HyperparameterPreset]
+    edits: Edits = field(default_factory=Edits)
+
+    @property
+    def title(self) -> str:
+        """`CoolNet v10 × lr 0.01`."""
+        left, right = self.architecture, self.hyperparameters
+        return " × ".join((left.value.title if left.value else left.name, right.value.title if right.value else right.name))
+
+    @property
+    def error(self) -> str | None:
+        """Why a broken preset can't be used, in its file's words."""
+        return self.architecture.error or self.hyperparameters.error
+
+    def values(self) -> Hyperparameters:
+        """The preset's values with the edits. Raises PresetError if the preset is broken or an edit doesn't fit."""
+        preset = self.hyperparameters.get()
+        return override(preset, self.edits.settings, "edit") if self.edits.settings else preset.values
+
+    def configuration(self, device: str = "auto") -> RunConfiguration:
+        """What would be queued, for `device` unless the edits name one. Raises PresetError."""
+        values = self.values()
+        return RunConfiguration(
+            architecture_name=self.architecture.name,
+            architecture=self.architecture.get(),
+            hyperparameters_name=self.hyperparameters.name,
+            hyperparameters=values,
+            edits=edited_fields(self.hyperparameters.get().values, values),
+            device=self.edits.device or device,
+        )
+
+    def without_run_name(self) -> Draft:
+        """The same, for the next run: a name is one run's."""
+        return replace(self, edits=replace(self.edits, run_name=None))
+
+
+def differences(values: Hyperparameters, base: Hyperparameters) -> dict[str, tuple[Any, Any]]:
+    """Dotted fields in which `values` differ from `base`: name → (value, base's value)."""
+    before = dict(flatten(base.model_dump()))
+    return {name: (value, before[name]) for name, value in flatten(values.model_dump()) if value != before[name]}
+
+
+@dataclass(frozen=True, slots=True)
+class Remembered:
+    """What the next start begins with, by name; a preset that is gone is forgotten."""
+
+    architecture: str = FIRST_ARCHITECTURE
+    hyperparameters: str = FIRST_HYPERPARAMETERS
+    theme: str | None = None
+
+    def draft(self, catalogue: Catalogue) -> Draft:
+        """The remembered pair, or the first start's, or whatever there is."""
+        return Draft(
+            _pick(catalogue.architectures, self.architecture, FIRST_ARCHITECTURE),
+            _pick(catalogue.hyperparameters, self.hyperparameters, FIRST_HYPERPARAMETERS, DEFAULT),
+        )
+
+
+def recall(path: Path) -> Remembered:
+    """What `remember` wrote to `path`; the first start's choice where there is nothing readable."""
+    try:
+        written = json.loads(path.read_text(encoding="utf-8"))
+        known = {name: written[name] for name in Remembered.__slots__ if isinstance(written.get(name), str)}
+    except (OSError, ValueError, AttributeError):
+        return Remembered()
+    return Remembered(**known)
+
+
+def remember(path: Path, choice: Remembered) -> None:
+    """Write the choice, whole or not at all. Where the folder can't be written it is simply not remembered."""
+    text = json.dumps({name: getattr(choice, name) for name in Remembered.__slots__}, indent=2) + "\n"
+    temporary = path.with_name(f"{path.name}.{os.getpid()}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary.write_text(text, encoding="utf-8")
+        temporary.replace(path)
+    except OSError:
+        temporary.unlink(missing_ok=True)
+
+
+def _pick(presets: Mapping[str, Preset[Any]], *names: str) -> Preset[Any]:
+    for name in names:
+        if name in presets:
+            return presets[name]
+    try:
+        return next(iter(presets.values()))
+    except StopIteration:
+        raise PresetError("there are no presets at all: install lazytrain again") from None

@@ -1,0 +1,58 @@
+"""The top bar's words: what waits, when it would be done, and who trains on what."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from engine.records import Run, RunnerRecord, State
+from tui.text import format_clock
+
+if TYPE_CHECKING:
+    from engine.runner import RunnerStatus
+
+ROUND_SECONDS = 60.0
+
+
+def describe_queue(
+    runs: Sequence[Run], expected: Callable[[Run], float | None], now: float
+) -> str:
+    """`2 queued · done about 06:40`; without a time where any part of it isn't known, and empty without a queue.
+
+    `expected` gives a queued run's seconds, or None.
+    """
+    queued = [run for run in runs if run.state is State.QUEUED]
+    if not queued:
+        return ""
+    words = f"{len(queued)} queued"
+    if any(run.state is State.PAUSED for run in runs):
+        return words
+    times = [run.eta_seconds for run in runs if run.state.active] + [expected(run) for run in queued]
+    total = 0.0
+    for seconds in times:
+        if seconds is None:
+            return words
+        total += seconds
+    # Up to the next full minute, so that it doesn't flicker between two.
+    done = (now + total) // ROUND_SECONDS * ROUND_SECONDS + ROUND_SECONDS
+    return f"{words} · done {format_clock(done, now)}"
+
+
+def describe_runner(status: RunnerStatus | None, runners: Sequence[RunnerRecord]) -> str:
+    """`cpu · 1 thread`, `loading torch…`, `cuda:0 NVIDIA H200 · lazytrain work (pid 12)`, or the runner's trouble."""
+    if status is not None and status.error:
+        return f"⚠ {status.error}"
+    own = next((runner for runner in runners if status is not None and runner.pid == os.getpid()), None)
+    if own is not None:
+        return _device(own)
+    if status is not None and status.phase in ("loading", "waiting"):
+        return status.text
+    if runners:
+        return f"{_device(runners[0])} · {runners[0].command} (pid {runners[0].pid})"
+    return status.text if status is not None else "no runner: what is queued waits"
+
+
+def _device(runner: RunnerRecord) -> str:
+    threads = f"{runner.threads} thread{'' if runner.threads == 1 else 's'}"
+    return f"{runner.device} · {threads}" if runner.device == "cpu" else f"{runner.device} {runner.device_name}"

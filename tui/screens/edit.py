@@ -1,0 +1,185 @@
+"""The form before the start: every hyperparameter, the run's name and its device, checked as you type."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any, ClassVar
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.content import Content
+from textual.screen import ModalScreen
+from textual.widget import Widget
+from textual.widgets import Checkbox, Footer, Input, Select, Static
+
+from presets import PresetError, override
+from tui.configure import anchor
+from tui.draft import Draft, Edits
+from tui.fields import Field, find_errors, flat, form_groups, to_text
+
+RUN_NAME = Field("name", "text", "The run's own; left empty, it follows from what is trained.", optional=True)
+DEVICE = Field("device", "text", "auto, cpu, cuda, cuda:1, mps …")
+DEVICE_FORM = re.compile(r"[a-z]+(:\d+)?")
+
+
+class Choice(Select[str]):
+    """A select that opens on enter and space alone, so that the arrows move through the form."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter,space", "show_overlay", "choose", id="choice.open", tooltip="Show what there is", show=False)
+    ]
+    inherit_bindings = False
+
+
+class FieldRow(Horizontal):
+    """A field's name, its control, and beside it what is wrong, what the preset has, or what it means."""
+
+    def __init__(self, field: Field, value: Any, preset_value: Any) -> None:
+        super().__init__(classes="row")
+        self.field, self.start, self.preset_value = field, value, preset_value
+
+    def compose(self) -> ComposeResult:
+        yield Static(self.field.name.rpartition(".")[2], classes="label")
+        yield self._control()
+        yield Static("", classes="note")
+
+    def _control(self) -> Widget:
+        match self.field.kind:
+            case "choice":
+                choices = [(option, option) for option in self.field.options]
+                return Choice(choices, value=self.start, allow_blank=False, compact=True, classes="control")
+            case "switch":
+                return Checkbox("", self.start, compact=True, classes="control")
+            case _:
+                return Input(to_text(self.start), compact=True, classes="control", select_on_focus=False)
+
+    @property
+    def value(self) -> Any:
+        """What stands in the control, as the field's type where it is one."""
+        match self.query_one(".control"):
+            case Input(value=text):
+                return self.field.parse(text)
+            case Checkbox(value=on):
+                return on
+            case Select(value=chosen):
+                return chosen
+            case _:
+                return self.start
+
+    def show_note(self, error: str | None) -> None:
+        """Say what is wrong, else what the preset has where this differs, else what the field means."""
+        differs = error is None and self.value != self.preset_value
+        self.set_class(error is not None, "-wrong")
+        self.set_class(differs, "-edited")
+        note = self.field.about
+        if error is not None:
+            note = error
+        elif differs:
+            note = f"preset: {to_text(self.preset_value) or 'none'}"
+        self.query_one(".note", Static).update(Content(note))
+
+
+class EditScreen(ModalScreen[Edits | None]):
+    """Dismissed with the edits, or None if they were given up."""
+
+    CSS_PATH = "edit.tcss"
+    BINDING_GROUP_TITLE = "Edit"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("ctrl+s", "apply", "apply", id="edit.apply", tooltip="Take these values for the next run"),
+        Binding("escape", "dismiss(None)", "cancel", id="edit.cancel", tooltip="Leave everything as it was"),
+        Binding("ctrl+r", "reset", "preset's values", id="edit.reset", tooltip="Put the preset's values back"),
+        Binding("down", "app.focus_next", "down", id="edit.down", tooltip="The next field", show=False),
+        Binding("up", "app.focus_previous", "up", id="edit.up", tooltip="The field before", show=False),
+    ]
+
+    def __init__(self, draft: Draft, device: str) -> None:
+        super().__init__()
+        self.draft, self.device = draft, device
+        self.preset = draft.hyperparameters.get()
+
+    def compose(self) -> ComposeResult:
+        values, preset_values = flat(self.draft.values()), flat(self.preset.values)
+        with Vertical(id="form"):
+            with VerticalScroll(id="fields", can_focus=False):
+                for title, fields in form_groups().items():
+                    yield Static(title, classes="group")
+                    for field in fields:
+                        yield FieldRow(field, values[field.name], preset_values[field.name])
+                yield Static("run", classes="group")
+                yield FieldRow(RUN_NAME, self.draft.edits.run_name, None)
+                yield FieldRow(DEVICE, self.draft.edits.device or self.device, self.device)
+            yield Static("", id="problem")
+        yield Footer(compact=True, show_command_palette=False)
+
+    def on_mount(self) -> None:
+        form = self.query_one("#form")
+        form.border_title = Content(f"edit · {self.draft.title}").plain.replace("[", r"\[")
+        self.set_focus(self._row("epochs").query_one(".control"))
+        self.show_notes()
+
+    # ── what stands in the form ────────────────────────────────────────────────────────────────────────────
+
+    def _rows(self) -> Iterator[FieldRow]:
+        return iter(self.query(FieldRow))
+
+    def _row(self, name: str) -> FieldRow:
+        return next(row for row in self._rows() if row.field.name == name)
+
+    def values(self) -> dict[str, Any]:
+        """Dotted hyperparameter → what stands in the form."""
+        return {row.field.name: row.value for row in self._rows() if row.field not in (RUN_NAME, DEVICE)}
+
+    def find_errors(self) -> dict[str, str]:
+        """What doesn't fit, by field."""
+        errors = find_errors(self.values())
+        device = self._row("device").value
+        if not DEVICE_FORM.fullmatch(device):
+            errors["device"] = f"device = {device!r}: must be auto, cpu, cuda, cuda:<number>, mps or another of torch's"
+        return errors
+
+    @on(Input.Changed)
+    @on(Checkbox.Changed)
+    @on(Select.Changed)
+    def show_notes(self) -> None:
+        """Check everything and say what is wrong beside each field."""
+        errors = self.find_errors()
+        for row in self._rows():
+            row.show_note(errors.get(row.field.name))
+        self.query_one("#problem", Static).update(Content(errors.get("", "")))
+        self.query_one("#problem").display = "" in errors
+
+    # ── leaving ────────────────────────────────────────────────────────────────────────────────────────────
+
+    def on_input_submitted(self) -> None:
+        self.action_apply()
+
+    def action_apply(self) -> None:
+        """Hand the edits back; where something is wrong, go there instead."""
+        errors = self.find_errors()
+        if errors:
+            wrong = next((row for row in self._rows() if row.field.name in errors), None)
+            if wrong is not None:
+                wrong.query_one(".control").focus()
+            self.notify(next(iter(errors.values())), title="not applied", severity="error", markup=False)
+            return
+        preset_values = flat(self.preset.values)
+        settings = anchor({name: value for name, value in self.values().items() if value != preset_values[name]})
+        try:
+            override(self.preset, settings, "edit")
+        except PresetError as error:
+            self.notify(str(error), title="not applied", severity="error", markup=False)
+            return
+        device = self._row("device").value
+        self.dismiss(Edits(settings, self._row("name").value, device if device != self.device else None))
+
+    def action_reset(self) -> None:
+        """Put the preset's values into the form."""
+        for row in self._rows():
+            match row.query_one(".control"):
+                case Input() as control:
+                    control.value = to_text(row.preset_value)
+                case Checkbox() | Select() as control:
+                    control.value = row.preset_value

@@ -1,0 +1,100 @@
+"""Help: every key that does something here, from the bindings themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import VerticalScroll
+from textual.content import Content
+from textual.dom import DOMNode
+from textual.screen import ModalScreen, Screen
+from textual.widgets import Static
+
+IDEA = (
+    "Pick an architecture and hyperparameters, press enter, and watch it learn. Every run is kept: "
+    "pause keeps it in memory, stop saves it so that it can be resumed, discard deletes it.\n"
+    "The run store is the only meeting point: a second terminal, `lazytrain runs` or a screen opened tomorrow "
+    "see and steer the same runs."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class KeyLine:
+    """One action of a screen: its keys, its name, and what it does."""
+
+    group: str
+    keys: tuple[str, ...]
+    description: str
+    tooltip: str
+    action: str
+    node: DOMNode
+
+
+def list_keys(screen: Screen) -> list[KeyLine]:
+    """Every action with a tooltip that the focused widget, `screen` or the app binds, in that order.
+
+    Those that don't apply at this moment are listed too: help says what there is.
+    """
+    lines: dict[tuple[int, str], KeyLine] = {}
+    for node in _chain(screen):
+        for binding in _bindings(node):
+            key = screen.app.get_key_display(binding)
+            old = lines.get((id(node), binding.action))
+            keys = (*old.keys, key) if old else (key,)
+            group = getattr(node, "BINDING_GROUP_TITLE", None) or "Everywhere"
+            lines[id(node), binding.action] = KeyLine(
+                group, tuple(dict.fromkeys(keys)), binding.description, binding.tooltip, binding.action, node
+            )
+    return list(lines.values())
+
+
+def _chain(screen: Screen) -> Iterable[DOMNode]:
+    focused = screen.focused
+    if focused is not None:
+        yield from (node for node in focused.ancestors_with_self if node not in (screen, screen.app))
+    yield screen
+    yield screen.app
+
+
+def _bindings(node: DOMNode) -> Iterable[Binding]:
+    return (binding for _, binding in node._bindings if binding.tooltip and binding.description)
+
+
+class HelpScreen(ModalScreen[None]):
+    """The keys of the screen beneath, in groups."""
+
+    CSS_PATH = "help.tcss"
+    BINDING_GROUP_TITLE = "Help"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape,question_mark,q", "dismiss(None)", "close", id="help.close", tooltip="Back to the screen"),
+    ]
+
+    def __init__(self, keys: Iterable[KeyLine]) -> None:
+        super().__init__()
+        self.keys = tuple(keys)
+
+    def compose(self) -> ComposeResult:
+        with VerticalScroll(id="help") as panel:
+            panel.border_title = "help"
+            panel.border_subtitle = "esc close"
+            yield Static(Content(IDEA), id="idea")
+            for group in dict.fromkeys(line.group for line in self.keys):
+                yield Static(Content.styled(group, "bold $text-accent"), classes="group")
+                yield Static(self._table(group))
+
+    def _table(self, group: str) -> Content:
+        lines = [line for line in self.keys if line.group == group]
+        keys = {id(line): " ".join(line.keys) for line in lines}
+        width = max(14, *(len(text) for text in keys.values()))
+        return Content("\n").join(
+            Content.assemble(
+                (f"{keys[id(line)]:>{width}}", "bold"),
+                f"  {line.description:<15} ",
+                (line.tooltip, "$text-muted"),
+            )
+            for line in lines
+        )

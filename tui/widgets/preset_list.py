@@ -1,0 +1,240 @@
+"""A list of presets: one line each, chosen by moving, narrowed by typing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+from rich.segment import Segment
+from textual import events
+from textual.binding import Binding, BindingType
+from textual.geometry import Region, Size
+from textual.message import Message
+from textual.reactive import reactive
+from textual.scroll_view import ScrollView
+from textual.strip import Strip
+
+from tui.text import shorten
+
+WARNING = "⚠"
+PENDING = "?"
+
+
+@dataclass(frozen=True, slots=True)
+class PresetRow:
+    """A preset as it is listed."""
+
+    name: str
+    title: str
+    detail: str = ""
+    """At the right: `62 k`."""
+    mark: str = ""
+    """`⚠` where it can't be trained, `?` where that isn't known yet."""
+
+    def matches(self, text: str) -> bool:
+        """Whether every word of `text` is in the title or the name."""
+        own = f"{self.title} {self.name}".casefold()
+        return all(word in own for word in text.casefold().split())
+
+
+class PresetList(ScrollView, can_focus=True):
+    """Presets by name. Moving the cursor chooses: there is no second step."""
+
+    COMPONENT_CLASSES: ClassVar[set[str]] = {
+        "preset-list--cursor",
+        "preset-list--detail",
+        "preset-list--mark",
+        "preset-list--bar",
+    }
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("up,k", "move(-1)", "up", id="list.up", tooltip="Choose the one above", show=False),
+        Binding("down,j", "move(1)", "down", id="list.down", tooltip="Choose the one below", show=False),
+        Binding("home,g", "first", "first", id="list.first", tooltip="Choose the first", show=False),
+        Binding("end,G", "last", "last", id="list.last", tooltip="Choose the last", show=False),
+        Binding("pageup", "page(-1)", "page up", id="list.page_up", tooltip="A page up", show=False),
+        Binding("pagedown", "page(1)", "page down", id="list.page_down", tooltip="A page down", show=False),
+        Binding("slash", "filter", "filter", key_display="/", id="list.filter", tooltip="Type to narrow this list"),
+        Binding("enter", "keep_filter", "keep filter", id="list.keep_filter", tooltip="Stop typing, keep the filter"),
+        Binding("escape", "clear_filter", "clear filter", id="list.clear_filter", tooltip="Show the whole list again"),
+    ]
+
+    chosen: reactive[str] = reactive("", repaint=False)
+    """Name of the preset under the cursor."""
+    filter: reactive[str] = reactive("", repaint=False)
+    filtering: reactive[bool] = reactive(False, repaint=False)
+    """Whether keys are typed into the filter."""
+
+    class Chosen(Message):
+        """Another preset is under the cursor."""
+
+        def __init__(self, preset_list: PresetList, name: str) -> None:
+            super().__init__()
+            self.preset_list, self.name = preset_list, name
+
+        @property
+        def control(self) -> PresetList:
+            return self.preset_list
+
+    def __init__(self, rows: Sequence[PresetRow], chosen: str, *, title: str, id: str) -> None:  # noqa: A002
+        super().__init__(id=id)
+        self.border_title = title
+        self.rows: tuple[PresetRow, ...] = tuple(rows)
+        self.set_reactive(PresetList.chosen, chosen)
+
+    # ── what is shown ──────────────────────────────────────────────────────────────────────────────────────
+
+    @property
+    def visible_rows(self) -> tuple[PresetRow, ...]:
+        """The rows that the filter lets through."""
+        return tuple(row for row in self.rows if row.matches(self.filter)) if self.filter else self.rows
+
+    @property
+    def cursor(self) -> int:
+        """Line of the chosen preset; -1 where the filter hides it."""
+        return next((line for line, row in enumerate(self.visible_rows) if row.name == self.chosen), -1)
+
+    def show_rows(self, rows: Sequence[PresetRow]) -> None:
+        """List other rows; only lines that differ are drawn again."""
+        new = tuple(rows)
+        if len(new) != len(self.rows):
+            self.rows = new
+            self._relist()
+            return
+        changed = [line for line, (old, row) in enumerate(zip(self.rows, new, strict=True)) if old != row]
+        self.rows = new
+        if self.filter and changed:
+            self.refresh()
+        for line in changed:
+            self.refresh_lines(line)
+
+    def render_line(self, y: int) -> Strip:
+        line, width = y + self.scroll_offset.y, self.scrollable_content_region.width
+        rows = self.visible_rows
+        if line >= len(rows):
+            text = " nothing fits" if not rows and line == 0 else ""
+            style = self.get_component_rich_style("preset-list--detail")
+            return Strip([Segment(text.ljust(width)[:width], style)], width)
+        return self._strip(rows[line], width, at_cursor=rows[line].name == self.chosen)
+
+    def _strip(self, row: PresetRow, width: int, *, at_cursor: bool) -> Strip:
+        base = self.get_component_rich_style("preset-list--cursor") if at_cursor else self.rich_style
+
+        def style(name: str):
+            own = self.get_component_rich_style(name, partial=True)
+            return base + own
+
+        detail = row.detail if width >= 24 else ""
+        mark = f" {row.mark}" if row.mark else ""
+        room = width - 1 - len(mark) - (len(detail) + 1 if detail else 0) - 1
+        title = shorten(row.title, room)
+        return Strip(
+            [
+                Segment("▌" if at_cursor else " ", style("preset-list--bar")),
+                Segment(title.ljust(room), base),
+                Segment(f" {detail}" if detail else "", style("preset-list--detail")),
+                Segment(mark, style("preset-list--mark")),
+                Segment(" ", base),
+            ],
+            width,
+        )
+
+    def on_mount(self) -> None:
+        self._relist()
+
+    def on_resize(self) -> None:
+        self._relist()
+
+    def _relist(self) -> None:
+        self.virtual_size = Size(self.scrollable_content_region.width, max(1, len(self.visible_rows)))
+        self.refresh()
+        self._keep_cursor_in_view()
+
+    def _keep_cursor_in_view(self) -> None:
+        if self.cursor >= 0:
+            self.scroll_to_region(Region(0, self.cursor, 1, 1), animate=False, force=True)
+
+    # ── choosing ───────────────────────────────────────────────────────────────────────────────────────────
+
+    def choose_line(self, line: int) -> None:
+        """Put the cursor on a line, the nearest there is."""
+        rows = self.visible_rows
+        if rows:
+            self.chosen = rows[max(0, min(len(rows) - 1, line))].name
+
+    def watch_chosen(self, old: str, new: str) -> None:
+        for line, row in enumerate(self.visible_rows):
+            if row.name in (old, new):
+                self.refresh_lines(line)
+        self._keep_cursor_in_view()
+        self.post_message(self.Chosen(self, new))
+
+    def on_click(self, event: events.Click) -> None:
+        offset = event.get_content_offset(self)
+        if offset is not None and offset.y + self.scroll_offset.y < len(self.visible_rows):
+            self.choose_line(offset.y + self.scroll_offset.y)
+
+    def action_move(self, lines: int) -> None:
+        self.choose_line(self.cursor + lines)
+
+    def action_first(self) -> None:
+        self.choose_line(0)
+
+    def action_last(self) -> None:
+        self.choose_line(len(self.visible_rows) - 1)
+
+    def action_page(self, pages: int) -> None:
+        self.choose_line(self.cursor + pages * max(1, self.scrollable_content_region.height - 1))
+
+    # ── narrowing ──────────────────────────────────────────────────────────────────────────────────────────
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        match action:
+            case "keep_filter":
+                return self.filtering
+            case "clear_filter":
+                return self.filtering or bool(self.filter)
+            case "filter":
+                return not self.filtering
+            case _:
+                return True
+
+    def action_filter(self) -> None:
+        self.filtering = True
+
+    def action_keep_filter(self) -> None:
+        self.filtering = False
+
+    def action_clear_filter(self) -> None:
+        self.filter, self.filtering = "", False
+
+    def on_blur(self) -> None:
+        self.filtering = False
+
+    def on_key(self, event: events.Key) -> None:
+        """While filtering, printable keys are text and do nothing else."""
+        if not self.filtering:
+            return
+        if event.key == "backspace":
+            self.filter = self.filter[:-1]
+        elif event.is_printable and event.character:
+            self.filter += event.character
+        else:
+            return
+        event.stop()
+        event.prevent_default()
+
+    def watch_filter(self) -> None:
+        self._show_filter()
+        if self.cursor < 0:
+            self.choose_line(0)
+        self._relist()
+
+    def watch_filtering(self) -> None:
+        self._show_filter()
+        self.refresh_bindings()
+
+    def _show_filter(self) -> None:
+        shown = self.filtering or self.filter
+        self.border_subtitle = f"/{self.filter}{'▏' if self.filtering else ''}".replace("[", r"\[") if shown else None
+        self.refresh_bindings()
