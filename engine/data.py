@@ -8,8 +8,6 @@ from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-import psutil
-
 from engine.beat import Beat
 from engine.data_cache import CacheDamaged, CachedDataset
 from engine.data_sources import build_batches, build_digits, build_images, find_damage
@@ -29,6 +27,7 @@ from engine.datasets import (
 )
 from engine.download import FetchFailed, fetch_archive
 from engine.events import Progress
+from engine.memory import free_memory
 
 __all__ = ["Dataset", "DatasetError", "Split", "load_dataset", "prepare_dataset"]
 
@@ -66,7 +65,7 @@ def prepare_dataset(
     if isinstance(source, Bundled):
         return build_digits(dataset)
     if memory_limit is None:
-        memory_limit = int(psutil.virtual_memory().available * _MEMORY_SHARE)
+        memory_limit = int(free_memory() * _MEMORY_SHARE)
     work = _Preparation(dataset, pixels(dataset, image_size), data_folder, cache_folder, memory_limit)
     if isinstance(source, ImageFolder):
         return (yield from work.from_images(source))

@@ -16,7 +16,7 @@ from torch import Tensor
 from engine.beat import Beat
 from engine.data_cache import CachedDataset, DatasetBuilder
 from engine.data_types import Dataset
-from engine.datasets import CIFAR10_ARCHIVE, CIFAR10_CLASSES, SPLITS, DatasetError, Listing
+from engine.datasets import CIFAR10_ARCHIVE, CIFAR10_CLASSES, SPLITS, DatasetError, Listing, readable
 from engine.decoding import Unreadable, decode_files
 from engine.digits import load_digits
 from engine.download import file_md5
@@ -121,6 +121,6 @@ def _name(unreadable: list[Unreadable], total: int) -> Iterable[str]:
 
 
 def _list(unreadable: list[Unreadable]) -> str:
-    named = ", ".join(f"{image.path} ({image.reason})" for image in unreadable[:_NAMED])
+    named = ", ".join(f"{readable(image.path)} ({image.reason})" for image in unreadable[:_NAMED])
     more = len(unreadable) - _NAMED
     return f"{named} and {more:,} more" if more > 0 else named

@@ -191,6 +191,15 @@ def pixels(dataset: str, image_size: int) -> int:
 
 def locate(dataset: str, data_folder: Path) -> Source:
     """Where `dataset` is. Raises DatasetError if there is no such dataset, or no folder of that name."""
+    try:
+        return _locate(dataset, data_folder)
+    except DatasetError:
+        raise
+    except (OSError, RuntimeError) as error:  # a folder that may not be looked into, or a `~name` that is nobody
+        raise DatasetError(f"can't look for dataset = '{dataset}' in {data_folder}: {error}") from error
+
+
+def _locate(dataset: str, data_folder: Path) -> Source:
     match dataset.partition(":"):
         case ("digits", "", ""):
             return Bundled()
@@ -204,7 +213,8 @@ def locate(dataset: str, data_folder: Path) -> Source:
             if not folder.is_dir():
                 raise DatasetError(f"no folder {folder}: dataset = '{dataset}' names one with train/ and test/ in it")
             return ImageFolder(folder)
-    raise DatasetError(f"unknown dataset '{dataset}': there are cifar10, digits, and folder:<path>")
+        case _:
+            raise DatasetError(f"unknown dataset '{dataset}': there are cifar10, digits, and folder:<path>")
 
 
 def locate_cifar10_images(data_folder: Path) -> ImageFolder | Missing:
@@ -256,6 +266,8 @@ def _list_split(folder: Path) -> dict[str, tuple[str, ...]]:
             f"can't read {error.filename or folder}: {error.strerror}. "
             f"A folder of images is laid out as {folder.name}/<class>/<image>"
         ) from error
+    if any(readable(name) != name for name in found):
+        raise DatasetError(f"class folders in {folder} need names in UTF-8: {_few([*map(readable, found)])}")
     if not found:
         raise DatasetError(f"no class folders in {folder}: images go into {folder.name}/<class>/")
     empty = [name for name, files in found.items() if not files]
@@ -263,6 +275,11 @@ def _list_split(folder: Path) -> dict[str, tuple[str, ...]]:
         endings = " ".join(IMAGE_ENDINGS)
         raise DatasetError(f"no images of {_few(empty)} in {folder}: add some ({endings}), or remove the folder")
     return found
+
+
+def readable(name: str) -> str:
+    """A file's name, for a person to read: bytes that are not UTF-8 become �."""
+    return os.fsencode(name).decode("utf-8", "replace")
 
 
 def _is_image(name: str) -> bool:

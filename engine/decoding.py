@@ -18,7 +18,7 @@ from engine.beat import BEAT_SECONDS
 
 _MOST_THREADS = 8
 _CHUNK_IMAGES = 256
-_CHUNK_BYTES = 1 << 24
+_CHUNK_BYTES = 1 << 22
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +53,7 @@ def decode_files(folder: Path, files: Sequence[tuple[str, int]], size: int) -> G
     chunks = [files[start : start + step] for start in range(0, len(files), step)]
     abandoned = threading.Event()
     waiting: deque[Future[Decoded]] = deque()
+    Image.preinit()  # here, so that the threads don't all do it
     pool = ThreadPoolExecutor(threads, thread_name_prefix="decode")
     try:
         for chunk in chunks:

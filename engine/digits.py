@@ -26,7 +26,7 @@ def load_digits() -> tuple[Tensor, Tensor, Tensor, Tensor]:
     Raises:
         DatasetError: scikit-learn isn't installed.
     """
-    table = torch.from_numpy(_read_table())
+    table = torch.from_numpy(read_table())
     labels = table[:, -1].long()
     small = table[:, :-1].float().view(-1, 1, 8, 8)
     # Weights of eighths, and values of sixteenths: exact in float32, so the bytes are the same on every machine.
@@ -38,7 +38,7 @@ def load_digits() -> tuple[Tensor, Tensor, Tensor, Tensor]:
     return images[~test].contiguous(), labels[~test], images[test].contiguous(), labels[test]
 
 
-def _read_table() -> NDArray[np.int64]:
+def read_table() -> NDArray[np.int64]:
     """[1797, 65]: 64 values from 0 to 16, and the digit."""
     package = importlib.util.find_spec("sklearn")  # finds the package without importing it, which costs over a second
     if package is None or not package.submodule_search_locations:

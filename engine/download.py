@@ -9,6 +9,7 @@ import os
 import tarfile
 import threading
 import urllib.request
+import zlib
 from collections.abc import Generator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +17,7 @@ from pathlib import Path
 from engine.beat import BEAT_SECONDS, Beat
 from engine.datasets import Archive
 from engine.events import Progress
+from engine.parts import sweep_parts
 
 _READ_BYTES = 1 << 20
 _SILENT_SECONDS = 20.0
@@ -34,17 +36,18 @@ def fetch_archive(archive: Archive, data_folder: Path, beat: Beat) -> Generator[
         FetchFailed: no network, no room, or not the archive that it should be.
     """
     there = data_folder / archive.file_name
-    if there.is_file():
-        if (yield from file_md5(there, beat)) != archive.md5:
-            raise FetchFailed(f"{there} is damaged (its MD5 is not {archive.md5}): delete it, or put a whole one there")
-        return (yield from _unpack(archive, there, data_folder, beat))
     part = data_folder / f"{archive.file_name}.{os.getpid()}.part"
     try:
+        if there.is_file():
+            if (yield from file_md5(there, beat)) != archive.md5:
+                raise FetchFailed(f"{there} is damaged (its MD5 is not {archive.md5}): delete it")
+            return (yield from _unpack(archive, there, data_folder, beat))
         data_folder.mkdir(parents=True, exist_ok=True)
+        sweep_parts(data_folder, f"{archive.file_name}.*.part")
         yield from _download(archive, part)
         return (yield from _unpack(archive, part, data_folder, beat))
     except OSError as error:
-        raise FetchFailed(f"can't write to {data_folder}: {error.strerror or error}") from error
+        raise FetchFailed(f"can't read and write in {data_folder}: {error.strerror or error}") from error
     finally:
         with contextlib.suppress(OSError):
             part.unlink(missing_ok=True)
@@ -106,7 +109,7 @@ def _transfer(url: str, part: Path, transfer: _Transfer) -> None:
                 transfer.done += len(data)
         transfer.md5 = digest.hexdigest()
     except (OSError, ValueError, http.client.HTTPException) as error:  # URLError and time-outs are OSErrors
-        transfer.error = f"{url} can't be reached: {getattr(error, 'reason', None) or error}"
+        transfer.error = f"{url} failed: {getattr(error, 'reason', None) or error}"
     finally:
         if transfer.abandoned.is_set():
             with contextlib.suppress(OSError):
@@ -130,6 +133,6 @@ def _unpack(archive: Archive, path: Path, data_folder: Path, beat: Beat) -> Gene
                 part = folder / f"{name}.{os.getpid()}.part"
                 part.write_bytes(data)
                 part.replace(folder / name)
-    except (KeyError, EOFError, tarfile.TarError) as error:
+    except (KeyError, EOFError, zlib.error, tarfile.TarError) as error:
         raise FetchFailed(f"{path} is not the archive it should be: {error}") from error
     return folder
