@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, fields
 from typing import Any
@@ -14,6 +13,8 @@ from engine.locks import FileLock, LockHeld
 from engine.records import ACTIVE, Run, RunnerRecord, State, Wanted
 from engine.store import CHUNK_POINTS, RunNotFound, Store
 
+QUESTION_SECONDS = 120.0
+"""A question older than this is nobody's any more: its asker would have asked again."""
 _EPOCH_FIELDS = tuple(field.name for field in fields(EpochRecord))
 
 
@@ -22,19 +23,21 @@ class Journal(Store):
 
     # ── a run's life ───────────────────────────────────────────────────────────────────────────────────────
 
-    def claim(self, run_id: str | None = None) -> Run | None:
-        """Take the first queued run (or `run_id`, if it is still queued) for training, or None."""
+    def queued(self) -> list[str]:
+        """Ids of the queued runs, in the queue's order."""
+        rows = self.connection.execute("SELECT id FROM runs WHERE state = ? ORDER BY position, rowid", (State.QUEUED,))
+        return [row["id"] for row in rows]
+
+    def claim(self, run_id: str) -> Run | None:
+        """Take a queued run for training, its lock in hand; None if it is queued no more."""
+        now = self.clock()
         with transaction(self.connection):
-            row = self.connection.execute(
-                "SELECT id FROM runs WHERE state = ? AND (?2 IS NULL OR id = ?2) ORDER BY position, rowid LIMIT 1",
-                (State.QUEUED, run_id),
-            ).fetchone()
-            if row is None:
-                return None
-            now = self.clock()
-            self._set(row["id"], state=State.STARTING, wanted=Wanted.RUN, updated=now, progress=None)
-            self.connection.execute("UPDATE runs SET started = coalesce(started, ?) WHERE id = ?", (now, row["id"]))
-        return self.run(row["id"])
+            taken = self.connection.execute(
+                "UPDATE runs SET state = ?, wanted = ?, updated = ?, started = coalesce(started, ?), progress = NULL,"
+                " error = NULL WHERE id = ? AND state = ?",
+                (State.STARTING, Wanted.RUN, now, now, run_id, State.QUEUED),
+            ).rowcount
+        return self.run(run_id) if taken else None
 
     def recover(self) -> list[Run]:
         """Mark runs whose trainer died as interrupted and queue them in front; returns them.
@@ -42,9 +45,7 @@ class Journal(Store):
         A trainer's life is the lock on its run, never a process id.
         """
         recovered: list[Run] = []
-        for run in self.runs():
-            if run.state not in ACTIVE:
-                continue
+        for run in (run for run in self.runs() if run.state in ACTIVE):
             lock = FileLock(self.run_folder(run.id) / "lock")
             try:
                 lock.acquire()
@@ -62,7 +63,7 @@ class Journal(Store):
             finally:
                 lock.release()
             if run.wanted is Wanted.DISCARD:
-                shutil.rmtree(self.run_folder(run.id), ignore_errors=True)
+                self.remove_folder(run.id)
         return recovered
 
     def confirm(self, run_id: str, state: State, **columns: Any) -> None:
@@ -86,11 +87,14 @@ class Journal(Store):
                 updated=self.clock(),
             )
 
-    def end(self, run_id: str, state: State, *, outcome: str | None = None, error: str | None = None) -> None:
-        """The run is over: finished, stopped or failed."""
+    def end(
+        self, run_id: str, state: State, *, outcome: str | None = None, error: str | None = None, **columns: Any
+    ) -> None:
+        """The run is over: finished, stopped or failed; `columns` are set with it."""
         now = self.clock()
         with transaction(self.connection):
-            self._set(run_id, state=state, ended=now, updated=now, outcome=outcome, error=error, progress=None)
+            ended = {"ended": now, "updated": now, "outcome": outcome, "error": error, "progress": None}
+            self._set(run_id, state=state, **ended, **columns)
             level = "error" if state is State.FAILED else "info"
             detail = error or outcome
             self._say(run_id, f"{state}: {detail}" if detail else str(state), level)
@@ -99,12 +103,17 @@ class Journal(Store):
         """Delete a run that its trainer has left because it was discarded."""
         with transaction(self.connection):
             self.connection.execute("DELETE FROM runs WHERE id = ?", (run_id,))
-        shutil.rmtree(self.run_folder(run_id), ignore_errors=True)
+        self.remove_folder(run_id)
 
     def wanted(self, run_id: str) -> Wanted:
         """What clients want of the run now; a run that is gone counts as discarded."""
         row = self.connection.execute("SELECT wanted FROM runs WHERE id = ?", (run_id,)).fetchone()
         return Wanted.DISCARD if row is None else Wanted(row["wanted"])
+
+    def note_weights(self, run_id: str, digest: str) -> None:
+        """The newest checkpoint holds weights of this SHA-256."""
+        with transaction(self.connection):
+            self._set(run_id, weights_sha256=digest)
 
     def say(self, run_id: str, text: str, level: str = "info") -> None:
         """Add a line to the run's log."""
@@ -169,9 +178,10 @@ class Journal(Store):
             self.connection.execute("DELETE FROM runners WHERE lock = ?", (lock,))
 
     def next_question(self) -> tuple[str, dict[str, Any]] | None:
-        """(key, question) of the newest question without an answer: the newest is what somebody looks at."""
+        """(key, question) of the newest question without an answer, if somebody may still look at it."""
         row = self.connection.execute(
-            "SELECT key, question FROM questions WHERE answered IS NULL ORDER BY asked DESC LIMIT 1"
+            "SELECT key, question FROM questions WHERE answered IS NULL AND asked > ? ORDER BY asked DESC LIMIT 1",
+            (self.clock() - QUESTION_SECONDS,),
         ).fetchone()
         return None if row is None else (row["key"], json.loads(row["question"]))
 

@@ -25,6 +25,9 @@ from engine.records import ACTIVE, Answer, Message, Run, RunnerRecord, State, Wa
 CHUNK_POINTS = 1024
 """Points a chunk holds."""
 
+REPEAT_SECONDS = 30.0
+"""A question that waits is marked as still wanted this often."""
+
 _RUN_COLUMNS = ", ".join(field.name for field in fields(Run))
 _EPOCH_COLUMNS = ", ".join(field.name for field in fields(EpochRecord))
 
@@ -250,19 +253,31 @@ class Store:
                 self._set(run_id, wanted=Wanted.DISCARD)
                 return
             self.connection.execute("DELETE FROM runs WHERE id = ?", (run_id,))
+        self.remove_folder(run_id)
+
+    def remove_folder(self, run_id: str) -> None:
+        """Delete the files of a run that is gone."""
         shutil.rmtree(self.run_folder(run_id), ignore_errors=True)
 
     # ── questions to a runner ──────────────────────────────────────────────────────────────────────────────
 
     def ask(self, key: str, question: Mapping[str, Any]) -> Answer:
-        """The answer under `key`, or an empty one after leaving the question for the next runner that has time."""
-        row = self.connection.execute("SELECT result, error, answered FROM questions WHERE key = ?", (key,)).fetchone()
-        if row is None:
+        """The answer under `key`, or an empty one after leaving the question for the next runner that has time.
+
+        Ask again while you wait, as on every look at the store: a question nobody repeats is dropped after a while.
+        """
+        row = self.connection.execute(
+            "SELECT asked, result, error, answered FROM questions WHERE key = ?", (key,)
+        ).fetchone()
+        now = self.clock()
+        if row is None or (row["answered"] is None and now - row["asked"] > REPEAT_SECONDS):
             with transaction(self.connection):
                 self.connection.execute(
-                    "INSERT OR IGNORE INTO questions (key, question, asked) VALUES (?, ?, ?)",
-                    (key, json.dumps(question), self.clock()),
+                    "INSERT INTO questions (key, question, asked) VALUES (?, ?, ?)"
+                    " ON CONFLICT (key) DO UPDATE SET asked = excluded.asked",
+                    (key, json.dumps(question), now),
                 )
+        if row is None:
             return Answer()
         return Answer(
             result=None if row["result"] is None else json.loads(row["result"]),

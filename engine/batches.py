@@ -1,0 +1,109 @@
+"""Batches from a resident dataset: an epoch's order, and chunks of it gathered into one reused buffer."""
+
+from __future__ import annotations
+
+from math import prod
+
+import torch
+from torch import Tensor
+
+from engine.augmentation import augment, seed_for
+from engine.data import Split
+from presets.schema import Hyperparameters
+
+CHUNK_IMAGES = 2_048
+CHUNK_BYTES = 64 * 2**20
+"""A chunk is at most this large as floats, and at least one batch."""
+
+
+def num_steps(num_images: int, batch_size: int) -> int:
+    """Steps an epoch: a last batch of one image joins the batch before it, since BatchNorm can't train on one."""
+    steps = -(-num_images // batch_size)
+    return steps - 1 if batch_size > 1 and steps > 1 and num_images % batch_size == 1 else steps
+
+
+def normalise(images: Tensor, out: Tensor | None = None) -> Tensor:
+    """uint8 [N, C, H, W] → float in -1…1, as (x - 0.5) / 0.5 of x in 0…1."""
+    floats = torch.empty(images.shape, device=images.device) if out is None else out
+    return floats.copy_(images).mul_(1 / 127.5).sub_(1.0)
+
+
+def held_out(num_images: int, values: Hyperparameters) -> tuple[Tensor, Tensor | None]:
+    """Indices of the images to train on, and of those held out for validation (None where there are none)."""
+    if not values.validation_fraction:
+        return torch.arange(num_images), None
+    count = max(1, round(num_images * values.validation_fraction))
+    if count >= num_images:
+        raise ValueError(f"validation_fraction = {values.validation_fraction:g} leaves nothing to train on")
+    generator = torch.Generator().manual_seed(seed_for(values.seed, "validation"))
+    shuffled = torch.randperm(num_images, generator=generator)
+    return shuffled[count:].sort().values, shuffled[:count].sort().values
+
+
+class Batches:
+    """The training images of every epoch, in the order and with the changes that (seed, epoch, chunk) give.
+
+    Nothing of it needs saving: where a run stands in an epoch gives the same batches again.
+    """
+
+    def __init__(self, split: Split, indices: Tensor, values: Hyperparameters, device: torch.device) -> None:
+        self._images, self._labels = split.images, split.labels
+        self._indices = indices
+        self._values = values
+        self._device = device
+        self.num_images = len(indices)
+        self.steps_per_epoch = num_steps(self.num_images, values.batch_size)
+        shape = tuple(split.images.shape[1:])
+        fitting = CHUNK_BYTES // (4 * prod(shape))
+        self._chunk_steps = max(1, min(CHUNK_IMAGES, fitting) // values.batch_size)
+        # One image more than whole batches: a last batch of one joins the batch before it.
+        rows = min(self.num_images, self._chunk_steps * values.batch_size + 1)
+        self._bytes = torch.empty((rows, *shape), dtype=torch.uint8, device=split.images.device)
+        self._floats = torch.empty((rows, *shape), device=device)
+        self._order = torch.empty(0, dtype=torch.int64)
+        self._epoch: int | None = None
+        self._chunk: tuple[int, int] | None = None
+        self._chunk_images = self._floats
+        self.targets = torch.empty(0, dtype=torch.int64)
+        """Labels of the epoch at work, in its order: int64 [num_images], on the device."""
+
+    def rows(self, step: int) -> tuple[int, int]:
+        """First and last-but-one place in the epoch's order of the images of `step` (from 0)."""
+        start = step * self._values.batch_size
+        return start, self.num_images if step == self.steps_per_epoch - 1 else start + self._values.batch_size
+
+    def enter_epoch(self, epoch: int) -> None:
+        """Shuffle for `epoch` (from 0)."""
+        if self._epoch == epoch:
+            return
+        generator = torch.Generator().manual_seed(seed_for(self._values.seed, "order", epoch))
+        permutation = torch.randperm(self.num_images, generator=generator)
+        self._order = self._indices[permutation].to(self._images.device)
+        self.targets = self._labels[self._order].to(self._device)
+        self._epoch, self._chunk = epoch, None
+
+    def batch(self, step: int) -> tuple[Tensor, Tensor]:
+        """Images float [N, C, H, W] and targets int64 [N] of `step` (from 0) of the epoch entered; views, not copies.
+
+        Memory: the images are valid until another chunk's step is asked for.
+        """
+        epoch = self._epoch
+        if epoch is None:
+            raise RuntimeError("enter_epoch comes first")
+        chunk = step // self._chunk_steps
+        if self._chunk != (epoch, chunk):
+            self._gather(epoch, chunk)
+        start, stop = self.rows(step)
+        first = self.rows(chunk * self._chunk_steps)[0]
+        return self._chunk_images[start - first : stop - first], self.targets[start:stop]
+
+    def _gather(self, epoch: int, chunk: int) -> None:
+        start = self.rows(chunk * self._chunk_steps)[0]
+        stop = self.rows(min((chunk + 1) * self._chunk_steps, self.steps_per_epoch) - 1)[1]
+        gathered = self._bytes[: stop - start]
+        torch.index_select(self._images, 0, self._order[start:stop], out=gathered)
+        self._chunk_images = normalise(gathered, out=self._floats[: stop - start])
+        if self._values.augmentation.active:
+            seed = seed_for(self._values.seed, "augmentation", epoch, chunk)
+            self._chunk_images = augment(self._chunk_images, self._values.augmentation, seed)
+        self._chunk = (epoch, chunk)

@@ -1,0 +1,68 @@
+"""Choose a device, and say why: cuda → mps → torch's other accelerators → cpu."""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+
+from engine.errors import DeviceError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeviceChoice:
+    """A torch device's name, what it is, and why it was chosen."""
+
+    device: str
+    name: str
+    reason: str
+
+
+def choose_device(asked: str = "auto") -> DeviceChoice:
+    """The best device here, or the one `asked` for (`cpu`, `cuda`, `cuda:1`, `mps`, …).
+
+    Raises:
+        DeviceError: it isn't there.
+    """
+    available = list(available_devices())
+    if asked == "auto":
+        best = available[0]
+        missing = "no CUDA, MPS or other accelerator found" if best == "cpu" else "the first accelerator found"
+        return DeviceChoice(device=best, name=_name(best), reason=missing)
+    wanted = asked if ":" in asked or asked in available else f"{asked}:0"
+    if wanted not in available:
+        raise DeviceError(f"device {asked!r} is not here; there is: {', '.join(available)}")
+    return DeviceChoice(device=wanted, name=_name(wanted), reason="asked for")
+
+
+def available_devices() -> Iterator[str]:
+    """Names of the devices torch can use here, best first."""
+    for index in range(torch.cuda.device_count() if torch.cuda.is_available() else 0):
+        yield f"cuda:{index}"
+    if torch.backends.mps.is_available():
+        yield "mps"
+    if torch.accelerator.is_available():
+        other = torch.accelerator.current_accelerator()
+        if other is not None and other.type not in ("cuda", "mps"):
+            yield from (f"{other.type}:{index}" for index in range(torch.accelerator.device_count()))
+    yield "cpu"
+
+
+def make_exact(device: str, *, deterministic: bool) -> None:
+    """Have torch pick deterministic kernels on accelerators. The CPU's are deterministic as they are."""
+    if not device.startswith("cpu"):
+        # Read by cuBLAS when it starts; without it, deterministic algorithms refuse matrix products.
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+        torch.backends.cudnn.benchmark = not deterministic
+        torch.use_deterministic_algorithms(deterministic)
+
+
+def _name(device: str) -> str:
+    if device.startswith("cuda"):
+        return torch.cuda.get_device_name(device)
+    if device == "cpu":
+        return platform.processor() or platform.machine()
+    return device

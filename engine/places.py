@@ -1,0 +1,20 @@
+"""Where things lie in a lazytrain home."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+
+def cache_folder(home: Path) -> Path:
+    """Decoded datasets: safe to delete, made again when needed."""
+    return home / "cache" / "datasets"
+
+
+def presets_folder(home: Path) -> Path:
+    """The user's own presets: `{architectures,hyperparameters,studies}/*.toml`."""
+    return home / "presets"
+
+
+def module_folder(home: Path) -> Path:
+    """Where the `module = "…"` of a user's architecture is looked for, besides what Python finds anyway."""
+    return presets_folder(home)

@@ -1,0 +1,375 @@
+"""A training is an iterator of events.
+
+`Training` yields frozen events about ten times a second and knows no thread, no store, no disk and no screen. Between
+two events its state is whole: `snapshot()` gives all of it, and a `Training` made from a snapshot goes on with the same
+bits. So pause is not asking for the next event, and stop is leaving the loop.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from engine.batches import Batches, held_out, normalise
+from engine.configuration import RunConfiguration
+from engine.data import Dataset, Split
+from engine.events import (
+    EpochEnded,
+    EpochRecord,
+    Event,
+    Noticed,
+    Progress,
+    RunDiverged,
+    RunFinished,
+    RunStarted,
+    StepsDone,
+)
+from engine.metrics import Means, measure_rows
+from engine.paths import AutogradPath, Path
+from engine.schedule import learning_rate
+from engine.window import Window, window_steps
+
+EVENT_SECONDS = 0.1
+EVALUATION_IMAGES = 500
+"""Images an evaluation batch holds, of 32×32; fewer of larger ones. Part of what fixes the last bits."""
+
+
+class Training:
+    """One run of `configuration` on `dataset`, as an iterator of events.
+
+    Args:
+        configuration: what to train.
+        dataset: uint8 images and labels; moved to `device` unless it is streamed.
+        net: float [N, C, H, W] → logits [N, classes], on `device`.
+        device: a torch device's name.
+        snapshot: goes on from what `snapshot()` gave, in place of starting anew.
+        clock: seconds, for the times in events.
+    """
+
+    def __init__(
+        self,
+        configuration: RunConfiguration,
+        dataset: Dataset,
+        net: nn.Module,
+        device: str = "cpu",
+        *,
+        snapshot: Mapping[str, Any] | None = None,
+        clock: Callable[[], float] = time.perf_counter,
+    ) -> None:
+        self.values = configuration.hyperparameters
+        self.configuration = configuration
+        self.wake = False
+        """Set from any thread: the next event comes after the step at work. It never moves a stored point."""
+        self.best_weights: dict[str, Tensor] | None = None
+        """Copies of the weights of the best epoch so far, once there is one."""
+        self._device = torch.device(device)
+        self._clock = clock
+        self._net = net
+        self._path: Path = AutogradPath(net, self.values)
+        train_indices, validation_indices = held_out(len(dataset.train.labels), self.values)
+        self._evaluated: list[tuple[str, Split, Tensor | None]] = [("test", dataset.test, None)]
+        if validation_indices is not None:
+            self._evaluated.insert(0, ("validation", dataset.train, validation_indices))
+        self._batches = Batches(dataset.train, train_indices, self.values, self._device)
+        self.steps_per_epoch = self._batches.steps_per_epoch
+        num_classes = len(dataset.classes)
+        steps = window_steps(self.values, self._batches.num_images, self.steps_per_epoch, num_classes)
+        self._window = Window(steps, self.values, num_classes, self._device)
+        # Where it stands. Epochs and steps count from 0 in here, and from 1 in what is said.
+        self._phase = "training"
+        self._epoch = 0
+        self._step = 0
+        self._seconds = 0.0
+        self._epoch_seconds = 0.0
+        self._evaluation_seconds = 0.0
+        self._epoch_means = Means()
+        self._evaluations: dict[str, Means] = {}
+        self._best_epoch = 0
+        self._best_accuracy = -1.0
+        self._outcome: str | None = None
+        self._warned_nan = False
+        self._rng: dict[str, Tensor] | None = None
+        self._resumed_at = 0.0
+        self._due = 0.0
+        if snapshot is not None:
+            self._restore(snapshot)
+
+    @property
+    def num_steps(self) -> int:
+        return self.values.epochs * self.steps_per_epoch
+
+    @property
+    def step(self) -> int:
+        """Steps done."""
+        return self._epoch * self.steps_per_epoch + self._step
+
+    @property
+    def epoch(self) -> int:
+        """Epochs done, evaluation included."""
+        return self._epoch
+
+    @property
+    def seconds(self) -> float:
+        """Training time so far, pauses excluded."""
+        return self._seconds
+
+    # ── the loop ───────────────────────────────────────────────────────────────────────────────────────────
+
+    def __iter__(self) -> Iterator[Event]:
+        torch.set_num_threads(self.values.threads)
+        self._seed()
+        yield RunStarted(
+            num_epochs=self.values.epochs,
+            steps_per_epoch=self.steps_per_epoch,
+            step=self.step,
+            path=self._path.name,
+            device=str(self._device),
+            threads=self.values.threads,
+        )
+        self._go_on()
+        while self._phase != "done":
+            yield from self._train_epoch() if self._phase == "training" else self._evaluate_epoch()
+        if self._outcome is not None:
+            yield RunFinished(reason=self._outcome)
+
+    def _train_epoch(self) -> Iterator[Event]:
+        self._net.train()
+        batches, window = self._batches, self._window
+        batches.enter_epoch(self._epoch)
+        if self._step == 0:
+            window.start(self.step, self._seconds)
+        while self._step < self.steps_per_epoch and self._outcome is None:
+            images, targets = batches.batch(self._step)
+            rate = learning_rate(self.values, self.step, self.steps_per_epoch)
+            try:
+                logits = self._path.step(images, targets, rate)
+            except RuntimeError as error:
+                if not _not_deterministic(error):
+                    raise
+                torch.use_deterministic_algorithms(False)
+                self._hold()
+                yield Noticed(text=f"not exact: {str(error).split('.')[0]}", level="warning")
+                self._go_on()
+                continue
+            window.add(logits, targets, rate)
+            self._step += 1
+            now = self._clock()
+            if window.full or self._step == self.steps_per_epoch:
+                window.close(self._seconds + now - self._resumed_at)
+            if now >= self._due or self.wake:
+                yield from self._report()
+                if self._phase == "done":
+                    return
+                self._check_budget()
+        # Before the event, since it is part of the state that a snapshot takes after it.
+        self._phase = "evaluation"
+        yield from self._report()
+
+    def _report(self) -> Iterator[Event]:
+        """Say what is new since the last event; the loss is looked at here, so a NaN is seen within a tenth."""
+        window = self._window
+        closed = window.collect()
+        part = window.part()
+        for each in closed:
+            self._epoch_means.add(each.means)
+        points = tuple(each.point for each in closed)
+        seconds = self._hold()
+        bad = window.first_bad_step
+        if bad is not None and self.values.on_nan == "stop":
+            self._phase = "done"
+            yield RunDiverged(epoch=self._epoch + 1, step=bad, loss=window.bad_loss, points=points)
+            return
+        if bad is not None and not self._warned_nan:
+            self._warned_nan = True
+            yield Noticed(text=f"loss is {window.bad_loss} at step {bad:,}: going on, as set", level="warning")
+        latest = part or (closed[-1].means if closed else None)
+        progress = Progress(
+            phase="training",
+            done=self._step,
+            total=self.steps_per_epoch,
+            step=self.step,
+            epoch=self._epoch + 1,
+            loss=latest.loss if latest else None,
+            accuracy=latest.accuracy if latest else None,
+            learning_rate=window.learning_rate,
+            images_per_second=window.images_per_second,
+            seconds=seconds,
+        )
+        yield StepsDone(points=points, progress=progress)
+        self._go_on()
+
+    @torch.no_grad()
+    def _evaluate_epoch(self) -> Iterator[Event]:
+        self._net.eval()
+        for name, split, indices in self._evaluated:
+            means = self._evaluations.setdefault(name, Means())
+            total = len(split.labels if indices is None else indices)
+            size = evaluation_images(tuple(split.images.shape[1:]))
+            while means.num_images < total:
+                where = slice(means.num_images, means.num_images + size)
+                chosen = where if indices is None else indices[where]
+                means.add(self._evaluate(split.images[chosen], split.labels[chosen]))
+                if self._clock() >= self._due or self.wake:
+                    progress = Progress(
+                        phase="evaluating",
+                        done=means.num_images,
+                        total=total,
+                        step=self.step,
+                        epoch=self._epoch + 1,
+                        learning_rate=self._window.learning_rate,
+                        seconds=self._hold(evaluating=True),
+                    )
+                    yield StepsDone(points=(), progress=progress)
+                    self._go_on()
+        yield from self._end_epoch()
+
+    def _evaluate(self, images: Tensor, labels: Tensor) -> Means:
+        logits = self._net(normalise(images.to(self._device)))
+        # Waits for the device: once a batch of hundreds.
+        loss, correct, *_ = measure_rows(logits, labels.to(self._device), self.values).tolist()
+        return Means(loss, int(correct), len(labels))
+
+    def _end_epoch(self) -> Iterator[Event]:
+        self._hold(evaluating=True)
+        validation, test = self._evaluations.get("validation"), self._evaluations["test"]
+        record = EpochRecord(
+            epoch=self._epoch + 1,
+            step=self.step,
+            train_loss=self._epoch_means.loss,
+            train_accuracy=self._epoch_means.accuracy,
+            test_loss=test.loss,
+            test_accuracy=test.accuracy,
+            validation_loss=validation.loss if validation else None,
+            validation_accuracy=validation.accuracy if validation else None,
+            learning_rate=self._window.learning_rate,
+            seconds=self._epoch_seconds,
+            evaluation_seconds=self._evaluation_seconds,
+        )
+        best = record.chosen_accuracy > self._best_accuracy
+        if best:
+            self._best_epoch, self._best_accuracy = record.epoch, record.chosen_accuracy
+            self.best_weights = {name: value.detach().clone() for name, value in self._net.state_dict().items()}
+        self._outcome = self._stop_reason(record)
+        whole = self._step == self.steps_per_epoch
+        self._evaluations = {}
+        self._epoch_means = Means()
+        self._epoch_seconds = self._evaluation_seconds = 0.0
+        if whole:
+            self._epoch, self._step = self._epoch + 1, 0
+        self._phase = "done" if self._outcome else "training"
+        yield EpochEnded(record=record, best=best)
+        self._go_on()
+
+    def _stop_reason(self, record: EpochRecord) -> str | None:
+        if self._outcome is not None:
+            return self._outcome
+        if record.epoch == self.values.epochs:
+            return "all epochs done"
+        patience = self.values.early_stopping_epochs
+        if patience and record.epoch - self._best_epoch >= patience:
+            looked_at = "test" if record.validation_accuracy is None else "validation"
+            return f"early stopping: no better {looked_at} accuracy since epoch {self._best_epoch}"
+        return None
+
+    def _check_budget(self) -> None:
+        """End the run if its time budget is used up; the epoch at work is evaluated as far as it came."""
+        budget = self.values.time_budget_minutes
+        if budget is not None and self._seconds >= budget * 60:
+            self._outcome = f"time budget: {budget:g} min used up"
+            if self._window.num_rows:
+                self._window.close(self._seconds)
+
+    # ── time ───────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _hold(self, *, evaluating: bool = False) -> float:
+        """Stop the watch before an event, since whoever listens may take a day; returns the seconds so far.
+
+        `wake` is answered by the event; set meanwhile, it asks for another after the next step.
+        """
+        self.wake = False
+        spent = self._clock() - self._resumed_at
+        self._seconds += spent
+        self._epoch_seconds += spent
+        self._evaluation_seconds += spent if evaluating else 0.0
+        self._resumed_at = self._clock()
+        return self._seconds
+
+    def _go_on(self) -> None:
+        self._resumed_at = self._clock()
+        self._due = self._resumed_at + EVENT_SECONDS
+
+    # ── snapshots ──────────────────────────────────────────────────────────────────────────────────────────
+
+    def snapshot(self) -> dict[str, Any]:
+        """All of the state, between two events. Tensors are the training's own: save or copy before going on."""
+        return {
+            "path": self._path.name,
+            "threads": self.values.threads,
+            "device": str(self._device),
+            "torch": str(torch.__version__),
+            "configuration": self.configuration.model_dump_json(),
+            "net": self._net.state_dict(),
+            "optimizer": self._path.state_dict(),
+            "rng": self._rng_state(),
+            "window": self._window.state_dict(),
+            "position": {
+                "phase": self._phase,
+                "epoch": self._epoch,
+                "step_in_epoch": self._step,
+                "step": self.step,
+                "seconds": self._seconds,
+                "epoch_seconds": self._epoch_seconds,
+                "evaluation_seconds": self._evaluation_seconds,
+                "epoch_means": _numbers(self._epoch_means),
+                "evaluations": {name: _numbers(means) for name, means in self._evaluations.items()},
+                "best_epoch": self._best_epoch,
+                "best_accuracy": self._best_accuracy,
+                "outcome": self._outcome,
+            },
+        }
+
+    def _restore(self, snapshot: Mapping[str, Any]) -> None:
+        self._net.load_state_dict(snapshot["net"])
+        self._path.load_state_dict(snapshot["optimizer"])
+        self._window.load_state_dict(snapshot["window"])
+        self._rng = snapshot["rng"]
+        position = snapshot["position"]
+        self._phase, self._epoch, self._step = position["phase"], position["epoch"], position["step_in_epoch"]
+        self._seconds, self._epoch_seconds = position["seconds"], position["epoch_seconds"]
+        self._evaluation_seconds = position["evaluation_seconds"]
+        self._epoch_means = Means(*position["epoch_means"])
+        self._evaluations = {name: Means(*numbers) for name, numbers in position["evaluations"].items()}
+        self._best_epoch, self._best_accuracy = position["best_epoch"], position["best_accuracy"]
+        self._outcome = position["outcome"]
+
+    def _seed(self) -> None:
+        """Give dropout and its like a random state of this run's own, or the one the snapshot holds."""
+        if self._rng is None:
+            torch.manual_seed(self.values.seed)
+            return
+        torch.set_rng_state(self._rng["cpu"])
+        if "cuda" in self._rng:
+            torch.cuda.set_rng_state(self._rng["cuda"], self._device)
+
+    def _rng_state(self) -> dict[str, Tensor]:
+        state = {"cpu": torch.get_rng_state()}
+        if self._device.type == "cuda":
+            state["cuda"] = torch.cuda.get_rng_state(self._device)
+        return state
+
+
+def evaluation_images(input_shape: tuple[int, ...]) -> int:
+    """Images in an evaluation batch, for images of (channels, height, width)."""
+    return max(16, EVALUATION_IMAGES * 32 * 32 // (input_shape[1] * input_shape[2]))
+
+
+def _numbers(means: Means) -> list[float]:
+    return [means.loss_sum, means.num_correct, means.num_images]
+
+
+def _not_deterministic(error: RuntimeError) -> bool:
+    return torch.are_deterministic_algorithms_enabled() and "deterministic" in str(error)
