@@ -53,8 +53,8 @@ class LazytrainApp(App[int]):
     TITLE = "lazytrain"
     CSS_PATH = "app.tcss"
     COMMANDS: ClassVar[set[Any]] = {LazytrainCommands}
-    HORIZONTAL_BREAKPOINTS: ClassVar[list[tuple[int, str]] | None] = [(0, "-narrow"), (100, "-wide")]
-    VERTICAL_BREAKPOINTS: ClassVar[list[tuple[int, str]] | None] = [(0, "-short"), (30, "-tall")]
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-wide")]  # noqa: RUF012  Textual declares it so
+    VERTICAL_BREAKPOINTS = [(0, "-short"), (30, "-tall")]  # noqa: RUF012
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("1", "mode('launch')", "Launch", id="app.launch", tooltip="Choose what to train", show=False),
         Binding("2", "mode('monitor')", "Monitor", id="app.monitor", tooltip="Watch and steer the runs", show=False),
@@ -139,9 +139,10 @@ class LazytrainApp(App[int]):
         self._stale, self._shown_at = False, time.monotonic()
         self.runs = self.store.runs()
         self._show_headline()
-        screen: Any = self.screen_stack[0]
-        if screen in (self.launch_screen, self.monitor_screen) and screen.is_mounted:
-            screen.show_runs(self.runs)
+        screen = self.screen_stack[0]
+        for each in (self.launch_screen, self.monitor_screen):
+            if each is not None and each is screen and each.is_mounted:
+                each.show_runs(self.runs)
 
     def _follow_runner(self) -> None:
         status = self.runner.status if self.runner is not None else None
@@ -176,7 +177,7 @@ class LazytrainApp(App[int]):
         if self._status is not None and self._status.phase == "loading":
             return f"expected time: {self._status.text}"
         if self.runner is None and not self.store.runners():
-            return "expected time: measured when something trains here"
+            return "expected time: not measured yet"
         return "expected time: measuring…"
 
     def command(self, verb: Verb, run: Run) -> None:

@@ -34,6 +34,8 @@ VERBS: dict[Verb, str] = {
     "up": "One place earlier in the queue",
     "down": "One place later in the queue",
 }
+MOVING = ("move(", "page(", "focus_list(", "first", "last", "move_cursor(", "command_palette", "keep_filter")
+"""Beginnings of actions that are no use by name."""
 NAMES: dict[Verb, str] = {"up": "Move up", "down": "Move down"}
 
 
@@ -65,9 +67,12 @@ class LazytrainCommands(Provider):
             (id(active.node), active.binding.action) for active in screen.active_bindings.values() if active.enabled
         }
         for line in list_keys(screen):
-            if (id(line.node), line.action) not in applying or line.action.startswith(("move(", "page(", "focus_")):
+            if (id(line.node), line.action) not in applying or line.action.startswith(MOVING):
+                continue
+            if line.action in ("train", "add") and getattr(screen, "refusal", None):
                 continue
             group = "app" if line.node is self.app else line.group.lower()
+            group = "go to" if line.action.startswith("mode(") else group
             yield Command(
                 f"{group}: {line.description[:1].upper()}{line.description[1:]}",
                 line.tooltip,

@@ -51,7 +51,9 @@ class Draft:
     def title(self) -> str:
         """`CoolNet v10 × lr 0.01`."""
         left, right = self.architecture, self.hyperparameters
-        return " × ".join((left.value.title if left.value else left.name, right.value.title if right.value else right.name))
+        return " × ".join(
+            (left.value.title if left.value else left.name, right.value.title if right.value else right.name)
+        )
 
     @property
     def error(self) -> str | None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from types import UnionType
 from typing import Any, Literal, Union, get_args, get_origin
 
+from annotated_types import Ge, Gt, Le, Lt
 from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 
@@ -21,8 +22,9 @@ GROUPS: Mapping[str, tuple[str, ...]] = {
     ),
     "augmentation": tuple(f"augmentation.{name}" for name in Augmentation.model_fields),
     "stopping": ("on_nan", "early_stopping_epochs", "time_budget_minutes"),
+    "run": ("seed", "threads", "deterministic"),
 }
-"""Fields that are named in no group come last, under "other"."""
+"""Fields that are named in no group come last."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +62,8 @@ def form_groups() -> dict[str, tuple[Field, ...]]:
     """Every field of `Hyperparameters`, by group."""
     fields = {name: _field(name, info) for name, info in _fields(Hyperparameters.model_fields)}
     groups = {title: tuple(fields.pop(name) for name in names) for title, names in GROUPS.items()}
-    return {**groups, "other": tuple(fields.values())}
+    groups["run"] += tuple(fields.values())
+    return groups
 
 
 def nested(values: Mapping[str, Any]) -> dict[str, Any]:
@@ -75,7 +78,7 @@ def nested(values: Mapping[str, Any]) -> dict[str, Any]:
 def find_errors(values: Mapping[str, Any]) -> dict[str, str]:
     """What doesn't fit, by dotted field; what several fields do together stands at the first it names.
 
-    A field that isn't one is never given, so every error has a place unless its key is "".
+    Its key is "" where it names none.
     """
     try:
         Hyperparameters.model_validate(nested(values))
@@ -118,7 +121,7 @@ def _fields(model_fields: Mapping[str, FieldInfo], prefix: str = ""):
 
 def _field(name: str, info: FieldInfo) -> Field:
     kinds, optional = _types(info.annotation)
-    about = " ".join((info.description or "").split()).replace("`", "")
+    about = " ".join(part for part in (*(info.description or "").replace("`", "").split(), _limits(info)) if part)
     if all(get_origin(kind) is Literal for kind in kinds):
         return Field(name, "choice", about, options=get_args(kinds[0]))
     if bool in kinds:
@@ -126,6 +129,24 @@ def _field(name: str, info: FieldInfo) -> Field:
     if int in kinds or float in kinds:
         return Field(name, "number", about, optional=optional, whole=float not in kinds)
     return Field(name, "text", about, optional=optional)
+
+
+def _limits(info: FieldInfo) -> str:
+    """`(1 to 100,000)`, `(above 0)`, `(from 0, below 1)`, or empty."""
+    words: list[str] = []
+    for limit in info.metadata:
+        match limit:
+            case Ge(ge=value):
+                words.append(f"from {value:,}")
+            case Gt(gt=value):
+                words.append(f"above {value:,}")
+            case Le(le=value):
+                words.append(f"up to {value:,}")
+            case Lt(lt=value) if value < 2**62:  # type: ignore[operator]
+                words.append(f"below {value:,}")
+            case _:
+                pass
+    return f"({', '.join(words)})" if words else ""
 
 
 def _types(annotation: Any) -> tuple[tuple[Any, ...], bool]:

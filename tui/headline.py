@@ -15,9 +15,7 @@ if TYPE_CHECKING:
 ROUND_SECONDS = 60.0
 
 
-def describe_queue(
-    runs: Sequence[Run], expected: Callable[[Run], float | None], now: float
-) -> str:
+def describe_queue(runs: Sequence[Run], expected: Callable[[Run], float | None], now: float) -> str:
     """`2 queued · done about 06:40`; without a time where any part of it isn't known, and empty without a queue.
 
     `expected` gives a queued run's seconds, or None.

@@ -1,4 +1,7 @@
-"""lazytrain's own colours: quiet, with one accent that is neither the train curve's blue nor the test curve's orange."""
+"""lazytrain's own colours: quiet, with one accent.
+
+It is neither the train curve's blue nor the test curve's orange.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +21,16 @@ THEMES = (
         warning="#D9B65F",
         error="#D9706B",
         dark=True,
-        variables={"footer-key-foreground": "#8FBC8F", "block-cursor-text-style": "none"},
+        variables={
+            "footer-key-foreground": "#8FBC8F",
+            "block-cursor-text-style": "none",
+            "scrollbar": "#3A434E",
+            "scrollbar-hover": "#4A5563",
+            "scrollbar-active": "#8FBC8F",
+            "scrollbar-background": "#161A20",
+            "scrollbar-background-hover": "#161A20",
+            "scrollbar-background-active": "#161A20",
+        },
     ),
     Theme(
         name="lazytrain-light",
@@ -33,6 +45,15 @@ THEMES = (
         warning="#8A6A00",
         error="#B3362F",
         dark=False,
-        variables={"footer-key-foreground": "#3E7A4E", "block-cursor-text-style": "none"},
+        variables={
+            "footer-key-foreground": "#3E7A4E",
+            "block-cursor-text-style": "none",
+            "scrollbar": "#C2C4BC",
+            "scrollbar-hover": "#A9ABA3",
+            "scrollbar-active": "#3E7A4E",
+            "scrollbar-background": "#F1F1EC",
+            "scrollbar-background-hover": "#F1F1EC",
+            "scrollbar-background-active": "#F1F1EC",
+        },
     ),
 )

@@ -13,7 +13,7 @@ from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widget import Widget
-from textual.widgets import Checkbox, Footer, Input, Select, Static
+from textual.widgets import Footer, Input, Select, Static
 
 from presets import PresetError, override
 from tui.configure import anchor
@@ -25,13 +25,17 @@ DEVICE = Field("device", "text", "auto, cpu, cuda, cuda:1, mps …")
 DEVICE_FORM = re.compile(r"[a-z]+(:\d+)?")
 
 
-class Choice(Select[str]):
+class Choice(Select[Any]):
     """A select that opens on enter and space alone, so that the arrows move through the form."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter,space", "show_overlay", "choose", id="choice.open", tooltip="Show what there is", show=False)
     ]
     inherit_bindings = False
+
+
+class Fields(VerticalScroll, can_focus=False, inherit_bindings=False):
+    """The rows; scrolls with the focus, so that the arrows are the form's."""
 
 
 class FieldRow(Horizontal):
@@ -52,7 +56,9 @@ class FieldRow(Horizontal):
                 choices = [(option, option) for option in self.field.options]
                 return Choice(choices, value=self.start, allow_blank=False, compact=True, classes="control")
             case "switch":
-                return Checkbox("", self.start, compact=True, classes="control")
+                return Choice(
+                    [("no", False), ("yes", True)], value=self.start, allow_blank=False, compact=True, classes="control"
+                )
             case _:
                 return Input(to_text(self.start), compact=True, classes="control", select_on_focus=False)
 
@@ -62,8 +68,6 @@ class FieldRow(Horizontal):
         match self.query_one(".control"):
             case Input(value=text):
                 return self.field.parse(text)
-            case Checkbox(value=on):
-                return on
             case Select(value=chosen):
                 return chosen
             case _:
@@ -103,15 +107,15 @@ class EditScreen(ModalScreen[Edits | None]):
     def compose(self) -> ComposeResult:
         values, preset_values = flat(self.draft.values()), flat(self.preset.values)
         with Vertical(id="form"):
-            with VerticalScroll(id="fields", can_focus=False):
+            with Fields(id="fields"):
                 for title, fields in form_groups().items():
                     yield Static(title, classes="group")
+                    if title == "run":
+                        yield FieldRow(RUN_NAME, self.draft.edits.run_name, None)
+                        yield FieldRow(DEVICE, self.draft.edits.device or self.device, self.device)
                     for field in fields:
                         yield FieldRow(field, values[field.name], preset_values[field.name])
-                yield Static("run", classes="group")
-                yield FieldRow(RUN_NAME, self.draft.edits.run_name, None)
-                yield FieldRow(DEVICE, self.draft.edits.device or self.device, self.device)
-            yield Static("", id="problem")
+            yield Static("", id="about")
         yield Footer(compact=True, show_command_palette=False)
 
     def on_mount(self) -> None:
@@ -141,15 +145,22 @@ class EditScreen(ModalScreen[Edits | None]):
         return errors
 
     @on(Input.Changed)
-    @on(Checkbox.Changed)
     @on(Select.Changed)
     def show_notes(self) -> None:
         """Check everything and say what is wrong beside each field."""
         errors = self.find_errors()
         for row in self._rows():
             row.show_note(errors.get(row.field.name))
-        self.query_one("#problem", Static).update(Content(errors.get("", "")))
-        self.query_one("#problem").display = "" in errors
+        self.show_about()
+
+    def on_descendant_focus(self) -> None:
+        self.show_about()
+
+    def show_about(self) -> None:
+        """Beneath the form: all that is to say of the field with the focus."""
+        row = next((row for row in self._rows() if row.has_focus_within), None)
+        about = f"{row.field.name}: {row.field.about}" if row is not None and row.field.about else ""
+        self.query_one("#about", Static).update(Content(about))
 
     # ── leaving ────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -181,5 +192,5 @@ class EditScreen(ModalScreen[Edits | None]):
             match row.query_one(".control"):
                 case Input() as control:
                     control.value = to_text(row.preset_value)
-                case Checkbox() | Select() as control:
+                case Select() as control:
                     control.value = row.preset_value

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import ClassVar
 
-from textual.app import ComposeResult
+from textual.app import App, ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 from textual.content import Content
@@ -15,10 +15,8 @@ from textual.screen import ModalScreen, Screen
 from textual.widgets import Static
 
 IDEA = (
-    "Pick an architecture and hyperparameters, press enter, and watch it learn. Every run is kept: "
-    "pause keeps it in memory, stop saves it so that it can be resumed, discard deletes it.\n"
-    "The run store is the only meeting point: a second terminal, `lazytrain runs` or a screen opened tomorrow "
-    "see and steer the same runs."
+    "Choose an architecture and hyperparameters, press enter, watch it learn. Pause keeps a run in memory,\n"
+    "stop saves it for later, discard deletes it. Every terminal and command sees and steers the same runs."
 )
 
 
@@ -35,7 +33,7 @@ class KeyLine:
 
 
 def list_keys(screen: Screen) -> list[KeyLine]:
-    """Every action with a tooltip that the focused widget, `screen` or the app binds, in that order.
+    """Every action with a tooltip that `screen`, the focused widget or the app binds, in that order.
 
     Those that don't apply at this moment are listed too: help says what there is.
     """
@@ -45,18 +43,25 @@ def list_keys(screen: Screen) -> list[KeyLine]:
             key = screen.app.get_key_display(binding)
             old = lines.get((id(node), binding.action))
             keys = (*old.keys, key) if old else (key,)
-            group = getattr(node, "BINDING_GROUP_TITLE", None) or "Everywhere"
+            keys = tuple(sorted(dict.fromkeys(keys), key=len))
             lines[id(node), binding.action] = KeyLine(
-                group, tuple(dict.fromkeys(keys)), binding.description, binding.tooltip, binding.action, node
+                _group(node), keys, binding.description, binding.tooltip, binding.action, node
             )
     return list(lines.values())
 
 
+def _group(node: DOMNode) -> str:
+    """`Launch`, `List`, `Everywhere`: a node's own title, or its class's name."""
+    if isinstance(node, App):
+        return "Everywhere"
+    return node.BINDING_GROUP_TITLE or type(node).__name__.removesuffix("Screen")
+
+
 def _chain(screen: Screen) -> Iterable[DOMNode]:
     focused = screen.focused
+    yield screen
     if focused is not None:
         yield from (node for node in focused.ancestors_with_self if node not in (screen, screen.app))
-    yield screen
     yield screen.app
 
 
@@ -94,7 +99,7 @@ class HelpScreen(ModalScreen[None]):
             Content.assemble(
                 (f"{keys[id(line)]:>{width}}", "bold"),
                 f"  {line.description:<15} ",
-                (line.tooltip, "$text-muted"),
+                (line.tooltip, "$foreground-muted"),
             )
             for line in lines
         )

@@ -47,6 +47,7 @@ class LaunchScreen(Screen[None]):
         Binding("a", "add", "add to queue", id="launch.add", tooltip="Queue this run and stay here"),
         Binding("e", "edit", "edit", id="launch.edit", tooltip="Change any hyperparameter, the name or the device"),
         Binding("r", "reset", "reset edits", id="launch.reset", tooltip="Back to the preset's own values"),
+        Binding("slash", "filter", "filter", key_display="/", id="launch.filter", tooltip="Type to narrow a list"),
         Binding("left,h", "focus_list(-1)", "left", id="launch.left", tooltip="Go to the list at the left", show=False),
         Binding("right,l", "focus_list(1)", "right", id="launch.right", tooltip="Go to the right", show=False),
     ]
@@ -74,6 +75,9 @@ class LaunchScreen(Screen[None]):
                 with VerticalScroll(id="plan"):
                     yield Static(id="settings")
                     yield Static(id="time")
+                    yield Static(id="data")
+                    yield Static(id="source")
+                    yield Static(id="report")
         yield Footer(compact=True, show_command_palette=False)
 
     def on_mount(self) -> None:
@@ -134,8 +138,8 @@ class LaunchScreen(Screen[None]):
 
     @property
     def _facts(self) -> DatasetFacts | None:
-        values = self._values()
-        known = self.app.shelf.known(values) if values else None
+        # Nets are sized for the default's images while the settings are broken.
+        known = self.app.shelf.known(self._values() or Hyperparameters())
         return known if isinstance(known, DatasetFacts) else None
 
     def _check(self, architecture: Preset[Architecture]) -> LayerCheck:
@@ -190,7 +194,8 @@ class LaunchScreen(Screen[None]):
         panel, refusal = self.query_one("#net"), self.refusal
         panel.border_title = Content(self.draft.title).plain.replace("[", r"\[")
         panel.set_class(refusal is not None, "-refused")
-        pending = "not yet checked: torch is loading" if self.check.pending else ""
+        pending = "looking at the dataset…" if self._facts is None else "not yet checked: torch is loading"
+        pending = pending if self.check.pending else ""
         self.query_one("#refusal", Static).update(
             Content.assemble((f"{WARNING} can't be trained: ", "bold"), refusal) if refusal else Content(pending)
         )
@@ -208,24 +213,20 @@ class LaunchScreen(Screen[None]):
         return lines
 
     def _show_plan(self) -> None:
-        values = self._values()
-        configuration = self._configuration()
-        settings, time = self.query_one("#settings", Static), self.query_one("#time", Static)
-        if values is None or configuration is None:
-            settings.update("")
-            time.update("")
-            return
-        preset = self.draft.hyperparameters.get()
-        facts = self._facts
-        parts = [describe_settings(self.draft, values, configuration.device)]
-        if facts is not None:
-            parts.append(describe_data(facts))
-        report = describe_report(configuration, preset)
-        settings.update(Content("\n").join([*parts, report] if report else parts))
-        if facts is not None and self._may_estimate and self.refusal is None and not self.check.pending:
-            self.estimate = estimate(self.app.store, configuration, facts)
-        waiting = "" if self.refusal else self.app.measuring_text
-        time.update(describe_time(self.estimate, runner_text=waiting))
+        values, configuration, facts = self._values(), self._configuration(), self._facts
+        parts: dict[str, Content | None] = dict.fromkeys(("settings", "time", "data", "source", "report"))
+        if values is not None and configuration is not None:
+            if facts is not None and self._may_estimate and self.refusal is None and not self.check.pending:
+                self.estimate = estimate(self.app.store, configuration, facts)
+            parts["settings"] = describe_settings(self.draft, values, configuration.device)
+            parts["time"] = None if self.refusal else describe_time(self.estimate, self.app.measuring_text)
+            if facts is not None:
+                parts["data"], parts["source"] = describe_data(facts)
+            parts["report"] = describe_report(configuration, self.draft.hyperparameters.get())
+        for name, content in parts.items():
+            widget = self.query_one(f"#{name}", Static)
+            widget.update(content or "")
+            widget.set_class(content is None, "-empty")
 
     # ── starting ───────────────────────────────────────────────────────────────────────────────────────────
 
@@ -271,9 +272,18 @@ class LaunchScreen(Screen[None]):
     # ── editing and going about ────────────────────────────────────────────────────────────────────────────
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        if action == "reset":
-            return bool(self.draft.edits)
-        return True
+        match action:
+            case "reset":
+                return bool(self.draft.edits)
+            case "filter":
+                return not any(each.filtering for each in self.query(PresetList))
+            case _:
+                return True
+
+    def action_filter(self) -> None:
+        """Narrow the list that has the focus, or the first."""
+        focused = self.focused
+        (focused if isinstance(focused, PresetList) else self.query_one("#architectures", PresetList)).start_filter()
 
     def action_edit(self) -> None:
         """Open the form on the chosen preset's values with the edits so far."""

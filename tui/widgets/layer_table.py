@@ -10,8 +10,8 @@ from textual.widget import Widget
 from engine.estimate import LayerCheck
 from tui.text import format_count, shorten
 
-NUMBER_WIDTH = 11
-"""Of the parameter column: `11,181,642` and a space."""
+ROOM_FOR_WORDS = 44
+"""Below this width the head is short, so that the names are whole."""
 
 
 class LayerTable(Widget):
@@ -26,20 +26,19 @@ class LayerTable(Widget):
         rows, width = self.check.rows, self.size.width
         if not rows:
             return Content("")
+        head = "parameters" if width >= ROOM_FOR_WORDS else "params"
+        total = format_count(self.check.total)
         outputs = max(len("output"), *(len(row.output) for row in rows))
-        names = max(1, width - outputs - NUMBER_WIDTH - 1)
-        lines = [Content.styled(_line("layer", "output", "parameters", names, outputs), "$text-muted")]
-        lines += [
-            Content(
-                _line(
-                    row.name, row.output, format_count(row.num_parameters) if row.num_parameters else "", names, outputs
-                )
+        numbers = max(len(head), len(total)) + 1
+        names = max(1, width - outputs - numbers - 1)
+
+        def line(name: str, output: str, parameters: str) -> str:
+            return f"{shorten(name, names):<{names}} {output:<{outputs}}{parameters:>{numbers}}"
+
+        lines = [Content.styled(line("layer", "output", head), "$foreground-muted")]
+        for row in rows:
+            lines.append(
+                Content(line(row.name, row.output, format_count(row.num_parameters) if row.num_parameters else ""))
             )
-            for row in rows
-        ]
-        lines.append(Content.styled(_line("total", "", format_count(self.check.total), names, outputs), "bold"))
+        lines.append(Content.styled(line("total", "", total), "bold"))
         return Content("\n").join(lines)
-
-
-def _line(name: str, output: str, parameters: str, names: int, outputs: int) -> str:
-    return f"{shorten(name, names):<{names}} {output:<{outputs}}{parameters:>{NUMBER_WIDTH}}"

@@ -26,8 +26,8 @@ def describe_settings(draft: Draft, values: Hyperparameters, device: str) -> Con
         lines.append(Content(GAP).join(_setting(name, value) for name, (value, _) in others.items()))
     different = differences(values, Hyperparameters())
     if different:
-        was = ", ".join(f"{short(name)} {_value(before)}" for name, (_, before) in different.items())
-        lines.append(Content.styled(f"default: {was}", "$text-muted"))
+        was = ", ".join(f"{short(name)} ({_value(before)})" for name, (_, before) in different.items())
+        lines.append(Content.styled(f"unlike default: {was}", "$foreground-muted"))
     preset = draft.hyperparameters.value
     if preset is not None and draft.edits:
         lines.append(_describe_edits(draft, preset, values))
@@ -48,14 +48,11 @@ def _describe_edits(draft: Draft, preset: HyperparameterPreset, values: Hyperpar
     return Content.styled(f"edited: {', '.join(edits)}", "$text-accent")
 
 
-def describe_data(facts: DatasetFacts) -> Content:
-    """`1,442 train, 355 test images, 10 classes · bundled with scikit-learn`."""
-    counts = (
-        f"{format_count(facts.num_train)} train and {format_count(facts.num_test)} test images, "
-        f"{facts.num_classes} classes"
-    )
-    notes = "; ".join(part for part in (facts.source, *facts.notes) if part)
-    return Content.styled(f"{counts}{f' · {notes}' if notes else ''}", "$text-muted")
+def describe_data(facts: DatasetFacts) -> tuple[Content, Content | None]:
+    """`1,442 train, 355 test images`, and where they are with what to know of them."""
+    counts = f"{format_count(facts.num_train)} train, {format_count(facts.num_test)} test images"
+    source = " · ".join(part for part in (facts.source, *facts.notes) if part)
+    return Content(counts), Content(source) if source else None
 
 
 def describe_report(configuration: RunConfiguration, preset: HyperparameterPreset) -> Content | None:
@@ -63,7 +60,7 @@ def describe_report(configuration: RunConfiguration, preset: HyperparameterPrese
     words = report_words(configuration.report) if configuration.report else ""
     if not words:
         words = preset.report if not configuration.edits else ""
-    return Content.styled(f"report: {words}", "$text-muted") if words else None
+    return Content(f"report: {words}") if words else None
 
 
 def report_words(report: Report) -> str:
@@ -78,8 +75,8 @@ def report_words(report: Report) -> str:
     return "; ".join(part for part in (", ".join(figures), report.words) if part)
 
 
-def describe_time(estimate: Estimate | None, *, runner_text: str) -> Content:
-    """`about 9 min on cpu (measured: 5,400 images/s)`, or why it isn't known."""
+def describe_time(estimate: Estimate | None, waiting: str) -> Content:
+    """`about 9 min on cpu (measured: 5,400 images/s)`, or why it isn't known: `waiting` while it is measured."""
     match estimate:
         case Estimate(seconds=float() as seconds, images_per_second=rate, device=device):
             about = Content.styled(f"about {format_duration(rough(seconds))}", "bold")
@@ -87,7 +84,7 @@ def describe_time(estimate: Estimate | None, *, runner_text: str) -> Content:
         case Estimate(error=str() as error):
             return Content.styled(f"time unknown: {error}", "$text-warning")
         case _:
-            return Content.styled(runner_text, "$text-muted")
+            return Content.styled(waiting, "$foreground-muted")
 
 
 def rough(seconds: float) -> float:
@@ -106,7 +103,7 @@ def short(name: str) -> str:
 def _setting(name: str, value: Any) -> Content:
     # No-break spaces: a name and its value stay on one line.
     label = short(name).replace(" ", "\u00a0")
-    return Content.assemble((f"{label}\u00a0", "$text-muted"), (_value(value).replace(" ", "\u00a0"), "bold"))
+    return Content.assemble((f"{label}\u00a0", "$foreground-muted"), (_value(value).replace(" ", "\u00a0"), "bold"))
 
 
 def _value(value: Any) -> str:

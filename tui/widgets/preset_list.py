@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from rich.segment import Segment
+from rich.style import Style
 from textual import events
 from textual.binding import Binding, BindingType
 from textual.geometry import Region, Size
@@ -47,6 +48,7 @@ class PresetList(ScrollView, can_focus=True):
         "preset-list--mark",
         "preset-list--bar",
     }
+    BINDING_GROUP_TITLE = "List"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("up,k", "move(-1)", "up", id="list.up", tooltip="Choose the one above", show=False),
         Binding("down,j", "move(1)", "down", id="list.down", tooltip="Choose the one below", show=False),
@@ -54,7 +56,6 @@ class PresetList(ScrollView, can_focus=True):
         Binding("end,G", "last", "last", id="list.last", tooltip="Choose the last", show=False),
         Binding("pageup", "page(-1)", "page up", id="list.page_up", tooltip="A page up", show=False),
         Binding("pagedown", "page(1)", "page down", id="list.page_down", tooltip="A page down", show=False),
-        Binding("slash", "filter", "filter", key_display="/", id="list.filter", tooltip="Type to narrow this list"),
         Binding("enter", "keep_filter", "keep filter", id="list.keep_filter", tooltip="Stop typing, keep the filter"),
         Binding("escape", "clear_filter", "clear filter", id="list.clear_filter", tooltip="Show the whole list again"),
     ]
@@ -120,9 +121,8 @@ class PresetList(ScrollView, can_focus=True):
     def _strip(self, row: PresetRow, width: int, *, at_cursor: bool) -> Strip:
         base = self.get_component_rich_style("preset-list--cursor") if at_cursor else self.rich_style
 
-        def style(name: str):
-            own = self.get_component_rich_style(name, partial=True)
-            return base + own
+        def style(name: str) -> Style:
+            return base + Style(color=self.get_component_rich_style(name).color)
 
         detail = row.detail if width >= 24 else ""
         mark = f" {row.mark}" if row.mark else ""
@@ -194,12 +194,12 @@ class PresetList(ScrollView, can_focus=True):
                 return self.filtering
             case "clear_filter":
                 return self.filtering or bool(self.filter)
-            case "filter":
-                return not self.filtering
             case _:
                 return True
 
-    def action_filter(self) -> None:
+    def start_filter(self) -> None:
+        """From now on, type to narrow the list."""
+        self.focus()
         self.filtering = True
 
     def action_keep_filter(self) -> None:

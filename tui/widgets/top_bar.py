@@ -4,23 +4,21 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from textual import events
 from textual.content import Content
 from textual.reactive import reactive
 from textual.widget import Widget
 
 from tui.text import shorten
 
-TABS = {"launch": "1 Launch", "monitor": "2 Monitor"}
+NAME = " lazytrain  "
+TABS = {"launch": " 1 Launch ", "monitor": " 2 Monitor "}
 
 
 class TopBar(Widget):
     """`lazytrain  1 Launch  2 Monitor`, clickable, and the app's headline at the right; a screen's first widget."""
 
-    DEFAULT_CSS: ClassVar[str] = """
-    TopBar { dock: top; height: 1; background: $panel; color: $foreground;
-             link-style: none; link-color: $foreground; link-color-hover: $text-accent;
-             link-background: transparent; link-background-hover: transparent; link-style-hover: underline; }
-    """
+    DEFAULT_CSS: ClassVar[str] = "TopBar { dock: top; height: 1; background: $panel; color: $foreground; }"
     headline: reactive[str] = reactive("")
 
     def on_mount(self) -> None:
@@ -30,12 +28,17 @@ class TopBar(Widget):
         self.headline = headline
 
     def render(self) -> Content:
-        tabs = [
-            Content.assemble(
-                "  ", (name, f"bold $accent @click=app.mode('{mode}')" if mode == self.app.current_mode else f"@click=app.mode('{mode}')")
-            )
+        tabs = (
+            Content.styled(name, "bold $accent on $accent 20%" if mode == self.app.current_mode else "")
             for mode, name in TABS.items()
-        ]
-        left = Content.assemble((" lazytrain", "bold"), " ", *tabs, "  ")
-        room = self.size.width - left.cell_length - 1
-        return left + Content.styled(f"{shorten(self.headline, room):>{max(0, room)}}", "$text-muted")
+        )
+        left = Content.assemble((NAME, "bold"), *tabs, "  ")
+        room = max(0, self.size.width - left.cell_length - 1)
+        return left + Content.styled(f"{shorten(self.headline, room):>{room}}", "$foreground-muted")
+
+    async def on_click(self, event: events.Click) -> None:
+        end = len(NAME)
+        for mode, name in TABS.items():
+            start, end = end, end + len(name)
+            if start <= event.x < end:
+                await self.app.run_action(f"app.mode('{mode}')")
