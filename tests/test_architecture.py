@@ -60,9 +60,8 @@ def test_any_list_that_is_sized_can_be_built(layers: list[object], height: int, 
     assert architecture.layers is not None
     try:
         sized = size_layers(architecture.layers, (channels, height, width), 3)
-    except LayerError as error:
-        assert f"layer {error.number}" in str(error)
-        return
+    except LayerError:
+        return  # refused: what is refused, and how, has its own tests
     net = build_layers(sized).eval()
     assert net(torch.zeros(2, channels, height, width)).shape == (2, 3)
     assert sum(parameter.numel() for parameter in net.parameters()) == count_parameters(sized)

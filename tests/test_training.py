@@ -89,7 +89,7 @@ def test_first_step_is_plain_sgd() -> None:
     with torch.no_grad():
         for parameter in reference.parameters():
             assert parameter.grad is not None
-            parameter -= 0.1 * parameter.grad
+            parameter.sub_(0.1 * parameter.grad)
     events = list(training)
     assert points(events)[0].loss == pytest.approx(loss.item(), rel=1e-6)
     for ours, theirs in zip(training.snapshot()["net"].values(), reference.state_dict().values(), strict=True):
