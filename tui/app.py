@@ -17,16 +17,13 @@ from textual.binding import Binding, BindingType
 from textual.reactive import reactive
 from textual.screen import Screen
 
-from engine.configuration import RunConfiguration
-from engine.datasets import DatasetFacts
-from engine.estimate import estimate
 from engine.records import Run, State
 from engine.store import NotPossible, RunNotFound, Store, StoreError
 from presets import load_catalogue
 from tui.commands import LazytrainCommands
 from tui.datasets import DatasetShelf
 from tui.draft import recall, remember
-from tui.headline import describe_queue, describe_runner
+from tui.headline import Expectation, describe_queue, describe_runner
 from tui.screens.confirm import Choice, ConfirmScreen, NameScreen, SavingScreen, TooSmallScreen
 from tui.screens.help import HelpScreen, list_keys
 from tui.screens.launch import LaunchScreen
@@ -94,7 +91,7 @@ class LazytrainApp(App[int]):
         self.monitor_screen: MonitorScreen | None = None
         self._remembered = recall(home / "screen.json")
         self.launch_screen = LaunchScreen(self._remembered.draft(self.catalogue))
-        self._configurations: dict[str, RunConfiguration] = {}
+        self._expectation = Expectation(self.store, self.shelf)
         self._status: RunnerStatus | None = None
         self._shown_at = 0.0
         self._stale = True
@@ -155,21 +152,10 @@ class LazytrainApp(App[int]):
 
     def _show_headline(self) -> None:
         parts = (
-            describe_queue(self.runs, self._expected_seconds, self.clock()),
+            describe_queue(self.runs, self._expectation.seconds, self.clock()),
             describe_runner(self._status, self.store.runners()),
         )
         self.headline = " · ".join(part for part in parts if part)
-
-    def _expected_seconds(self, run: Run) -> float | None:
-        """Of a queued run: what it has left at its own pace, or what was measured for such a run."""
-        if run.eta_seconds is not None:
-            return run.eta_seconds
-        try:
-            configuration = self._configurations.setdefault(run.id, self.store.configuration(run.id))
-        except RunNotFound:
-            return None
-        facts = self.shelf.known(configuration.hyperparameters)
-        return estimate(self.store, configuration, facts).seconds if isinstance(facts, DatasetFacts) else None
 
     @property
     def measuring_text(self) -> str:

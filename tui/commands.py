@@ -69,7 +69,7 @@ class LazytrainCommands(Provider):
         for line in list_keys(screen):
             if (id(line.node), line.action) not in applying or line.action.startswith(MOVING):
                 continue
-            if line.action in ("train", "add") and getattr(screen, "refusal", None):
+            if line.action in ("train", "add") and screen.proposal.refusal:
                 continue
             group = "app" if line.node is self.app else line.group.lower()
             group = "go to" if line.action.startswith("mode(") else group

@@ -6,13 +6,39 @@ import os
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
+from engine.configuration import RunConfiguration
+from engine.datasets import DatasetFacts
+from engine.estimate import estimate
 from engine.records import Run, RunnerRecord, State
+from engine.store import RunNotFound, Store
+from tui.datasets import DatasetShelf
 from tui.text import format_clock
 
 if TYPE_CHECKING:
     from engine.runner import RunnerStatus
 
 ROUND_SECONDS = 60.0
+
+
+class Expectation:
+    """How long queued runs will take, from what runners have measured."""
+
+    def __init__(self, store: Store, shelf: DatasetShelf) -> None:
+        self._store, self._shelf = store, shelf
+        self._configurations: dict[str, RunConfiguration] = {}
+
+    def seconds(self, run: Run) -> float | None:
+        """What the run has left at its own pace, or what was measured for such a run; None while it isn't known."""
+        if run.eta_seconds is not None:
+            return run.eta_seconds
+        if run.id not in self._configurations:
+            try:
+                self._configurations[run.id] = self._store.configuration(run.id)
+            except RunNotFound:
+                return None
+        configuration = self._configurations[run.id]
+        facts = self._shelf.known(configuration.hyperparameters)
+        return estimate(self._store, configuration, facts).seconds if isinstance(facts, DatasetFacts) else None
 
 
 def describe_queue(runs: Sequence[Run], expected: Callable[[Run], float | None], now: float) -> str:

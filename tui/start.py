@@ -21,10 +21,12 @@ def start_screen(places: Places, device: str = "auto") -> int:
         return REFUSED
 
     from engine.database import StoreError
+    from engine.runner import Runner
     from tui.app import LazytrainApp
 
     try:
-        app = LazytrainApp(places.home, places.data, device=device)
+        runner = Runner(places.home, places.data, device=device)
+        app = LazytrainApp(places.home, places.data, device=device, runner=runner)
     except StoreError as error:
         sys.stderr.write(f"lazytrain: {error}\n")
         return REFUSED

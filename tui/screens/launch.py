@@ -15,15 +15,21 @@ from textual.screen import Screen
 from textual.timer import Timer
 from textual.widgets import Footer, Static
 
-from engine.configuration import RunConfiguration
-from engine.datasets import DatasetError, DatasetFacts
-from engine.estimate import Estimate, LayerCheck, checked_layers, estimate
+from engine.estimate import Estimate, LayerCheck, estimate
 from engine.records import Run, State
-from presets import Architecture, Hyperparameters, Preset, PresetError
+from presets import Hyperparameters
 from tui.draft import Draft, Edits
+from tui.proposal import Proposal, check_architecture, propose
 from tui.screens.edit import EditScreen
 from tui.widgets.layer_table import LayerTable
-from tui.widgets.plan import describe_data, describe_report, describe_settings, describe_time
+from tui.widgets.plan import (
+    count_words,
+    describe_data,
+    describe_presets,
+    describe_report,
+    describe_settings,
+    describe_time,
+)
 from tui.widgets.preset_list import PENDING, WARNING, PresetList, PresetRow
 from tui.widgets.top_bar import TopBar
 
@@ -55,7 +61,7 @@ class LaunchScreen(Screen[None]):
     def __init__(self, draft: Draft) -> None:
         super().__init__()
         self.draft = draft
-        self.check = LayerCheck(pending=True)
+        self.proposal = Proposal(draft=draft, configuration=None, dataset=None, check=LayerCheck(pending=True))
         self.estimate: Estimate | None = None
         self._may_estimate = False
         self._estimate_timer: Timer | None = None
@@ -107,10 +113,10 @@ class LaunchScreen(Screen[None]):
         self._may_estimate, self.estimate = False, None
         if self._estimate_timer is not None:
             self._estimate_timer.stop()
-        values = self._values()
+        self._show()
+        values = self.proposal.values
         if values is not None and not self.app.shelf.is_found(values):
             self._find_dataset(values)
-        self._show()
         self._estimate_timer = self.set_timer(ESTIMATE_DELAY, self._begin_estimate)
         self.refresh_bindings()
 
@@ -120,7 +126,8 @@ class LaunchScreen(Screen[None]):
 
     def show_runs(self, runs: list[Run]) -> None:
         """Something changed in the store: a runner may have answered."""
-        if self.check.pending or (self._may_estimate and (self.estimate is None or self.estimate.pending)):
+        unknown = self.estimate is None or self.estimate.pending
+        if self.proposal.pending is not None or (self._may_estimate and unknown):
             self._show()
 
     @work(thread=True, group="datasets")
@@ -130,59 +137,31 @@ class LaunchScreen(Screen[None]):
 
     # ── showing it ─────────────────────────────────────────────────────────────────────────────────────────
 
-    def _values(self) -> Hyperparameters | None:
-        try:
-            return self.draft.values()
-        except PresetError:
-            return None
-
-    @property
-    def _facts(self) -> DatasetFacts | None:
-        # Nets are sized for the default's images while the settings are broken.
-        known = self.app.shelf.known(self._values() or Hyperparameters())
-        return known if isinstance(known, DatasetFacts) else None
-
-    def _check(self, architecture: Preset[Architecture]) -> LayerCheck:
-        facts = self._facts
-        if architecture.value is None:
-            return LayerCheck(error=architecture.error)
-        if facts is None:
-            return LayerCheck(pending=True)
-        return checked_layers(self.app.store, architecture.value, facts, architecture.path)
-
-    @property
-    def refusal(self) -> str | None:
-        """Why the chosen pair can't be trained, in one sentence."""
-        values = self._values()
-        known = self.app.shelf.known(values) if values else None
-        if self.draft.error:
-            return self.draft.error
-        if isinstance(known, DatasetError):
-            return str(known)
-        return self.check.error
+    def on_resize(self) -> None:
+        self._show()
 
     def _show(self) -> None:
         if not self.is_mounted:
             return
-        self.check = self._check(self.draft.architecture)
-        self._list_architectures()
-        self._list_hyperparameters()
+        self.proposal = self._propose()
+        self._list_presets()
         self._show_net()
         self._show_plan()
-        if self._after_check is not None and (self.refusal or not self.check.pending):
+        if self._after_check is not None and self.proposal.pending is None:
             then, self._after_check = self._after_check, None
             then()
 
-    def _list_architectures(self) -> None:
+    def _propose(self) -> Proposal:
+        return propose(self.draft, self.app.store, self.app.shelf, self.app.device)
+
+    def _list_presets(self) -> None:
         rows: list[PresetRow] = []
         for name, preset in self.app.catalogue.architectures.items():
-            check = self.check if name == self.draft.architecture.name else self._check(preset)
+            check = check_architecture(preset, self.proposal.facts, self.app.store)
             mark = WARNING if check.error else PENDING if check.pending else ""
             detail = count_words(check.total) if check.rows else ""
             rows.append(PresetRow(name, preset.value.title if preset.value else name, detail, mark))
         self.query_one("#architectures", PresetList).show_rows(rows)
-
-    def _list_hyperparameters(self) -> None:
         self.query_one("#hyperparameters", PresetList).show_rows(
             [
                 PresetRow(name, preset.value.title if preset.value else name, mark="" if preset.value else WARNING)
@@ -191,50 +170,37 @@ class LaunchScreen(Screen[None]):
         )
 
     def _show_net(self) -> None:
-        panel, refusal = self.query_one("#net"), self.refusal
-        panel.border_title = Content(self.draft.title).plain.replace("[", r"\[")
+        panel, refusal = self.query_one("#net"), self.proposal.refusal
+        panel.border_title = self.draft.title.replace("[", r"\[")
         panel.set_class(refusal is not None, "-refused")
-        pending = "looking at the dataset…" if self._facts is None else "not yet checked: torch is loading"
-        pending = pending if self.check.pending else ""
-        self.query_one("#refusal", Static).update(
-            Content.assemble((f"{WARNING} can't be trained: ", "bold"), refusal) if refusal else Content(pending)
-        )
-        self.query_one("#refusal").display = bool(refusal or pending)
-        self.query_one("#layers", LayerTable).check = LayerCheck() if refusal else self.check
-        self.query_one("#about", Static).update(Content("\n").join(self._about()))
-
-    def _about(self) -> list[Content]:
-        lines: list[Content] = []
-        for preset in (self.draft.architecture, self.draft.hyperparameters):
-            if preset.value is not None and preset.value.about:
-                lines.append(Content(f"{preset.value.title}: {preset.value.about}"))
-            if preset.origin == "yours":
-                lines.append(Content(f"yours: {preset.path}"))
-        return lines
+        note = Content(self.proposal.pending or "")
+        if refusal is not None:
+            note = Content.assemble((f"{WARNING} can't be trained: ", "bold"), refusal)
+        self._fill("#refusal", note)
+        self.query_one("#layers", LayerTable).check = LayerCheck() if refusal else self.proposal.check
+        self._fill("#about", describe_presets(self.draft))
 
     def _show_plan(self) -> None:
-        values, configuration, facts = self._values(), self._configuration(), self._facts
-        parts: dict[str, Content | None] = dict.fromkeys(("settings", "time", "data", "source", "report"))
-        if values is not None and configuration is not None:
-            if facts is not None and self._may_estimate and self.refusal is None and not self.check.pending:
-                self.estimate = estimate(self.app.store, configuration, facts)
-            parts["settings"] = describe_settings(self.draft, values, configuration.device)
-            parts["time"] = None if self.refusal else describe_time(self.estimate, self.app.measuring_text)
-            if facts is not None:
-                parts["data"], parts["source"] = describe_data(facts)
-            parts["report"] = describe_report(configuration, self.draft.hyperparameters.get())
-        for name, content in parts.items():
-            widget = self.query_one(f"#{name}", Static)
-            widget.update(content or "")
-            widget.set_class(content is None, "-empty")
+        proposal, configuration, facts = self.proposal, self.proposal.configuration, self.proposal.facts
+        self.query_one("#plan").set_class(configuration is None, "-empty")
+        if configuration is None:
+            return
+        if facts is not None and self._may_estimate and proposal.refusal is None and proposal.pending is None:
+            self.estimate = estimate(self.app.store, configuration, facts)
+        width = self.query_one("#plan").scrollable_content_region.width
+        self._fill("#settings", describe_settings(self.draft, configuration, width))
+        self._fill("#time", None if proposal.refusal else describe_time(self.estimate, self.app.measuring_text))
+        counts, source = describe_data(facts) if facts is not None else (None, None)
+        self._fill("#data", counts)
+        self._fill("#source", source)
+        self._fill("#report", describe_report(configuration, self.draft.hyperparameters.get()))
+
+    def _fill(self, selector: str, content: Content | None) -> None:
+        widget = self.query_one(selector, Static)
+        widget.update(content or "")
+        widget.set_class(not content, "-empty")
 
     # ── starting ───────────────────────────────────────────────────────────────────────────────────────────
-
-    def _configuration(self) -> RunConfiguration | None:
-        try:
-            return self.draft.configuration(self.app.device)
-        except PresetError:
-            return None
 
     def action_train(self) -> None:
         """Queue the run and show it on Monitor."""
@@ -246,16 +212,16 @@ class LaunchScreen(Screen[None]):
 
     def _when_checked(self, then: Callable[[], None]) -> None:
         """Do it now, or as soon as the net is known to fit; choosing another cancels it."""
-        if self.refusal is None and self.check.pending:
+        if self.proposal.pending is not None:
             self._after_check = then
-            self.notify("It is queued as soon as it has been checked.", title=f"checking {self.draft.title}…")
+            self.notify(f"{self.draft.title}: queued as soon as it has been checked.", markup=False)
         else:
             then()
 
     def _queue(self, *, open_monitor: bool) -> None:
-        configuration = self._configuration()
-        if self.refusal is not None or configuration is None:
-            self.notify(self.refusal or "", title="can't be trained", severity="error", timeout=10, markup=False)
+        configuration, refusal = self.proposal.configuration, self.proposal.refusal
+        if refusal is not None or configuration is None:
+            self.notify(refusal or "", title="can't be trained", severity="error", timeout=10, markup=False)
             return
         run = self.app.store.add_run(configuration, self.draft.edits.run_name)
         self.app.nudge()
@@ -287,8 +253,8 @@ class LaunchScreen(Screen[None]):
 
     def action_edit(self) -> None:
         """Open the form on the chosen preset's values with the edits so far."""
-        if self._values() is None:
-            self.notify(self.refusal or "", title="can't be edited", severity="error", markup=False)
+        if self.proposal.values is None:
+            self.notify(self.proposal.refusal or "", title="can't be edited", severity="error", markup=False)
             return
         self.app.push_screen(EditScreen(self.draft, self.app.device), self._apply_edits)
 
@@ -306,10 +272,3 @@ class LaunchScreen(Screen[None]):
         stops = [self.query_one(name) for name in ("#architectures", "#hyperparameters", "#net")]
         at = stops.index(self.focused) if self.focused in stops else 0
         stops[max(0, min(len(stops) - 1, at + places))].focus()
-
-
-def count_words(count: int) -> str:
-    """62006 → `62 k`, 11181642 → `11.2 M`."""
-    if count >= 1_000_000:
-        return f"{count / 1_000_000:.1f} M"
-    return f"{count / 1_000:.0f} k" if count >= 1_000 else str(count)

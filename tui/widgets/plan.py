@@ -18,22 +18,43 @@ CORE = ("dataset", "epochs", "batch_size", "learning_rate")
 GAP = "   "
 
 
-def describe_settings(draft: Draft, values: Hyperparameters, device: str) -> Content:
+def describe_presets(draft: Draft) -> Content:
+    """What the two presets say of themselves, and where one of the user's own lies."""
+    lines: list[str] = []
+    for preset in (draft.architecture, draft.hyperparameters):
+        if preset.value is not None and preset.value.about:
+            lines.append(f"{preset.value.title}: {preset.value.about}")
+        if preset.origin == "yours":
+            lines.append(f"yours: {preset.path}")
+    return Content("\n".join(lines))
+
+
+def describe_settings(draft: Draft, configuration: RunConfiguration, width: int) -> Content:
     """The core settings, then whatever else isn't as the default has it, then the edits."""
-    lines = [Content(GAP).join(_setting(name, getattr(values, name)) for name in CORE)]
-    others = {name: pair for name, pair in differences(values, Hyperparameters()).items() if name not in CORE}
-    if others:
-        lines.append(Content(GAP).join(_setting(name, value) for name, (value, _) in others.items()))
+    values = configuration.hyperparameters
     different = differences(values, Hyperparameters())
+    others = (name for name in different if name not in CORE)
+    settings = {**{name: getattr(values, name) for name in CORE}, **{name: different[name][0] for name in others}}
+    if configuration.device != "auto":
+        settings["device"] = configuration.device
+    lines = [_flow([_setting(name, value) for name, value in settings.items()], width)]
     if different:
         was = ", ".join(f"{short(name)} ({_value(before)})" for name, (_, before) in different.items())
         lines.append(Content.styled(f"unlike default: {was}", "$foreground-muted"))
     preset = draft.hyperparameters.value
     if preset is not None and draft.edits:
         lines.append(_describe_edits(draft, preset, values))
-    if device != "auto":
-        lines.append(_setting("device", device))
     return Content("\n").join(lines)
+
+
+def _flow(parts: list[Content], width: int) -> Content:
+    """Parts in lines of at most `width`, none broken: Textual would break at a no-break space too."""
+    lines: list[list[Content]] = [[]]
+    for part in parts:
+        if lines[-1] and sum(each.cell_length + len(GAP) for each in lines[-1]) + part.cell_length > width:
+            lines.append([])
+        lines[-1].append(part)
+    return Content("\n").join(Content(GAP).join(line) for line in lines)
 
 
 def _describe_edits(draft: Draft, preset: HyperparameterPreset, values: Hyperparameters) -> Content:
@@ -101,9 +122,7 @@ def short(name: str) -> str:
 
 
 def _setting(name: str, value: Any) -> Content:
-    # No-break spaces: a name and its value stay on one line.
-    label = short(name).replace(" ", "\u00a0")
-    return Content.assemble((f"{label}\u00a0", "$foreground-muted"), (_value(value).replace(" ", "\u00a0"), "bold"))
+    return Content.assemble((f"{short(name)} ", "$foreground-muted"), (_value(value), "bold"))
 
 
 def _value(value: Any) -> str:
@@ -118,3 +137,10 @@ def _value(value: Any) -> str:
             return format_number(value)
         case _:
             return str(value)
+
+
+def count_words(count: int) -> str:
+    """62006 → `62 k`, 11181642 → `11.2 M`."""
+    if count >= 1_000_000:
+        return f"{count / 1_000_000:.1f} M"
+    return f"{count / 1_000:.0f} k" if count >= 1_000 else str(count)
