@@ -158,18 +158,7 @@ def thin(x: Array, y: Array, num_columns: int, x_min: float, x_max: float) -> tu
         x and y of at most two points a column, in order of x. A column with one finite point keeps it exactly; one
         with more has its extremes at its first and last point's x, in the order in which the curve runs.
     """
-    if num_columns < 1 or not x_max > x_min or not len(x):
-        return x[:0], y[:0]
-    edges: Array = np.linspace(x_min, x_max, num_columns + 1)
-    if np.issubdtype(x.dtype, np.integer):
-        # Integers compared with floats would make numpy convert the whole array.
-        edges = np.ceil(edges).astype(x.dtype)
-        edges[-1] = np.floor(x_max)
-    bounds = np.searchsorted(x, edges, side="left")
-    bounds[-1] = np.searchsorted(x, edges[-1], side="right")
-    starts, ends = bounds[:-1], bounds[1:]
-    filled = ends > starts
-    starts, ends = starts[filled], ends[filled]
+    starts, ends = _columns(x, num_columns, x_min, x_max)
     if not len(starts):
         return x[:0], y[:0]
     window = y[: ends[-1]]
@@ -185,6 +174,31 @@ def thin(x: Array, y: Array, num_columns: int, x_min: float, x_max: float) -> tu
     # One value in a column is one point.
     kept[1::2] &= highest > lowest
     return pairs_x[kept], pairs_y[kept]
+
+
+def column_means(x: Array, y: Array, num_columns: int, x_min: float, x_max: float) -> tuple[Array, Array]:
+    """The mean of `y` in each column that has points, all of them finite; arguments as in `thin`."""
+    starts, ends = _columns(x, num_columns, x_min, x_max)
+    if not len(starts):
+        return x[:0], y[:0]
+    means = np.add.reduceat(y[: ends[-1]], starts) / (ends - starts)
+    kept = np.isfinite(means)
+    return ((x[starts] + x[ends - 1]) / 2)[kept], means[kept]
+
+
+def _columns(x: Array, num_columns: int, x_min: float, x_max: float) -> tuple[Array, Array]:
+    """Where the columns of [x_min, x_max] that have points begin and end in `x`."""
+    if num_columns < 1 or not x_max > x_min or not len(x):
+        return np.empty(0, "i8"), np.empty(0, "i8")
+    edges: Array = np.linspace(x_min, x_max, num_columns + 1)
+    if np.issubdtype(x.dtype, np.integer):
+        # Integers compared with floats would make numpy convert the whole array.
+        edges = np.ceil(edges).astype(x.dtype)
+        edges[-1] = np.floor(x_max)
+    bounds = np.searchsorted(x, edges, side="left")
+    bounds[-1] = np.searchsorted(x, edges[-1], side="right")
+    filled = bounds[1:] > bounds[:-1]
+    return bounds[:-1][filled], bounds[1:][filled]
 
 
 def first_bad(values: Array) -> int | None:
@@ -213,7 +227,7 @@ def extremes(curves: Sequence[Array]) -> tuple[float, float] | None:
 
 
 def smooth(values: Array, weight: float) -> Array:
-    """Exponential moving average, without a bias towards its beginning; for a thinned curve, point by point.
+    """Exponential moving average, without a bias towards its beginning; for a few points, one by one.
 
     Args:
         values: [N], finite.

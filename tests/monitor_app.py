@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from textual.app import App
+from textual.reactive import reactive
 from textual.screen import Screen
 
 from engine.records import Run
@@ -15,6 +16,8 @@ from tui.screens.monitor import MonitorScreen
 
 class MonitorApp(App[int]):
     """Monitor alone; `asked` records the commands."""
+
+    headline: reactive[str] = reactive("")
 
     def __init__(self, home: Path, clock: Clock) -> None:
         super().__init__()

@@ -38,7 +38,7 @@ class Filler:
 
     def __post_init__(self) -> None:
         self.journal = Journal(self.home, clock=self.clock)
-        self.journal._new_id = lambda: next(self.ids)
+        self.journal._new_id = lambda: next(self.ids)  # type: ignore[method-assign]
 
     def queue(
         self, architecture: str, hyperparameters: str = "default", *, name: str | None = None, **edits: object
@@ -70,11 +70,12 @@ class Filler:
         run_id: str,
         epochs: float,
         *,
-        windows: int = 40,
+        windows: int = 50,
         loss: Callable[[float], float] = lambda epoch: 0.35 + 1.95 * math.exp(-epoch / 9),
         seconds: float = 12.5,
+        validated: bool = False,
     ) -> None:
-        """Train on up to `epochs`, with `windows` points and `seconds` an epoch."""
+        """Train on up to `epochs`, with `windows` points and `seconds` an epoch; `validated` if images are held out."""
         run = self.journal.run(run_id)
         assert run.num_steps is not None
         per_epoch = run.num_steps // run.num_epochs
@@ -90,7 +91,7 @@ class Filler:
                 self.journal.write(
                     run_id,
                     points=points,
-                    record=self._record(step // per_epoch, step, loss, seconds),
+                    record=self._record(step // per_epoch, step, loss, seconds, validated=validated),
                     best=self._best(run_id, loss, step // per_epoch),
                 )
                 points = []
@@ -117,7 +118,9 @@ class Filler:
         best = self.journal.run(run_id).best_accuracy
         return best is None or self._record(epoch, 0, loss, 0).test_accuracy > best
 
-    def _record(self, epoch: int, step: int, loss: Callable[[float], float], seconds: float) -> EpochRecord:
+    def _record(
+        self, epoch: int, step: int, loss: Callable[[float], float], seconds: float, *, validated: bool = False
+    ) -> EpochRecord:
         noise = random.Random(epoch)
         train = loss(epoch - 0.5)
         test = loss(epoch) + 0.012 * epoch + noise.gauss(0, 0.02)
@@ -128,6 +131,8 @@ class Filler:
             train_accuracy=_accuracy(train),
             test_loss=test,
             test_accuracy=_accuracy(test) - 0.03,
+            validation_loss=test + 0.01 if validated else None,
+            validation_accuracy=_accuracy(test) - 0.02 if validated else None,
             learning_rate=0.01,
             seconds=seconds,
             evaluation_seconds=0.4,

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from engine.configuration import RunConfiguration
 from engine.events import EpochRecord, Point, RunStarted
 from engine.journal import Journal
-from engine.series import Curves, at, extremes, first_bad, thin
+from engine.series import Curves, at, column_means, extremes, first_bad, smooth, thin
 from presets import load_catalogue
 
 
@@ -157,3 +157,13 @@ def test_nan_figures_of_an_epoch_are_nan(journal: Journal) -> None:
     journal.write(run_id, points=[point(1, float("nan"))])
     curves.update(journal.run(run_id))
     assert first_bad(curves.losses) == 0
+
+
+def test_column_means_and_smoothing() -> None:
+    x, y = np.arange(1, 101), np.arange(1.0, 101.0)
+    middle, means = column_means(x, y, 10, 0, 100)
+    assert means[0] == y[:9].mean()
+    assert means[-1] == y[89:].mean()
+    assert len(middle) == 10
+    assert smooth(np.full(5, 3.0), 0.9) == pytest.approx(np.full(5, 3.0))
+    assert smooth(np.array([0.0, 1.0]), 0.5) == pytest.approx([0.0, 0.5 / 0.75])

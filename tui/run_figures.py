@@ -65,11 +65,11 @@ def accuracy_chart(shown: ShownRun, curves: Curves) -> ChartData | None:
         Figure("train", f"{format_fraction(train_now):>6}", "train"),
         Figure("test", f"{format_fraction(_last(tests)):>6}", "test"),
     ]
-    if shown.report is not None and shown.report.test_accuracy is not None:
-        figures.append(Figure("(report:", f"{format_fraction(shown.report.test_accuracy, 0)})"))
     if best is not None:
         epoch = curves.epochs[best].epoch
         figures.append(Figure(f"● best {shown.best_of}", f"{format_fraction(judged[best])} @ {epoch}", "best"))
+    if shown.report is not None and shown.report.test_accuracy is not None:
+        figures.append(Figure("report", format_fraction(shown.report.test_accuracy, 0)))
     return _chart(shown, curves, accuracies, tests, figures, (best, judged))
 
 

@@ -24,11 +24,12 @@ class StateLook:
         return f"{self.glyph} {self.word}"
 
 
+# Not ⏸: many monospaced fonts lack it, and terminals that draw it as an emoji make it two cells wide.
 STATE_LOOKS: dict[State, StateLook] = {
     State.QUEUED: StateLook("◌", "queued", "text-muted"),
     State.STARTING: StateLook("▷", "starting", "text-success"),
     State.RUNNING: StateLook("▶", "running", "text-success"),
-    State.PAUSED: StateLook("⏸", "paused", "text-warning"),
+    State.PAUSED: StateLook("‖", "paused", "text-warning"),
     State.FINISHED: StateLook("✓", "finished", "text-success"),
     State.STOPPED: StateLook("■", "stopped", "text-muted"),
     State.FAILED: StateLook("✗", "failed", "text-error"),

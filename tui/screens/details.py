@@ -9,6 +9,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 from textual.content import Content
+from textual.events import Resize
 from textual.screen import ModalScreen
 from textual.widgets import Footer, Static
 
@@ -26,7 +27,7 @@ from tui.text import (
     format_number,
 )
 
-LABEL_WIDTH = 26
+LABEL_WIDTH = 30
 Row = tuple[str, str, str]
 """Label, value, remark."""
 
@@ -50,15 +51,25 @@ class DetailsScreen(ModalScreen[None]):
     def compose(self) -> ComposeResult:
         with VerticalScroll(id="panel") as panel:
             panel.border_title = Content(self.run.name).markup
-            yield Static(compose_details(self.run, self.configuration, self.runners), id="text")
+            yield Static(self._compose_text(self.app.size.width), id="text")
         yield Footer(compact=True, show_command_palette=False)
+
+    def on_resize(self, event: Resize) -> None:
+        if event.size.width != self._composed_for:
+            self.query_one("#text", Static).update(self._compose_text(event.size.width))
+
+    def _compose_text(self, screen_width: int) -> Content:
+        self._composed_for = screen_width
+        # The panel's width by its style sheet, less its frame, padding and scrollbar.
+        width = min(100, screen_width * 96 // 100) - 5
+        return compose_details(self.run, self.configuration, self.runners, width)
 
     def action_scroll(self, lines: int) -> None:
         self.query_one("#panel", VerticalScroll).scroll_relative(y=lines, animate=False)
 
 
-def compose_details(run: Run, configuration: RunConfiguration, runners: Sequence[RunnerRecord]) -> Content:
-    """Sections of labelled values; `● edited` marks what was changed before the start."""
+def compose_details(run: Run, configuration: RunConfiguration, runners: Sequence[RunnerRecord], width: int) -> Content:
+    """Sections of labelled values in `width` cells; `● edited` marks what was changed before the start."""
     sections = (
         ("Run", _run_rows(run)),
         ("Where and how", _place_rows(run, configuration, runners)),
@@ -71,15 +82,20 @@ def compose_details(run: Run, configuration: RunConfiguration, runners: Sequence
         listed = list(rows)
         if listed:
             parts.append(Content.styled(title, "bold $text-primary"))
-            parts.extend(_row(*row) for row in listed)
+            parts.extend(_row(*row, width=width) for row in listed)
             parts.append(Content(""))
     return Content("\n").join(parts[:-1])
 
 
-def _row(label: str, value: str, remark: str) -> Content:
+def _row(label: str, value: str, remark: str, *, width: int) -> Content:
+    """A label, and beside it the value and the remark, wrapped in a column of their own."""
     colour = "$accent" if remark.startswith("●") else "$foreground 55%"
-    return Content.assemble(
-        (f"  {label:<{LABEL_WIDTH}}", "$foreground 65%"), value, (f"  {remark}" if remark else "", colour)
+    text = Content.assemble(value, (f"  {remark}" if remark else "", colour))
+    column = LABEL_WIDTH if width >= 70 else LABEL_WIDTH - 6
+    lines = text.wrap(max(20, width - column - 2))
+    first = Content.styled(f"  {label:<{column}}", "$foreground 65%")
+    return Content("\n").join(
+        (first if number == 0 else Content(" " * (column + 2))) + line for number, line in enumerate(lines)
     )
 
 

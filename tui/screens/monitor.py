@@ -32,7 +32,7 @@ NARROW, SLIM = 110, 72
 """Below these widths the list is smaller, or above the figures."""
 SMALLEST = (60, 16)
 """Columns and lines below which nothing is shown but that."""
-SMOOTHING_LEVELS = (0.0, 0.6, 0.9)
+SMOOTHING_LEVELS = (0.0, 0.4, 0.7)
 
 
 class MonitorScreen(Screen[None]):
@@ -78,8 +78,22 @@ class MonitorScreen(Screen[None]):
         Binding(
             "right", "move_cursor(1)", "cursor right", id="monitor.cursor_right", tooltip="Cursor right", show=False
         ),
-        Binding("shift+left", "move_cursor(-10)", "cursor 10 left", id="monitor.cursor_far_left", show=False),
-        Binding("shift+right", "move_cursor(10)", "cursor 10 right", id="monitor.cursor_far_right", show=False),
+        Binding(
+            "shift+left",
+            "move_cursor(-10)",
+            "cursor 10 left",
+            id="monitor.cursor_far_left",
+            tooltip="Cursor ten columns left",
+            show=False,
+        ),
+        Binding(
+            "shift+right",
+            "move_cursor(10)",
+            "cursor 10 right",
+            id="monitor.cursor_far_right",
+            tooltip="Cursor ten columns right",
+            show=False,
+        ),
         Binding(
             "m",
             "smooth",
@@ -116,6 +130,7 @@ class MonitorScreen(Screen[None]):
         self.configuration: RunConfiguration | None = None
         self._runs: Sequence[Run] = ()
         self._smoothing = 0.0
+        self._ready = False
         self._wanted_id: str | None = None
 
     @property
@@ -135,6 +150,7 @@ class MonitorScreen(Screen[None]):
         yield Footer(compact=True)
 
     def on_mount(self) -> None:
+        self._ready = True
         self.show_runs(self.lazytrain.store.runs())
 
     # ── what the app tells ─────────────────────────────────────────────────────────────────────────────────
@@ -142,7 +158,7 @@ class MonitorScreen(Screen[None]):
     def show_runs(self, runs: list[Run]) -> None:
         """The runs as they are now: reads of the selected one what is new, and repaints what changed."""
         self._runs = runs
-        if not self.is_mounted:
+        if not self._ready:
             return
         run_list = self.query_one("#runs", RunList)
         run_list.show(runs)

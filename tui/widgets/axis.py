@@ -13,11 +13,11 @@ SHORTEST = 1 / 1024
 
 
 def nice_step(span: float, num_steps: int) -> float:
-    """The smallest of 1, 2, 2.5 or 5 × 10ⁿ that covers `span` in at most `num_steps` steps."""
+    """The smallest of 1, 2, 2.5, 4 or 5 × 10ⁿ that covers `span` in at most `num_steps` steps."""
     rough = span / max(1, num_steps)
     power = 10.0 ** math.floor(math.log10(rough))
     # A little slack, so that 0.30000000000000004 counts as 0.3.
-    return next(power * factor for factor in (1, 2, 2.5, 5, 10) if power * factor >= rough * (1 - 1e-9))
+    return next(power * factor for factor in (1, 2, 2.5, 4, 5, 10) if power * factor >= rough * (1 - 1e-9))
 
 
 def ticks(low: float, high: float, num_steps: int, *, whole: bool = False) -> list[float]:
@@ -32,15 +32,21 @@ def ticks(low: float, high: float, num_steps: int, *, whole: bool = False) -> li
 
 
 def tick_labels(values: list[float]) -> list[str]:
-    """All with the same number of decimals, as few as tell them apart; `1e+05` where they would be long."""
+    """All with the same number of decimals, as few as tell them apart; `1.5e5` where they would be long."""
     if not values:
         return []
     largest = max(abs(value) for value in values)
     if largest >= 100_000 or (largest and largest < 0.001):
-        return [f"{value:.0e}" if value else "0" for value in values]
+        return [_scientific(value) if value else "0" for value in values]
     step = min((abs(b - a) for a, b in pairwise(values)), default=largest or 1.0)
     decimals = next((digits for digits in range(6) if abs(step * 10**digits - round(step * 10**digits)) < 1e-6), 6)
     return [f"{value:.{decimals}f}" for value in values]
+
+
+def _scientific(value: float) -> str:
+    """150000 → `1.5e5`, the shortest that says it."""
+    mantissa, exponent = f"{value:.2e}".split("e")
+    return f"{float(mantissa):g}e{int(exponent)}"
 
 
 def planned_end(position: float, total: float) -> float:
@@ -69,6 +75,12 @@ class StickyRange:
             wanted = _around(low, high, self.ceiling)
             if bottom <= low and high <= top and (wanted[1] - wanted[0]) >= 0.4 * (top - bottom):
                 return self.limits
+            # A curve that left the range goes on that way: room for more of it, so that the next change is far off.
+            room = (top - bottom) / 2
+            if bottom <= low < high and high > top:
+                high = min(high + room, max(high, self.ceiling))
+            elif low < bottom and high <= top:
+                low = max(low - room, min(low, 0.0))
         self.limits = _around(low, high, self.ceiling)
         return self.limits
 

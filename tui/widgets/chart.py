@@ -27,6 +27,8 @@ SMALLEST = (40, 7)
 LABEL_WIDTH = 5
 """Cells for a y label: `100 %`, `2.50`."""
 GUTTER = LABEL_WIDTH + 1
+DOT_SPACING = 4
+"""Cells between two dots of the test curve, at least."""
 COLUMN_BEFORE = 1 + GUTTER
 """Cells left of the canvas: frame, label, axis."""
 
@@ -80,11 +82,11 @@ class MetricChart(Widget):
     DEFAULT_CSS = """
     MetricChart {
         height: 1fr;
-        & > .metric-chart--frame { color: $border-blurred; }
+        & > .metric-chart--frame { color: $foreground 25%; }
         & > .metric-chart--title { color: $foreground; text-style: bold; }
         & > .metric-chart--axis { color: $foreground 55%; }
         & > .metric-chart--text { color: $foreground 80%; }
-        & > .metric-chart--cursor { color: $accent; }
+        & > .metric-chart--cursor { color: $foreground 70%; }
         & > .metric-chart--bad { color: $text-error; text-style: bold; }
         & > .metric-chart--train { color: #56B4E9; }
         & > .metric-chart--raw { color: #56B4E9 40%; }
@@ -227,7 +229,7 @@ class MetricChart(Widget):
         figures = self._figures_at_cursor() if self.cursor is not None and data else (data.figures if data else ())
         start = fitting_start(figures, width - 3, len(self.metric) + 6)
         if start is not None:
-            lines[0].put(start - 1, " " * (width - 2 - start), "frame")
+            lines[0].put(start - 1, " " * (width - 1 - start), "frame")
             put_figures(lines[0], start, width - 3, figures)
         values = self._values(data) if data is not None else None
         if data is None or values is None:
@@ -280,13 +282,14 @@ class MetricChart(Widget):
         return extremes((self._train[1], self._test[1]))
 
     def _put_canvas(self, lines: list[Line], data: ChartData, limits: tuple[float, float]) -> None:
-        from engine.series import smooth
+        from engine.series import column_means, smooth
 
         last_step = self._x_end * data.steps_per_epoch
         strokes = [self._train, self._test]
         tones: list[Tone] = ["train", "test"]
         if data.smoothing:
-            strokes.insert(1, (self._train[0], smooth(self._train[1], data.smoothing)))
+            x, means = column_means(data.steps, data.train, self.canvas_width, 0, last_step)
+            strokes.insert(1, (x, smooth(means, data.smoothing) * (100 if self.percent else 1)))
             tones = ["raw", "train", "test"]
         points = tuple((x.tolist(), y.tolist()) for x, y in strokes)
         inputs = (points, self.canvas_width, self.canvas_height, last_step, limits)
@@ -309,8 +312,11 @@ class MetricChart(Widget):
 
     def _put_marks(self, lines: list[Line], data: ChartData, limits: tuple[float, float]) -> None:
         per_epoch = data.steps_per_epoch
+        # Dots tell the test curve from the other one without colour; closer together they would hide its shape.
+        every = max(1, math.ceil(DOT_SPACING * self._x_end / self.canvas_width))
         for x, y in zip(self._test[0].tolist(), self._test[1].tolist(), strict=True):
-            self._put_at(lines, (x / per_epoch, y), limits, "•", "test")
+            if round(x / per_epoch) % every == 0:
+                self._put_at(lines, (x / per_epoch, y), limits, "•", "test")
         if data.best is not None:
             epoch, value = data.best
             self._put_at(lines, (epoch, value * 100 if self.percent else value), limits, "●", "best")
@@ -338,7 +344,7 @@ class MetricChart(Widget):
     def _put_y_axis(self, lines: list[Line], limits: tuple[float, float]) -> None:
         for line in lines[1 : 1 + self.canvas_height]:
             line.put(GUTTER, "│", "axis")
-        values = ticks(*limits, max(1, min(5, (self.canvas_height - 1) // 2)))
+        values = ticks(*limits, max(1, min(5, self.canvas_height // 2)))
         for value, label in zip(values, tick_labels(values), strict=True):
             line = lines[1 + _row_of(value, limits, self.canvas_height)]
             said = f"{label} %" if self.percent else label

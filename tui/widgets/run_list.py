@@ -34,15 +34,17 @@ class RunList(ScrollView, can_focus=True, inherit_bindings=False):
     }
     DEFAULT_CSS = """
     RunList {
-        border: round $border-blurred;
+        border: round $foreground 25%;
         border-title-color: $foreground;
         border-title-style: bold;
         scrollbar-size-vertical: 1;
+        scrollbar-color: $foreground 25%;
+        scrollbar-background: $background;
         overflow-x: hidden;
-        &:focus { border: round $border; }
+        &:focus { border: round $accent; }
         & > .run-list--cursor { background: $foreground 8%; }
-        &:focus > .run-list--cursor { background: $primary 25%; text-style: bold; }
-        & > .run-list--bar { color: $primary; }
+        &:focus > .run-list--cursor { background: $accent 20%; text-style: bold; }
+        & > .run-list--bar { color: $accent; }
         & > .run-list--detail { color: $foreground 60%; }
         & > .run-list--text-muted { color: $foreground 60%; }
         & > .run-list--text-success { color: $text-success; }
@@ -89,6 +91,9 @@ class RunList(ScrollView, can_focus=True, inherit_bindings=False):
         """List the runs as they are now. A selected run that is gone leaves the selection to the one in its place."""
         line = self.line_of(self.selected_id)
         length_changed, self.runs = len(runs) != len(self.runs), runs
+        if self.selected_id is None:
+            # At first, what trains now is what people came to see.
+            self.selected_id = next((run.id for run in runs if run.state is State.RUNNING), None)
         if self.line_of(self.selected_id) < 0:
             self.selected_id = runs[min(max(0, line), len(runs) - 1)].id if runs else None
         moved = self.line_of(self.selected_id) != line

@@ -17,7 +17,6 @@ from tui.text import (
 
 BAR_WIDTHS = (8, 30)
 """The narrowest and the widest progress bar, in cells."""
-EIGHTHS = " ▏▎▍▌▋▊▉"
 
 
 class RunStatus(Widget):
@@ -66,7 +65,7 @@ class RunStatus(Widget):
 
 
 def compose_progress(run: Run, width: int) -> Content:
-    """`epoch 31/50 ███████▌░░░░ 62 %  5,410 images/s  ETA 3 min 10 s  lr 0.01`, in `width` cells."""
+    """`epoch 31/50 ━━━━━━━╸━━━━ 62 %  5,410 images/s  ETA 3 min 10 s  lr 0.01`, in `width` cells."""
     epochs = format_count(run.num_epochs)
     at_work = run.progress.epoch if run.progress is not None and run.progress.epoch else run.epoch
     left = f"epoch {format_count(at_work):>{len(epochs)}}/{epochs} "
@@ -81,18 +80,17 @@ def compose_progress(run: Run, width: int) -> Content:
     return Content.assemble(
         left,
         (done, f"${colour}"),
-        (rest, "$foreground 25%"),
+        (rest, "$foreground 18%"),
         percent,
         (facts, "$foreground 80%"),
     )
 
 
 def draw_bar(fraction: float, width: int) -> tuple[str, str]:
-    """The filled and the empty part of a bar of `width` cells, to an eighth of a cell."""
-    eighths = int(max(0.0, min(1.0, fraction)) * width * 8)
-    full, part = divmod(eighths, 8)
-    done = "█" * full + (EIGHTHS[part] if part else "")
-    return done, "░" * (width - len(done))
+    """The filled and the empty part of a bar of `width` cells, to half a cell."""
+    full, half = divmod(int(max(0.0, min(1.0, fraction)) * width * 2), 2)
+    done = "━" * full + "╸" * half
+    return done, "━" * (width - len(done))
 
 
 def shorten_facts(facts: list[str], room: int) -> str:
@@ -107,10 +105,7 @@ def shorten_facts(facts: list[str], room: int) -> str:
 
 def _progress_facts(run: Run) -> list[str]:
     if not run.state.active:
-        facts = [f"trained {format_duration(run.seconds)}"] if run.seconds else []
-        if run.state is State.FINISHED and run.best_epoch is not None:
-            facts.append(f"best epoch {run.best_epoch}")
-        return facts
+        return [f"trained for {format_duration(run.seconds)}"] if run.seconds else []
     progress = run.progress
     facts: list[str] = []
     if progress is not None and progress.images_per_second is not None:
@@ -151,15 +146,15 @@ def _situation(run: Run, waits_for: str) -> str:
             return _phase(run)
         case State.PAUSED:
             held = f"and holds {run.device} " if run.device else ""
-            return f"{after}: stays in memory {held}· space goes on, s stops and keeps it".lstrip(": ")
+            return f"stays in memory {held}· space goes on, s stops and keeps it"
         case State.FINISHED:
-            return f"{run.outcome or 'all epochs done'} · i shows what was set, l the log"
+            return f"{run.outcome or 'all epochs done'}"
         case State.STOPPED:
             return f"{after} · r goes on from there, x discards it".lstrip(" ·")
         case State.INTERRUPTED:
             return f"{after}: its process ended · r goes on from the last checkpoint".lstrip(": ")
         case State.FAILED:
-            return f"{run.error or 'no reason was recorded'} · r tries again, i shows what was set, l the log"
+            return f"{run.error or 'no reason was recorded'} · r tries again"
 
 
 def _phase(run: Run) -> str:
@@ -169,5 +164,4 @@ def _phase(run: Run) -> str:
         return f"is made ready{where}" if run.state is State.STARTING else f"training{where}"
     unit = "step " if progress.phase == "training" else ""
     share = f" · {unit}{progress.done:>{len(f'{progress.total:,}')},}/{progress.total:,}" if progress.total else ""
-    within = " of the epoch" if unit and share else ""
-    return f"{progress.phase}{where}{share}{within} · {format_duration(progress.seconds or run.seconds)} so far"
+    return f"{progress.phase}{where}{share} · {format_duration(progress.seconds or run.seconds)}"

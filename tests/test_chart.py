@@ -1,0 +1,260 @@
+"""The chart: axes that stay, figures that fit, nothing drawn twice, and series told apart without colour."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.style import Style
+from textual.app import App, ComposeResult
+
+from tui.widgets.axis import StickyRange, nice_step, planned_end, tick_labels, ticks
+from tui.widgets.canvas import BLANK, Stroke, draw
+from tui.widgets.chart import COLUMN_BEFORE, ChartData, MetricChart
+from tui.widgets.chart_lines import Figure
+
+# ── axes ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@given(span=st.floats(1e-6, 1e9), num_steps=st.integers(1, 12))
+def test_nice_step_covers_the_span(span: float, num_steps: int) -> None:
+    step = nice_step(span, num_steps)
+    assert step * num_steps >= span * (1 - 1e-6)
+    assert step <= 2.5 * span / num_steps
+
+
+@given(low=st.floats(-1e4, 1e4), span=st.floats(1e-3, 1e4), num_steps=st.integers(1, 10))
+def test_ticks_lie_inside_and_are_few(low: float, span: float, num_steps: int) -> None:
+    values = ticks(low, low + span, num_steps)
+    slack = 1e-6 * (abs(low) + span)
+    assert len(values) <= num_steps + 1
+    assert all(low - slack <= value <= low + span + slack for value in values)
+    assert len({label.strip() for label in tick_labels(values)}) == len(values)
+
+
+def test_ticks_and_labels_read_well() -> None:
+    assert tick_labels(ticks(0, 2.5, 5)) == ["0.0", "0.5", "1.0", "1.5", "2.0", "2.5"]
+    assert tick_labels(ticks(0, 100, 5)) == ["0", "20", "40", "60", "80", "100"]
+    assert tick_labels(ticks(0, 12.5, 8, whole=True)) == ["0", "2", "4", "6", "8", "10", "12"]
+    assert tick_labels(ticks(0, 3.125, 9, whole=True)) == ["0", "1", "2", "3"]
+    assert tick_labels(ticks(0, 200_000, 4)) == ["0", "5e4", "1e5", "1.5e5", "2e5"]
+    assert tick_labels(ticks(0, 0.0004, 4)) == ["0", "1e-4", "2e-4", "3e-4", "4e-4"]
+
+
+@given(total=st.integers(1, 1000), positions=st.lists(st.floats(0, 1), max_size=50))
+def test_x_axis_ends_at_the_plan_or_a_half_of_a_half_of_it(total: int, positions: list[float]) -> None:
+    ends = [planned_end(total * position, total) for position in sorted(positions)]
+    assert ends == sorted(ends)
+    for end, position in zip(ends, sorted(positions), strict=True):
+        assert end >= total * position
+        assert np.log2(total / end) == pytest.approx(round(np.log2(total / end)))
+    # At most a doubling a factor of two: a whole training changes the axis ten times.
+    assert len(set(ends)) <= 11
+
+
+@given(values=st.lists(st.floats(0, 1e4), min_size=1, max_size=60))
+def test_sticky_range_holds_the_data_and_rarely_changes(values: list[float]) -> None:
+    sticky, seen = StickyRange(), set[tuple[float, float]]()
+    for count in range(1, len(values) + 1):
+        low, high = min(values[:count]), max(values[:count])
+        bottom, top = sticky.fit(low, high)
+        slack = 1e-6 * max(1.0, high)
+        assert bottom <= low + slack
+        assert high <= top + slack
+        assert sticky.fit(low, high) == (bottom, top)
+        seen.add((bottom, top))
+
+
+def test_falling_loss_changes_the_range_a_few_times_only() -> None:
+    sticky = StickyRange()
+    losses = 0.3 + 2 * np.exp(-np.arange(2000) / 400)
+    ranges = {sticky.fit(losses[: count + 1].min(), losses.max()) for count in range(2000)}
+    assert len(ranges) <= 4
+    assert sticky.fit(0.3, 2.3) == (0.0, 2.5)
+
+
+def test_percentage_never_goes_beyond_a_hundred() -> None:
+    assert StickyRange(100.0).fit(12.0, 99.2) == (0.0, 100.0)
+
+
+# ── canvas ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_points_land_in_their_cells() -> None:
+    rows = draw(10, 4, [Stroke([0, 5, 10], [0, 1, 2], "•", joined=False)], (0, 10), (0, 2))
+    assert ["".join(row.characters) for row in rows] == ["         •", "          ", "     •    ", "•         "]
+    assert rows[0].owners == [BLANK] * 9 + [0]
+
+
+def test_the_last_stroke_is_on_top_and_each_cell_has_an_owner() -> None:
+    rows = draw(12, 1, [Stroke([0, 12], [1, 1]), Stroke([0, 6], [1, 1])], (0, 12), (0, 2))
+    assert rows[0].owners[:6] == [1] * 6
+    assert rows[0].owners[7:] == [0] * 5
+
+
+def test_canvas_is_not_cut_to_the_terminal() -> None:
+    rows = draw(300, 90, [Stroke([0, 300], [0, 1])], (0, 300), (0, 1))
+    assert (len(rows), {len(row.characters) for row in rows}) == (90, {300})
+
+
+# ── widget ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+class ChartApp(App[None]):
+    CSS = "MetricChart { height: 1fr; }"
+
+    def __init__(self, *, percent: bool = False) -> None:
+        super().__init__()
+        self.chart = MetricChart("accuracy" if percent else "loss", percent=percent)
+
+    def compose(self) -> ComposeResult:
+        yield self.chart
+
+
+def data(num_epochs_done: int = 30, *, percent: bool = False) -> ChartData:
+    steps = np.arange(1, num_epochs_done * 10 + 1) * 10
+    train = 0.3 + 2 * np.exp(-steps / 1000)
+    test_steps = np.arange(1, num_epochs_done + 1) * 100.0
+    test = 0.7 + 1.6 * np.exp(-test_steps / 800)
+    if percent:
+        train, test = np.exp(-train), np.exp(-test)
+    figures = (
+        Figure("train", "0.412", "train"),
+        Figure("test", "1.204", "test"),
+        Figure("● best test", "0.981 @ 14", "best"),
+    )
+    return ChartData(
+        key="run",
+        steps=steps,
+        train=train,
+        test_steps=test_steps,
+        test=test,
+        steps_per_epoch=100,
+        num_epochs=50,
+        position=float(num_epochs_done),
+        figures=figures,
+    )
+
+
+def lines(chart: MetricChart) -> list[str]:
+    return [chart.render_line(y).text for y in range(chart.size.height)]
+
+
+async def test_chart_shows_axes_figures_and_both_series() -> None:
+    app = ChartApp()
+    async with app.run_test(size=(80, 16)):
+        app.chart.show(data())
+        shown = lines(app.chart)
+        assert shown[0].startswith("╭ loss ───")
+        assert shown[0].endswith("train 0.412  test 1.204  ● best test 0.981 @ 14 ─╮")
+        assert shown[1].startswith("│  2.5┤")
+        assert shown[-2].startswith("│epoch 0")
+        assert " 50 " in shown[-2] or "50│" in shown[-2].replace(" ", "")
+        body = "\n".join(shown[1:-2])
+        assert "•" in body, "test is told apart by its dots"
+        assert any(0x2800 <= ord(character) <= 0x28FF for character in body), "train is a braille line"
+        assert {len(line) for line in shown} == {80}
+
+
+async def test_accuracy_is_in_percent() -> None:
+    app = ChartApp(percent=True)
+    async with app.run_test(size=(80, 16)):
+        app.chart.show(data(percent=True))
+        assert any("80 %┤" in line for line in lines(app.chart))
+
+
+async def test_same_picture_is_not_drawn_again() -> None:
+    app = ChartApp()
+    async with app.run_test(size=(80, 16)) as pilot:
+        app.chart.show(data())
+        await pilot.pause()
+        drawn = app.chart.num_drawn
+        refreshed: list[object] = []
+        app.chart.refresh = lambda *regions, **_: refreshed.extend(regions) or app.chart  # type: ignore[method-assign]
+        app.chart.show(data())
+        assert (app.chart.num_drawn, refreshed) == (drawn, [])
+        app.chart.show(replace(data(), figures=(Figure("train", "0.413", "train"), *data().figures[1:])))
+        assert app.chart.num_drawn == drawn
+        assert [(region.y, region.height) for region in refreshed] == [(0, 1)]  # type: ignore[attr-defined]
+
+
+async def test_spike_of_one_point_is_visible() -> None:
+    steps = np.arange(1, 100_001)
+    train = np.full(100_000, 1.0)
+    train[50_000] = 3.0
+    shown = replace(
+        data(), steps=steps, train=train, steps_per_epoch=2000, position=50.0, test=np.empty(0), test_steps=np.empty(0)
+    )
+    app = ChartApp()
+    async with app.run_test(size=(80, 16)):
+        app.chart.show(shown)
+        top = next(
+            line for line in lines(app.chart)[1:] if any(0x2800 < ord(character) <= 0x28FF for character in line)
+        )
+        middle = COLUMN_BEFORE + app.chart.canvas_width // 2
+        assert any(0x2800 < ord(character) <= 0x28FF for character in top[middle - 1 : middle + 2])
+
+
+async def test_small_chart_is_a_line_of_figures() -> None:
+    for size in ((39, 16), (80, 5), (80, 2)):
+        app = ChartApp()
+        async with app.run_test(size=size):
+            app.chart.show(data())
+            assert app.chart.canvas_width == 0
+            assert any("train 0.412  test 1.204" in line for line in lines(app.chart))
+
+
+async def test_cursor_shows_the_values_at_it() -> None:
+    app = ChartApp()
+    async with app.run_test(size=(80, 16)):
+        app.chart.show(data())
+        app.chart.point(app.chart.column_of(20))
+        title = lines(app.chart)[0]
+        epoch = app.chart.epoch_at(app.chart.column_of(20))
+        assert f"epoch {epoch:.1f}" in title
+        step = int(epoch * 10) * 10
+        assert f"train {0.3 + 2 * np.exp(-step / 1000):.3f}" in title
+        assert all("│" in line[COLUMN_BEFORE:-1] for line in lines(app.chart)[1:4])
+        app.chart.point(None)
+        assert "● best" in lines(app.chart)[0]
+
+
+async def test_nan_best_and_resume_are_marked() -> None:
+    broken = data()
+    broken.train[200:] = np.nan
+    marked = replace(broken, bad=20.1, best=(14.0, 1.2), resumed=(10.0,))
+    app = ChartApp()
+    async with app.run_test(size=(80, 16)):
+        app.chart.show(marked)
+        body = "\n".join(lines(app.chart)[1:-2])
+        assert "✗ NaN" in body
+        assert "●" in body
+        assert "┊" in body
+
+
+async def test_nothing_to_show_says_so() -> None:
+    app = ChartApp()
+    async with app.run_test(size=(80, 16)):
+        app.chart.show(None, empty_text="no figures yet")
+        assert any("no figures yet" in line for line in lines(app.chart))
+        nothing = np.array([np.nan])
+        app.chart.show(
+            replace(data(), train=nothing, steps=np.array([1]), test=nothing, test_steps=nothing),
+            empty_text="no figures",
+        )
+        assert any("no figures" in line for line in lines(app.chart))
+
+
+@pytest.mark.parametrize("theme", ["textual-dark", "textual-light", "ansi-dark"])
+async def test_every_segment_has_a_style(theme: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+    app = ChartApp()
+    async with app.run_test(size=(80, 16)) as pilot:
+        app.theme = theme
+        app.chart.show(data())
+        await pilot.pause()
+        for y in range(16):
+            assert all(isinstance(segment.style, Style) for segment in app.chart.render_line(y))
