@@ -111,6 +111,7 @@ class LazytrainApp(App[int]):
 
     async def on_mount(self) -> None:
         await self.switch_mode("launch")
+        self._follow_runner()
         self.refresh_runs()
         self.set_interval(POLL_SECONDS, self._poll)
         self.call_after_refresh(self._start_runner)
@@ -153,7 +154,7 @@ class LazytrainApp(App[int]):
     def _show_headline(self) -> None:
         parts = (
             describe_queue(self.runs, self._expectation.seconds, self.clock()),
-            describe_runner(self._status, self.store.runners()),
+            describe_runner(self._status, self.store.runners(), self.runs),
         )
         self.headline = " · ".join(part for part in parts if part)
 
@@ -271,11 +272,11 @@ class LazytrainApp(App[int]):
             self.pop_screen()
         names = ", ".join(run.name for run in active)
         waiting = sum(run.state is State.QUEUED for run in self.runs)
-        queue = f" {waiting} queued wait for the next start." if waiting else ""
+        queue = f" What is queued ({waiting}) waits for the next start." if waiting else ""
         self.push_screen(
             ConfirmScreen(
                 "leave lazytrain?",
-                f"{names} is training in this process.{queue}",
+                f"{names}: {active[0].state} in this process.{queue}",
                 (
                     Choice("stop", "stop and keep, then quit", "saved, and resumed by r on Monitor"),
                     Choice("cancel", "cancel", "training goes on"),

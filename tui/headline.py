@@ -63,20 +63,23 @@ def describe_queue(runs: Sequence[Run], expected: Callable[[Run], float | None],
     return f"{words} · done {format_clock(done, now)}"
 
 
-def describe_runner(status: RunnerStatus | None, runners: Sequence[RunnerRecord]) -> str:
+def describe_runner(status: RunnerStatus | None, runners: Sequence[RunnerRecord], runs: Sequence[Run]) -> str:
     """`cpu · 1 thread`, `loading torch…`, `cuda:0 NVIDIA H200 · lazytrain work (pid 12)`, or the runner's trouble."""
     if status is not None and status.error:
         return f"⚠ {status.error}"
     own = next((runner for runner in runners if status is not None and runner.pid == os.getpid()), None)
     if own is not None:
-        return _device(own)
+        return _device(own, runs)
     if status is not None and status.phase in ("loading", "waiting"):
         return status.text
     if runners:
-        return f"{_device(runners[0])} · {runners[0].command} (pid {runners[0].pid})"
+        return f"{_device(runners[0], runs)} · {runners[0].command} (pid {runners[0].pid})"
     return status.text if status is not None else "no runner: what is queued waits"
 
 
-def _device(runner: RunnerRecord) -> str:
-    threads = f"{runner.threads} thread{'' if runner.threads == 1 else 's'}"
-    return f"{runner.device} · {threads}" if runner.device == "cpu" else f"{runner.device} {runner.device_name}"
+def _device(runner: RunnerRecord, runs: Sequence[Run]) -> str:
+    """Threads are the run's, and told where they matter."""
+    if runner.device != "cpu":
+        return f"{runner.device} {runner.device_name}"
+    threads = next((run.threads for run in runs if run.state.active and run.device == "cpu"), None)
+    return f"cpu · {threads} thread{'' if threads == 1 else 's'}" if threads else "cpu"

@@ -93,19 +93,24 @@ class LaunchScreen(Screen[None]):
     # ── what is chosen ─────────────────────────────────────────────────────────────────────────────────────
 
     def on_preset_list_chosen(self, event: PresetList.Chosen) -> None:
-        catalogue, draft = self.app.catalogue, self.draft.without_run_name()
-        if event.preset_list.id == "architectures":
-            self.draft = replace(draft, architecture=catalogue.architectures[event.name])
-        else:
-            self.draft = replace(draft, hyperparameters=catalogue.hyperparameters[event.name], edits=Edits())
-        self.show_draft()
+        event.stop()
+        self._take_choice()
 
-    def choose(self, draft: Draft) -> None:
-        """Choose both presets and the edits at once."""
-        self.query_one("#architectures", PresetList).chosen = draft.architecture.name
-        self.query_one("#hyperparameters", PresetList).chosen = draft.hyperparameters.name
-        self.draft = draft
-        self.show_draft()
+    def _take_choice(self) -> None:
+        """Make the draft what the lists have under their cursors.
+
+        Keys come before messages: enter right after an arrow must not start what the cursor has just left.
+        """
+        architecture = self.query_one("#architectures", PresetList).chosen
+        hyperparameters = self.query_one("#hyperparameters", PresetList).chosen
+        before, catalogue = self.draft, self.app.catalogue
+        if architecture != before.architecture.name:
+            self.draft = replace(self.draft.without_run_name(), architecture=catalogue.architectures[architecture])
+        if hyperparameters != before.hyperparameters.name:
+            preset = catalogue.hyperparameters[hyperparameters]
+            self.draft = replace(self.draft, hyperparameters=preset, edits=Edits())
+        if self.draft is not before:
+            self.show_draft()
 
     def show_draft(self) -> None:
         """Show everything that follows from the choice: at once what is arithmetic, the rest as it becomes known."""
@@ -141,7 +146,7 @@ class LaunchScreen(Screen[None]):
         self._show()
 
     def _show(self) -> None:
-        if not self.is_mounted:
+        if not self.is_attached:
             return
         self.proposal = self._propose()
         self._list_presets()
@@ -212,6 +217,7 @@ class LaunchScreen(Screen[None]):
 
     def _when_checked(self, then: Callable[[], None]) -> None:
         """Do it now, or as soon as the net is known to fit; choosing another cancels it."""
+        self._take_choice()
         if self.proposal.pending is not None:
             self._after_check = then
             self.notify(f"{self.draft.title}: queued as soon as it has been checked.", markup=False)
@@ -233,7 +239,7 @@ class LaunchScreen(Screen[None]):
         else:
             queued = [each.id for each in self.app.runs if each.state is State.QUEUED]
             place = f"number {queued.index(run.id) + 1} in the queue" if run.id in queued else "started"
-            self.notify(f"{run.name}: {place}", title="added", markup=False)
+            self.notify(f"{run.name}: {place}", title="added", timeout=3, markup=False)
 
     # ── editing and going about ────────────────────────────────────────────────────────────────────────────
 
@@ -253,6 +259,7 @@ class LaunchScreen(Screen[None]):
 
     def action_edit(self) -> None:
         """Open the form on the chosen preset's values with the edits so far."""
+        self._take_choice()
         if self.proposal.values is None:
             self.notify(self.proposal.refusal or "", title="can't be edited", severity="error", markup=False)
             return
