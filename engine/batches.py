@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from math import prod
 
 import torch
@@ -46,11 +47,19 @@ class Batches:
     Nothing of it needs saving: where a run stands in an epoch gives the same batches again.
     """
 
-    def __init__(self, split: Split, indices: Tensor, values: Hyperparameters, device: torch.device) -> None:
+    def __init__(
+        self,
+        split: Split,
+        indices: Tensor,
+        values: Hyperparameters,
+        device: torch.device,
+        goals: Callable[[Tensor], Tensor] = lambda targets: targets,
+    ) -> None:
         self._images, self._labels = split.images, split.labels
         self._indices = indices
         self._values = values
         self._device = device
+        self._goals = goals
         self.num_images = len(indices)
         self.steps_per_epoch = num_steps(self.num_images, values.batch_size)
         shape = tuple(split.images.shape[1:])
@@ -62,8 +71,8 @@ class Batches:
         self._floats = torch.empty((rows, *shape), device=device)
         self._order = torch.empty(0, dtype=torch.int64)
         self._epoch: int | None = None
-        self._chunk: tuple[int, int] | None = None
-        self._chunk_images = self._floats
+        self._chunk: int | None = None
+        self._batches: list[tuple[Tensor, Tensor]] = []
         self.targets = torch.empty(0, dtype=torch.int64)
         """Labels of the epoch at work, in its order: int64 [num_images], on the device."""
 
@@ -83,27 +92,29 @@ class Batches:
         self._epoch, self._chunk = epoch, None
 
     def batch(self, step: int) -> tuple[Tensor, Tensor]:
-        """Images float [N, C, H, W] and targets int64 [N] of `step` (from 0) of the epoch entered; views, not copies.
+        """Images float [N, C, H, W] and their goals of `step` (from 0) of the epoch entered; views, not copies.
 
-        Memory: the images are valid until another chunk's step is asked for.
+        The images are valid until another chunk's step is asked for.
         """
-        epoch = self._epoch
-        if epoch is None:
-            raise RuntimeError("enter_epoch comes first")
-        chunk = step // self._chunk_steps
-        if self._chunk != (epoch, chunk):
-            self._gather(epoch, chunk)
-        start, stop = self.rows(step)
-        first = self.rows(chunk * self._chunk_steps)[0]
-        return self._chunk_images[start - first : stop - first], self.targets[start:stop]
+        chunk, within = divmod(step, self._chunk_steps)
+        if self._chunk != chunk:
+            self._gather(chunk)
+        return self._batches[within]
 
-    def _gather(self, epoch: int, chunk: int) -> None:
-        start = self.rows(chunk * self._chunk_steps)[0]
-        stop = self.rows(min((chunk + 1) * self._chunk_steps, self.steps_per_epoch) - 1)[1]
+    def _gather(self, chunk: int) -> None:
+        if self._epoch is None:
+            raise RuntimeError("enter_epoch comes first")
+        first_step = chunk * self._chunk_steps
+        last_step = min(first_step + self._chunk_steps, self.steps_per_epoch) - 1
+        start, stop = self.rows(first_step)[0], self.rows(last_step)[1]
         gathered = self._bytes[: stop - start]
         torch.index_select(self._images, 0, self._order[start:stop], out=gathered)
-        self._chunk_images = normalise(gathered, out=self._floats[: stop - start])
+        images = normalise(gathered, out=self._floats[: stop - start])
         if self._values.augmentation.active:
-            seed = seed_for(self._values.seed, "augmentation", epoch, chunk)
-            self._chunk_images = augment(self._chunk_images, self._values.augmentation, seed)
-        self._chunk = (epoch, chunk)
+            seed = seed_for(self._values.seed, "augmentation", self._epoch, chunk)
+            images = augment(images, self._values.augmentation, seed)
+        # Cut here once, in one call: a slice for every step costs as much as a layer of a small net.
+        sizes = [high - low for low, high in map(self.rows, range(first_step, last_step + 1))]
+        goals = self._goals(self.targets[start:stop])
+        self._batches = list(zip(images.split(sizes), goals.split(sizes), strict=True))
+        self._chunk = chunk

@@ -1,12 +1,18 @@
-"""How one step is computed. The path's name is part of a run's record, since paths differ in the last bits."""
+"""How one step is computed. The path's name is part of a run's record, since paths differ in the last bits.
+
+The rule, in one place: a plain stack of layers that `engine.derived` serves, trained with SGD without Nesterov
+momentum, takes the derived path, which is up to five times faster for small nets; everything else takes autograd.
+"""
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any, ClassVar, Protocol
 
 import torch
 from torch import Tensor, nn
 
+from engine.derived import DerivedPath, serves
 from engine.metrics import loss_rows
 from presets.schema import Hyperparameters
 
@@ -14,10 +20,18 @@ from presets.schema import Hyperparameters
 class Path(Protocol):
     """Computes steps on a net and keeps the optimizer's state."""
 
-    name: str
+    name: ClassVar[str]
 
-    def step(self, images: Tensor, targets: Tensor, learning_rate: float) -> Tensor:
-        """One update on a batch: float [N, C, H, W] and int64 [N] → the logits before it, detached [N, classes]."""
+    def mode(self) -> AbstractContextManager[Any]:
+        """The grad mode that steps need; entered around some steps, never across an event."""
+        ...
+
+    def goals(self, targets: Tensor) -> Tensor:
+        """What steps take in place of int64 targets [N]: one row an image."""
+        ...
+
+    def step(self, images: Tensor, goals: Tensor, logits: Tensor, learning_rate: float) -> None:
+        """One update on a batch of float images [N, C, H, W]; the logits before it are written to `logits`."""
         ...
 
     def state_dict(self) -> dict[str, Any]:
@@ -32,24 +46,33 @@ class Path(Protocol):
 class AutogradPath:
     """torch's own backward pass and optimizers: serves every net."""
 
-    name = "autograd"
+    name: ClassVar[str] = "autograd"
 
-    def __init__(self, net: nn.Module, values: Hyperparameters) -> None:
+    def __init__(self, net: nn.Module, values: Hyperparameters, micro_batches: int = 1) -> None:
         self._net = net
         self._values = values
+        self._micro_batches = micro_batches
         self._optimizer = make_optimizer(net, values)
         self._rate = values.learning_rate
 
-    def step(self, images: Tensor, targets: Tensor, learning_rate: float) -> Tensor:
+    def mode(self) -> AbstractContextManager[Any]:
+        return nullcontext()
+
+    def goals(self, targets: Tensor) -> Tensor:
+        return targets
+
+    def step(self, images: Tensor, goals: Tensor, logits: Tensor, learning_rate: float) -> None:
         if learning_rate != self._rate:
             self._rate = learning_rate
             for group in self._optimizer.param_groups:
                 group["lr"] = learning_rate
-        logits = self._net(images)
         self._optimizer.zero_grad(set_to_none=True)
-        loss_rows(logits, targets, self._values).mean().backward()
+        parts = (tensor.chunk(self._micro_batches) for tensor in (images, goals, logits))
+        for some_images, some_goals, some_logits in zip(*parts, strict=True):
+            output = self._net(some_images)
+            (loss_rows(output, some_goals, self._values).sum() / len(images)).backward()
+            some_logits.copy_(output.detach())
         self._optimizer.step()
-        return logits.detach()
 
     def state_dict(self) -> dict[str, Any]:
         return self._optimizer.state_dict()
@@ -57,6 +80,26 @@ class AutogradPath:
     def load_state_dict(self, state: dict[str, Any]) -> None:
         self._optimizer.load_state_dict(state)
         self._rate = float("nan")  # set the next step's rate, whatever the state says
+
+
+def make_path(net: nn.Module, values: Hyperparameters, name: str | None = None, micro_batches: int = 1) -> Path:
+    """The path for a net by the rule above, or the one called `name`, as a resume needs it.
+
+    Args:
+        micro_batches: parts a batch is computed in, for less memory and the same effective batch; by autograd alone.
+
+    Raises:
+        ValueError: there is no such path, or it doesn't serve this net.
+    """
+    derived = serves(net, values) and micro_batches == 1
+    chosen = name or (DerivedPath.name if derived else AutogradPath.name)
+    match chosen:
+        case DerivedPath.name:
+            return DerivedPath(net, values)
+        case AutogradPath.name:
+            return AutogradPath(net, values, micro_batches)
+        case _:
+            raise ValueError(f"this lazytrain has no path {chosen!r} to compute steps with")
 
 
 def make_optimizer(net: nn.Module, values: Hyperparameters) -> torch.optim.Optimizer:

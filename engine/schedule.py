@@ -36,6 +36,11 @@ def learning_rate(values: Hyperparameters, step: int, steps_per_epoch: int) -> f
     return rate * (step + 1) / warmup_steps if step < warmup_steps else rate
 
 
+def changes_by_step(values: Hyperparameters) -> bool:
+    """Whether the learning rate changes within an epoch."""
+    return values.schedule in ("cosine", "one_cycle") or values.warmup_epochs > 0
+
+
 def _one_cycle(step: int, total: int) -> float:
     top = ONE_CYCLE_RISE * total - 1
     if step <= top:

@@ -29,11 +29,11 @@ from engine.events import (
     StepsDone,
 )
 from engine.metrics import Means, measure_rows
-from engine.paths import AutogradPath, Path
-from engine.schedule import learning_rate
+from engine.paths import make_path
+from engine.schedule import changes_by_step, learning_rate
+from engine.stopwatch import Stopwatch
 from engine.window import Window, window_steps
 
-EVENT_SECONDS = 0.1
 EVALUATION_IMAGES = 500
 """Images an evaluation batch holds, of 32×32; fewer of larger ones. Part of what fixes the last bits."""
 
@@ -46,7 +46,9 @@ class Training:
         dataset: uint8 images and labels; moved to `device` unless it is streamed.
         net: float [N, C, H, W] → logits [N, classes], on `device`.
         device: a torch device's name.
-        snapshot: goes on from what `snapshot()` gave, in place of starting anew.
+        snapshot: goes on from what `snapshot()` gave, in place of starting anew, by the path it was made by.
+        path: how steps are computed, instead of by the rule in `engine.paths`.
+        micro_batches: parts each batch is computed in, where one whole doesn't fit in memory.
         clock: seconds, for the times in events.
     """
 
@@ -58,6 +60,8 @@ class Training:
         device: str = "cpu",
         *,
         snapshot: Mapping[str, Any] | None = None,
+        path: str | None = None,
+        micro_batches: int = 1,
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
         self.values = configuration.hyperparameters
@@ -67,14 +71,14 @@ class Training:
         self.best_weights: dict[str, Tensor] | None = None
         """Copies of the weights of the best epoch so far, once there is one."""
         self._device = torch.device(device)
-        self._clock = clock
+        self._watch = Stopwatch(clock)
         self._net = net
-        self._path: Path = AutogradPath(net, self.values)
+        self._path = make_path(net, self.values, snapshot["path"] if snapshot else path, micro_batches)
         train_indices, validation_indices = held_out(len(dataset.train.labels), self.values)
         self._evaluated: list[tuple[str, Split, Tensor | None]] = [("test", dataset.test, None)]
         if validation_indices is not None:
             self._evaluated.insert(0, ("validation", dataset.train, validation_indices))
-        self._batches = Batches(dataset.train, train_indices, self.values, self._device)
+        self._batches = Batches(dataset.train, train_indices, self.values, self._device, self._path.goals)
         self.steps_per_epoch = self._batches.steps_per_epoch
         num_classes = len(dataset.classes)
         steps = window_steps(self.values, self._batches.num_images, self.steps_per_epoch, num_classes)
@@ -83,9 +87,6 @@ class Training:
         self._phase = "training"
         self._epoch = 0
         self._step = 0
-        self._seconds = 0.0
-        self._epoch_seconds = 0.0
-        self._evaluation_seconds = 0.0
         self._epoch_means = Means()
         self._evaluations: dict[str, Means] = {}
         self._best_epoch = 0
@@ -93,8 +94,6 @@ class Training:
         self._outcome: str | None = None
         self._warned_nan = False
         self._rng: dict[str, Tensor] | None = None
-        self._resumed_at = 0.0
-        self._due = 0.0
         if snapshot is not None:
             self._restore(snapshot)
 
@@ -115,7 +114,7 @@ class Training:
     @property
     def seconds(self) -> float:
         """Training time so far, pauses excluded."""
-        return self._seconds
+        return self._watch.run
 
     # ── the loop ───────────────────────────────────────────────────────────────────────────────────────────
 
@@ -130,7 +129,7 @@ class Training:
             device=str(self._device),
             threads=self.values.threads,
         )
-        self._go_on()
+        self._watch.start()
         while self._phase != "done":
             yield from self._train_epoch() if self._phase == "training" else self._evaluate_epoch()
         if self._outcome is not None:
@@ -138,29 +137,26 @@ class Training:
 
     def _train_epoch(self) -> Iterator[Event]:
         self._net.train()
-        batches, window = self._batches, self._window
-        batches.enter_epoch(self._epoch)
+        watch, window = self._watch, self._window
+        self._batches.enter_epoch(self._epoch)
+        window.enter_epoch(self._batches.targets)
         if self._step == 0:
-            window.start(self.step, self._seconds)
+            window.start(self.step, watch.run, first_row=0)
         while self._step < self.steps_per_epoch and self._outcome is None:
-            images, targets = batches.batch(self._step)
-            rate = learning_rate(self.values, self.step, self.steps_per_epoch)
             try:
-                logits = self._path.step(images, targets, rate)
+                with self._path.mode():
+                    now = self._run_steps()
             except RuntimeError as error:
                 if not _not_deterministic(error):
                     raise
                 torch.use_deterministic_algorithms(False)
                 self._hold()
                 yield Noticed(text=f"not exact: {str(error).split('.')[0]}", level="warning")
-                self._go_on()
+                watch.start()
                 continue
-            window.add(logits, targets, rate)
-            self._step += 1
-            now = self._clock()
             if window.full or self._step == self.steps_per_epoch:
-                window.close(self._seconds + now - self._resumed_at)
-            if now >= self._due or self.wake:
+                window.close(watch.at(now))
+            if now >= watch.due or self.wake:
                 yield from self._report()
                 if self._phase == "done":
                     return
@@ -168,6 +164,26 @@ class Training:
         # Before the event, since it is part of the state that a snapshot takes after it.
         self._phase = "evaluation"
         yield from self._report()
+
+    def _run_steps(self) -> float:
+        """Steps until the window is full, the epoch ends, an event is due or somebody woke it; returns the time."""
+        batches, window, path, due = self._batches, self._window, self._path, self._watch.due
+        values, clock, steps_per_epoch = self.values, self._watch.clock, self.steps_per_epoch
+        first_step = self._epoch * steps_per_epoch
+        by_step = changes_by_step(values)
+        rate = learning_rate(values, self.step, steps_per_epoch)
+        while True:
+            step = self._step
+            images, goals = batches.batch(step)
+            if by_step:
+                rate = learning_rate(values, first_step + step, steps_per_epoch)
+            num_images = len(images)
+            path.step(images, goals, window.slot(num_images), rate)
+            window.add(num_images, rate)
+            self._step = step + 1
+            now = clock()
+            if now >= due or self.wake or window.full or self._step == steps_per_epoch:
+                return now
 
     def _report(self) -> Iterator[Event]:
         """Say what is new since the last event; the loss is looked at here, so a NaN is seen within a tenth."""
@@ -200,7 +216,7 @@ class Training:
             seconds=seconds,
         )
         yield StepsDone(points=points, progress=progress)
-        self._go_on()
+        self._watch.start()
 
     @torch.no_grad()
     def _evaluate_epoch(self) -> Iterator[Event]:
@@ -213,7 +229,7 @@ class Training:
                 where = slice(means.num_images, means.num_images + size)
                 chosen = where if indices is None else indices[where]
                 means.add(self._evaluate(split.images[chosen], split.labels[chosen]))
-                if self._clock() >= self._due or self.wake:
+                if self._watch.clock() >= self._watch.due or self.wake:
                     progress = Progress(
                         phase="evaluating",
                         done=means.num_images,
@@ -224,7 +240,7 @@ class Training:
                         seconds=self._hold(evaluating=True),
                     )
                     yield StepsDone(points=(), progress=progress)
-                    self._go_on()
+                    self._watch.start()
         yield from self._end_epoch()
 
     def _evaluate(self, images: Tensor, labels: Tensor) -> Means:
@@ -246,8 +262,8 @@ class Training:
             validation_loss=validation.loss if validation else None,
             validation_accuracy=validation.accuracy if validation else None,
             learning_rate=self._window.learning_rate,
-            seconds=self._epoch_seconds,
-            evaluation_seconds=self._evaluation_seconds,
+            seconds=self._watch.epoch,
+            evaluation_seconds=self._watch.evaluation,
         )
         best = record.chosen_accuracy > self._best_accuracy
         if best:
@@ -257,12 +273,12 @@ class Training:
         whole = self._step == self.steps_per_epoch
         self._evaluations = {}
         self._epoch_means = Means()
-        self._epoch_seconds = self._evaluation_seconds = 0.0
+        self._watch.end_epoch()
         if whole:
             self._epoch, self._step = self._epoch + 1, 0
         self._phase = "done" if self._outcome else "training"
         yield EpochEnded(record=record, best=best)
-        self._go_on()
+        self._watch.start()
 
     def _stop_reason(self, record: EpochRecord) -> str | None:
         if self._outcome is not None:
@@ -278,12 +294,10 @@ class Training:
     def _check_budget(self) -> None:
         """End the run if its time budget is used up; the epoch at work is evaluated as far as it came."""
         budget = self.values.time_budget_minutes
-        if budget is not None and self._seconds >= budget * 60:
+        if budget is not None and self._watch.run >= budget * 60:
             self._outcome = f"time budget: {budget:g} min used up"
             if self._window.num_rows:
-                self._window.close(self._seconds)
-
-    # ── time ───────────────────────────────────────────────────────────────────────────────────────────────
+                self._window.close(self._watch.run)
 
     def _hold(self, *, evaluating: bool = False) -> float:
         """Stop the watch before an event, since whoever listens may take a day; returns the seconds so far.
@@ -291,16 +305,7 @@ class Training:
         `wake` is answered by the event; set meanwhile, it asks for another after the next step.
         """
         self.wake = False
-        spent = self._clock() - self._resumed_at
-        self._seconds += spent
-        self._epoch_seconds += spent
-        self._evaluation_seconds += spent if evaluating else 0.0
-        self._resumed_at = self._clock()
-        return self._seconds
-
-    def _go_on(self) -> None:
-        self._resumed_at = self._clock()
-        self._due = self._resumed_at + EVENT_SECONDS
+        return self._watch.stop(evaluating=evaluating)
 
     # ── snapshots ──────────────────────────────────────────────────────────────────────────────────────────
 
@@ -321,9 +326,7 @@ class Training:
                 "epoch": self._epoch,
                 "step_in_epoch": self._step,
                 "step": self.step,
-                "seconds": self._seconds,
-                "epoch_seconds": self._epoch_seconds,
-                "evaluation_seconds": self._evaluation_seconds,
+                **self._watch.state_dict(),
                 "epoch_means": _numbers(self._epoch_means),
                 "evaluations": {name: _numbers(means) for name, means in self._evaluations.items()},
                 "best_epoch": self._best_epoch,
@@ -339,8 +342,7 @@ class Training:
         self._rng = snapshot["rng"]
         position = snapshot["position"]
         self._phase, self._epoch, self._step = position["phase"], position["epoch"], position["step_in_epoch"]
-        self._seconds, self._epoch_seconds = position["seconds"], position["epoch_seconds"]
-        self._evaluation_seconds = position["evaluation_seconds"]
+        self._watch.load_state_dict(position)
         self._epoch_means = Means(*position["epoch_means"])
         self._evaluations = {name: Means(*numbers) for name, numbers in position["evaluations"].items()}
         self._best_epoch, self._best_accuracy = position["best_epoch"], position["best_accuracy"]

@@ -56,6 +56,8 @@ class Window:
 
     def __init__(self, num_steps: int, values: Hyperparameters, num_classes: int, device: torch.device) -> None:
         rows = num_steps * values.batch_size + 1
+        self.targets = torch.empty(0, dtype=torch.int64)
+        """Labels of the epoch at work, in its order."""
         self.num_steps = num_steps
         self.learning_rate = values.learning_rate
         """Of the last step added."""
@@ -66,10 +68,11 @@ class Window:
         self.bad_loss = float("nan")
         self._values = values
         self._logits = torch.empty((rows, num_classes), device=device)
-        self._targets = torch.empty(rows, dtype=torch.int64, device=device)
+        self._slots = self._logits.split(values.batch_size)
         self._row_stops: list[int] = []
         """For each step in the window, the rows filled after it."""
         self._steps_before = 0
+        self._first_row = 0
         self._started = 0.0
         self._ended: list[_Sums] = []
 
@@ -81,18 +84,26 @@ class Window:
     def num_rows(self) -> int:
         return self._row_stops[-1] if self._row_stops else 0
 
-    def start(self, steps_before: int, seconds: float) -> None:
-        """Begin an empty window after `steps_before` steps, `seconds` after the run's start."""
-        self._steps_before, self._started = steps_before, seconds
+    def enter_epoch(self, targets: Tensor) -> None:
+        """The epoch's labels int64 [N], in its order: its windows are one after another in it."""
+        self.targets = targets
+
+    def start(self, steps_before: int, seconds: float, first_row: int) -> None:
+        """Begin an empty window after `steps_before` steps of the run, at `first_row` of the epoch's images."""
+        self._steps_before, self._started, self._first_row = steps_before, seconds, first_row
         self._row_stops = []
 
-    def add(self, logits: Tensor, targets: Tensor, learning_rate: float) -> None:
-        """Keep a step's logits float [N, classes] and targets int64 [N]."""
+    def slot(self, num_images: int) -> Tensor:
+        """Where the next step's logits go: float [num_images, classes]."""
+        slot = self._slots[len(self._row_stops)]
+        if len(slot) == num_images:
+            return slot
         start = self.num_rows
-        stop = start + targets.shape[0]
-        self._logits[start:stop] = logits
-        self._targets[start:stop] = targets
-        self._row_stops.append(stop)
+        return self._logits[start : start + num_images]
+
+    def add(self, num_images: int, learning_rate: float) -> None:
+        """A step has filled its slot."""
+        self._row_stops.append(self.num_rows + num_images)
         self.learning_rate = learning_rate
 
     def close(self, seconds: float) -> None:
@@ -102,7 +113,7 @@ class Window:
         self.images_per_second = rate
         step = self._steps_before + len(self._row_stops)
         self._ended.append(_Sums(step, rows, self._row_stops, self._measure(), self.learning_rate, seconds, rate))
-        self.start(step, seconds)
+        self.start(step, seconds, self._first_row + rows)
 
     def collect(self) -> list[Closed]:
         """The windows ended since the last call, in order. Waits for the device."""
@@ -124,7 +135,9 @@ class Window:
         return self._read(self._measure(), self.num_rows, self._row_stops, self._steps_before)
 
     def _measure(self) -> Tensor:
-        return measure_rows(self._logits[: self.num_rows], self._targets[: self.num_rows], self._values)
+        rows = self.num_rows
+        targets = self.targets[self._first_row : self._first_row + rows]
+        return measure_rows(self._logits[:rows], targets, self._values)
 
     def _read(self, sums: Tensor, num_rows: int, row_stops: list[int], steps_before: int) -> Means:
         loss_sum, correct, first_bad, bad_loss = sums.tolist()
@@ -137,7 +150,7 @@ class Window:
         """The window at work; those that ended are collected by the time of a snapshot."""
         return {
             "logits": self._logits[: self.num_rows],
-            "targets": self._targets[: self.num_rows],
+            "first_row": self._first_row,
             "row_stops": list(self._row_stops),
             "steps_before": self._steps_before,
             "started": self._started,
@@ -148,6 +161,6 @@ class Window:
         """Go on with a saved window."""
         self._row_stops = list(state["row_stops"])
         self._logits[: self.num_rows] = state["logits"]
-        self._targets[: self.num_rows] = state["targets"]
+        self._first_row = state["first_row"]
         self._steps_before, self._started = state["steps_before"], state["started"]
         self.learning_rate = state["learning_rate"]

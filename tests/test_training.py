@@ -62,7 +62,7 @@ class Ticks:
 def test_events_tell_the_whole_story() -> None:
     events = list(small_training(small_configuration(batch_size=4)))
     assert isinstance(events[0], RunStarted)
-    assert (events[0].num_steps, events[0].steps_per_epoch, events[0].path) == (72, 24, "autograd")
+    assert (events[0].num_steps, events[0].steps_per_epoch, events[0].path) == (72, 24, "derived")
     assert [record.epoch for record in records(events)] == [1, 2, 3]
     assert [record.step for record in records(events)] == [24, 48, 72]
     assert events[-1] == RunFinished(reason="all epochs done")
@@ -210,9 +210,10 @@ DROPOUT_NET = Architecture.model_validate(
 )
 
 
+@pytest.mark.parametrize("path", ["autograd", None])
 @pytest.mark.parametrize("fields", CASES)
-def test_two_runs_are_identical(fields: dict[str, Any]) -> None:
-    trainings = [small_training(small_configuration(**fields)) for _ in range(2)]
+def test_two_runs_are_identical(fields: dict[str, Any], path: str | None) -> None:
+    trainings = [small_training(small_configuration(**fields), path=path) for _ in range(2)]
     first, second = (list(training) for training in trainings)
     assert digest(trainings[0]) == digest(trainings[1])
     assert points(first) == points(second)

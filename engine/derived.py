@@ -1,0 +1,285 @@
+"""The backward pass of a plain stack of layers, derived from the stack itself.
+
+A stack has no branches, so its backward pass is its list walked in reverse with aten's own backward kernels, and each
+parameter is updated in place as soon as its gradient is known: a 3072×120 layer's gradient never exists. At batch 4
+this is several times faster than a graph of autograd nodes; `benchmarks/training.py` measures it, and
+`tests/test_derived.py` holds it against autograd for every layer kind, loss and optimizer setting it serves.
+"""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+from typing import Any, ClassVar
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from presets.schema import Hyperparameters
+
+aten: Any = torch.ops.aten
+
+
+class _Layer:
+    """One layer of the stack. It keeps what its backward pass needs from the forward pass before it."""
+
+    parameters: tuple[Tensor, ...] = ()
+
+    def forward(self, x: Tensor) -> Tensor:
+        raise NotImplementedError
+
+    def backward(self, dy: Tensor, update: _Update, *, first: bool) -> Tensor:
+        """The gradient for its input, given that for its output; the first layer's is nobody's, so any tensor."""
+        raise NotImplementedError
+
+
+class _Update:
+    """SGD as torch defines it, with a batch's gradient given as a sum over its images.
+
+    Without momentum: w ← w - rate · (g + decay · w). With momentum: v ← momentum · v + g + decay · w; w ← w - rate · v.
+    """
+
+    def __init__(self, values: Hyperparameters, parameters: list[Tensor]) -> None:
+        self.momentum = values.momentum
+        self.decay = values.weight_decay
+        self.rate = 0.0
+        self.share = 1.0
+        """1 / images in the batch: the loss is a mean."""
+        self.velocities = {each: torch.zeros_like(each) for each in parameters} if values.momentum else {}
+
+    def product(self, weight: Tensor, dy: Tensor, x: Tensor) -> None:
+        """Update by the gradient dyᵀ · x, of dy [N, out] and x [N, in], without making it where possible."""
+        if self.momentum:
+            velocity = self.velocities[weight]
+            velocity.addmm_(dy.t(), x, beta=self.momentum, alpha=self.share)
+            self._step(weight, velocity)
+        else:
+            weight.addmm_(dy.t(), x, beta=1 - self.rate * self.decay, alpha=-self.rate * self.share)
+
+    def add(self, parameter: Tensor, gradient: Tensor) -> None:
+        """Update by `gradient`, a sum over the batch."""
+        if self.momentum:
+            velocity = self.velocities[parameter].mul_(self.momentum).add_(gradient, alpha=self.share)
+            self._step(parameter, velocity)
+        else:
+            if self.decay:
+                parameter.mul_(1 - self.rate * self.decay)
+            parameter.add_(gradient, alpha=-self.rate * self.share)
+
+    def _step(self, parameter: Tensor, velocity: Tensor) -> None:
+        if self.decay:
+            velocity.add_(parameter, alpha=self.decay)
+        parameter.add_(velocity, alpha=-self.rate)
+
+
+class _Linear(_Layer):
+    def __init__(self, module: nn.Linear) -> None:
+        self.weight = module.weight.detach()
+        self.bias = None if module.bias is None else module.bias.detach()
+        self.parameters = (self.weight,) if self.bias is None else (self.weight, self.bias)
+        self._transposed = self.weight.t()
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.x = x
+        return x.mm(self._transposed) if self.bias is None else torch.addmm(self.bias, x, self._transposed)
+
+    def backward(self, dy: Tensor, update: _Update, *, first: bool) -> Tensor:
+        dx = dy if first else dy.mm(self.weight)
+        update.product(self.weight, dy, self.x)
+        if self.bias is not None:
+            update.add(self.bias, dy.sum(0))
+        return dx
+
+
+class _Conv(_Layer):
+    def __init__(self, module: nn.Conv2d) -> None:
+        self.weight = module.weight.detach()
+        self.bias = None if module.bias is None else module.bias.detach()
+        self.parameters = (self.weight,) if self.bias is None else (self.weight, self.bias)
+        self._stride, self._padding = list(module.stride), [int(size) for size in module.padding]
+        self._bias_sizes = None if self.bias is None else [self.weight.shape[0]]
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.x = x
+        return torch.conv2d(x, self.weight, self.bias, self._stride, self._padding)
+
+    def backward(self, dy: Tensor, update: _Update, *, first: bool) -> Tensor:
+        wanted = [not first, True, self.bias is not None]
+        dx, dw, db = aten.convolution_backward.default(
+            *(dy, self.x, self.weight, self._bias_sizes, self._stride, self._padding, [1, 1]),
+            *(False, [0, 0], 1, wanted),
+        )
+        update.add(self.weight, dw)
+        if self.bias is not None:
+            update.add(self.bias, db)
+        return dy if first else dx
+
+
+class _MaxPool(_Layer):
+    def __init__(self, module: nn.MaxPool2d) -> None:
+        self._window, self._stride = _pair(module.kernel_size), _pair(module.stride)
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.x = x
+        y, self.where = aten.max_pool2d_with_indices.default(x, self._window, self._stride)
+        return y
+
+    def backward(self, dy: Tensor, update: _Update, *, first: bool) -> Tensor:
+        return aten.max_pool2d_with_indices_backward.default(
+            dy, self.x, self._window, self._stride, [0, 0], [1, 1], False, self.where
+        )
+
+
+class _AvgPool(_Layer):
+    def __init__(self, module: nn.AvgPool2d) -> None:
+        self._window, self._stride = _pair(module.kernel_size), _pair(module.stride)
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.x = x
+        return aten.avg_pool2d.default(x, self._window, self._stride)
+
+    def backward(self, dy: Tensor, update: _Update, *, first: bool) -> Tensor:
+        return aten.avg_pool2d_backward.default(dy, self.x, self._window, self._stride, [0, 0], False, True, None)
+
+
+class _Flatten(_Layer):
+    def forward(self, x: Tensor) -> Tensor:
+        self.shape = x.shape
+        return x.flatten(1)
+
+    def backward(self, dy: Tensor, update: _Update, *, first: bool) -> Tensor:
+        return dy.view(self.shape)
+
+
+class _Relu(_Layer):
+    def forward(self, x: Tensor) -> Tensor:
+        self.y = x.relu()
+        return self.y
+
+    def backward(self, dy: Tensor, update: _Update, *, first: bool) -> Tensor:
+        return aten.threshold_backward.default(dy, self.y, 0)
+
+
+class _LeakyRelu(_Layer):
+    def __init__(self, module: nn.LeakyReLU) -> None:
+        self._slope = module.negative_slope
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.x = x
+        return aten.leaky_relu.default(x, self._slope)
+
+    def backward(self, dy: Tensor, update: _Update, *, first: bool) -> Tensor:
+        return aten.leaky_relu_backward.default(dy, self.x, self._slope, False)
+
+
+class _Tanh(_Layer):
+    def forward(self, x: Tensor) -> Tensor:
+        self.y = x.tanh()
+        return self.y
+
+    def backward(self, dy: Tensor, update: _Update, *, first: bool) -> Tensor:
+        return aten.tanh_backward.default(dy, self.y)
+
+
+class _Sigmoid(_Layer):
+    def forward(self, x: Tensor) -> Tensor:
+        self.y = x.sigmoid()
+        return self.y
+
+    def backward(self, dy: Tensor, update: _Update, *, first: bool) -> Tensor:
+        return aten.sigmoid_backward.default(dy, self.y)
+
+
+class _Gelu(_Layer):
+    def forward(self, x: Tensor) -> Tensor:
+        self.x = x
+        return F.gelu(x)
+
+    def backward(self, dy: Tensor, update: _Update, *, first: bool) -> Tensor:
+        return aten.gelu_backward.default(dy, self.x)
+
+
+class DerivedPath:
+    """Steps of SGD on a plain stack, without autograd."""
+
+    name: ClassVar[str] = "derived"
+
+    def __init__(self, net: nn.Module, values: Hyperparameters) -> None:
+        if not serves(net, values):
+            raise ValueError("the derived path serves plain stacks of layers with SGD, and this is none")
+        self._values = values
+        self._layers = [_layer(module) for module in net.children()]
+        self._reversed = self._layers[::-1]
+        self._update = _Update(values, [each for layer in self._layers for each in layer.parameters])
+        self._num_classes = [module for module in net.children() if isinstance(module, nn.Linear)][-1].out_features
+
+    def mode(self) -> AbstractContextManager[Any]:
+        return torch.no_grad()
+
+    def goals(self, targets: Tensor) -> Tensor:
+        one_hot = F.one_hot(targets, self._num_classes).float()
+        smoothing = self._values.label_smoothing
+        return one_hot.mul_(1 - smoothing).add_(smoothing / self._num_classes) if smoothing else one_hot
+
+    def step(self, images: Tensor, goals: Tensor, logits: Tensor, learning_rate: float) -> None:
+        x = images
+        for layer in self._layers:
+            x = layer.forward(x)
+        logits.copy_(x)
+        # The gradient of the batch's summed loss for the logits.
+        if self._values.loss == "cross_entropy":
+            dy = x.softmax(1).sub_(goals)
+        else:
+            dy = x.sub_(goals).mul_(2 / self._num_classes)
+        update = self._update
+        update.rate, update.share = learning_rate, 1 / images.shape[0]
+        last = len(self._reversed) - 1
+        for index, layer in enumerate(self._reversed):
+            dy = layer.backward(dy, update, first=index == last)
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"velocities": list(self._update.velocities.values())}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        for velocity, saved in zip(self._update.velocities.values(), state["velocities"], strict=True):
+            velocity.copy_(saved)
+
+
+_SERVED = (nn.Conv2d, nn.MaxPool2d, nn.AvgPool2d, nn.Linear, nn.Flatten)
+_ACTIVATIONS = (nn.ReLU, nn.LeakyReLU, nn.Tanh, nn.Sigmoid, nn.GELU)
+
+
+def serves(net: nn.Module, values: Hyperparameters) -> bool:
+    """Whether the derived path can train `net`: a stack of layers it knows, and SGD without Nesterov momentum."""
+    plain = type(net) is nn.Sequential and all(type(module) in (*_SERVED, *_ACTIVATIONS) for module in net)
+    return plain and values.optimizer == "sgd" and not values.nesterov
+
+
+def _layer(module: nn.Module) -> _Layer:
+    match module:
+        case nn.Conv2d():
+            return _Conv(module)
+        case nn.Linear():
+            return _Linear(module)
+        case nn.MaxPool2d():
+            return _MaxPool(module)
+        case nn.AvgPool2d():
+            return _AvgPool(module)
+        case nn.Flatten():
+            return _Flatten()
+        case nn.ReLU():
+            return _Relu()
+        case nn.LeakyReLU():
+            return _LeakyRelu(module)
+        case nn.Tanh():
+            return _Tanh()
+        case nn.Sigmoid():
+            return _Sigmoid()
+        case nn.GELU():
+            return _Gelu()
+        case _:
+            raise ValueError(f"the derived path has no rule for {type(module).__name__}")
+
+
+def _pair(size: int | tuple[int, ...]) -> list[int]:
+    return [size, size] if isinstance(size, int) else list(size)
