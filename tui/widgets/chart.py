@@ -119,6 +119,7 @@ class MetricChart(Widget):
         self.num_drawn = 0
         """How often plotext drew: a picture that is the same isn't drawn again."""
         self._range = StickyRange(100.0 if percent else math.inf)
+        self._canvas_size = (0, 0)
         self._x_end = 0.0
         self._lines: list[Line] = []
         self._strips: dict[int, Strip] = {}
@@ -143,12 +144,11 @@ class MetricChart(Widget):
     @property
     def canvas_width(self) -> int:
         """Columns of the canvas; 0 where only figures are shown."""
-        width, height = self.size
-        return 0 if width < SMALLEST[0] or height < SMALLEST[1] else width - COLUMN_BEFORE - 2
+        return self._canvas_size[0]
 
     @property
     def canvas_height(self) -> int:
-        return self.size.height - 3
+        return self._canvas_size[1]
 
     def epoch_at(self, column: int) -> float:
         """The epoch in the middle of a column."""
@@ -191,6 +191,8 @@ class MetricChart(Widget):
         width, height = self.size
         if not width or not height:
             return
+        small = width < SMALLEST[0] or height < SMALLEST[1]
+        self._canvas_size = (0, 0) if small else (width - COLUMN_BEFORE - 2, height - 3)
         lines = self._compose_figures(width, height) if not self.canvas_width else self._compose_chart(width, height)
         before, self._lines = self._lines, lines
         if len(before) != height or len(before[0].characters) != width:

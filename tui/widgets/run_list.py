@@ -73,7 +73,7 @@ class RunList(ScrollView, can_focus=True, inherit_bindings=False):
         self.border_title = "Runs"
         self.runs: Sequence[Run] = ()
         self.selected_id: str | None = None
-        self._lines: list[tuple[Run, bool]] = []
+        self._lines: list[tuple[State, str, str, bool]] = []
 
     # ── what is shown ──────────────────────────────────────────────────────────────────────────────────────
 
@@ -151,9 +151,12 @@ class RunList(ScrollView, can_focus=True, inherit_bindings=False):
         self.refresh()
 
     def _repaint(self) -> None:
-        """Repaint the lines in view whose run, or whose being selected, changed."""
+        """Repaint the lines in view that look different."""
         top, height = self.scroll_offset.y, self.scrollable_content_region.height
-        lines = [(run, run.id == self.selected_id) for run in self.runs]
+        wide = self.scrollable_content_region.width >= WIDE
+        lines = [
+            (run.state, run.name, describe_briefly(run, wide=wide), run.id == self.selected_id) for run in self.runs
+        ]
         before, self._lines = self._lines, lines
         for line in range(top, min(top + height, len(lines))):
             if line >= len(before) or lines[line] != before[line]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from textual.content import Content
+from textual.geometry import Region
 from textual.widget import Widget
 
 from engine.records import Run, State, Wanted
@@ -55,17 +56,22 @@ class RunStatus(Widget):
         else:
             first = compose_progress(run, max(20, self.content_size.width))
             content = Content("\n").join((first, compose_situation(run, self._waits_for)))
-        if content == self._content:
+        if content.is_same(self._content):
             return
         # A second line that wraps, or no longer does, changes the height: only then is the screen laid out anew.
         width = max(1, self.content_size.width)
-        grown = len(content.wrap(width)) != len(self._content.wrap(width)) if self.is_mounted else True
+        lines, before = content.wrap(width), self._content.wrap(width)
         self._content = content
-        self.refresh(layout=grown)
+        if len(lines) != len(before) or not self.is_mounted:
+            self.refresh(layout=True)
+            return
+        changed = [y for y, (line, old) in enumerate(zip(lines, before, strict=True)) if not line.is_same(old)]
+        if changed:
+            self.refresh(*(Region(0, y, self.size.width, 1) for y in changed))
 
 
 def compose_progress(run: Run, width: int) -> Content:
-    """`epoch 31/50 ━━━━━━━╸━━━━ 62 %  5,410 images/s  ETA 3 min 10 s  lr 0.01`, in `width` cells."""
+    """`epoch 31/50 ━━━━━━━╸──── 62 %  5,410 images/s  ETA 3 min 10 s  lr 0.01`, in `width` cells."""
     epochs = format_count(run.num_epochs)
     at_work = run.progress.epoch if run.progress is not None and run.progress.epoch else run.epoch
     left = f"epoch {format_count(at_work):>{len(epochs)}}/{epochs} "
@@ -90,7 +96,8 @@ def draw_bar(fraction: float, width: int) -> tuple[str, str]:
     """The filled and the empty part of a bar of `width` cells, to half a cell."""
     full, half = divmod(int(max(0.0, min(1.0, fraction)) * width * 2), 2)
     done = "━" * full + "╸" * half
-    return done, "━" * (width - len(done))
+    # Another stroke, not only another colour.
+    return done, "─" * (width - len(done))
 
 
 def shorten_facts(facts: list[str], room: int) -> str:
