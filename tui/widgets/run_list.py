@@ -169,6 +169,7 @@ class RunList(ScrollView, can_focus=True, inherit_bindings=False):
 
     def on_resize(self) -> None:
         self._fit()
+        self._repaint()
         self._keep_selected_in_view()
 
     # ── choosing ───────────────────────────────────────────────────────────────────────────────────────────
