@@ -9,7 +9,7 @@ from typing import Any
 from engine.configuration import RunConfiguration, flatten
 from engine.datasets import describe_dataset
 from engine.estimate import check_configuration
-from presets import Hyperparameters, load_catalogue, override, parse_setting
+from presets import Hyperparameters, PresetError, load_catalogue, override, parse_setting
 from tui.places import Places
 
 FOLDER = "folder:"
@@ -40,7 +40,12 @@ def configure(
         device=device,
     )
     facts = describe_dataset(values.dataset, places.data, places.cache, values.image_size)
-    check_configuration(configuration, facts)
+    try:
+        check_configuration(configuration, facts)
+    except PresetError as error:
+        # The configuration knows its preset by name; a person mends a file.
+        file = catalogue.architectures[architecture].path
+        raise PresetError(f"{file}: {str(error).removeprefix(f'{architecture}: ')}") from None
     check_device(device)
     return configuration
 

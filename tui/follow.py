@@ -86,6 +86,7 @@ class RunTold:
         self._store, self._reporter = store, reporter
         self._state = run.state
         self._epoch = run.epoch
+        self._first_step = run.step
         messages = store.messages(run.id, limit=1)
         self._message = messages[-1].id if messages else 0
         self._headed = False
@@ -96,9 +97,9 @@ class RunTold:
             self._message = message.id
             if message.level != "info" and not _repeats_end(run, message):
                 self._reporter.warn(f"{message.level}: {message.text}")
-        if run.state is State.RUNNING and not self._headed:
+        if not self._headed and run.num_steps is not None and run.state is not State.STARTING:
             self._headed = True
-            self._reporter.say(describe_start(run))
+            self._reporter.say(describe_start(run, self._first_step))
         elif run.state is not self._state and State.PAUSED in (run.state, self._state) and run.state.active:
             self._reporter.say("paused" if run.state is State.PAUSED else "resumed")
         self._state = run.state
@@ -120,9 +121,9 @@ def follow_run(
 
     A runner that ends while the run still waits is made again: the process that had taken the run may have died.
     """
+    told = RunTold(store, store.run(run_id), reporter)
     runner = make_runner()
     runner.start()
-    told = RunTold(store, store.run(run_id), reporter)
     asked_to_stop, last_status, num_runners = False, "", 1
     try:
         while True:
@@ -136,7 +137,12 @@ def follow_run(
             if status.phase == "waiting" and status.text != last_status:
                 last_status = status.text
                 reporter.warn(status.text)
-            if runner.join(0) and _abandoned(store, run_id):
+            if interrupts.received is not None and not asked_to_stop:
+                asked_to_stop = True
+                reporter.say("stopping with a checkpoint; Ctrl-C again ends at once")
+                _ask_to_stop(store, run_id)
+                runner.nudge()
+            if runner.join(0) and not asked_to_stop and _abandoned(store, run_id):
                 if status.error or num_runners == MOST_RUNNERS:
                     reason = status.error or "nothing trained it"
                     reporter.warn(f"{reason}; run {run_id} stays in the queue")
@@ -144,11 +150,6 @@ def follow_run(
                 num_runners += 1
                 runner = make_runner()
                 runner.start()
-            if interrupts.received is not None and not asked_to_stop:
-                asked_to_stop = True
-                reporter.say("stopping with a checkpoint; Ctrl-C again ends at once")
-                _ask_to_stop(store, run_id)
-                runner.nudge()
             interrupts.wait(POLL_SECONDS)
     except RunNotFound:
         reporter.warn(f"run {run_id} was discarded: nothing of it is kept")
@@ -218,11 +219,12 @@ def wait_until_confirmed(store: Store, run_id: str, wait: Callable[[float], obje
     return store.run(run_id)
 
 
-def describe_start(run: Run) -> str:
-    """`coolnet-v10 quick: epoch 1 of 25 on cpu (1 thread), 359 steps an epoch`."""
+def describe_start(run: Run, first_step: int) -> str:
+    """`coolnet-v10 quick: 25 epochs on cpu (1 thread), 9,025 steps in all`; `first_step` is above 0 when resumed."""
     threads = f" ({run.threads} thread{'' if run.threads == 1 else 's'})" if run.threads else ""
     size = f", {format_count(run.num_steps)} steps in all" if run.num_steps else ""
-    before = f"goes on after step {format_count(run.step)}" if run.step else f"{run.num_epochs} epochs"
+    epochs = f"{run.num_epochs} epoch{'' if run.num_epochs == 1 else 's'}"
+    before = f"goes on after step {format_count(first_step)}" if first_step else epochs
     return f"{run.name}: {before} on {run.device or 'an unknown device'}{threads}{size}"
 
 

@@ -6,7 +6,6 @@ from collections.abc import Iterable
 from typing import Any
 
 from rich.console import Console
-from rich.text import Text
 
 from engine.configuration import flatten
 from presets import (
@@ -19,7 +18,7 @@ from presets import (
     count_parameters,
     size_layers,
 )
-from tui.output import make_table, print_table
+from tui.output import print_table
 from tui.text import NOTHING, format_count, format_number
 
 CIFAR10_SHAPE = (3, 32, 32)
@@ -29,25 +28,27 @@ CIFAR10_CLASSES = 10
 
 def print_presets(catalogue: Catalogue, console: Console) -> None:
     """Two tables, and what is broken."""
-    table = make_table("architecture", ">parameters", "+about")
-    for name, preset in catalogue.architectures.items():
-        if preset.value is not None:
-            parameters = format_count(default_parameters(preset.value))
-            table.add_row(name + _origin(preset), parameters, Text(preset.value.about))
-    print_table(console, table)
+    architectures = [
+        (name + _origin(preset), format_count(default_parameters(preset.value)), preset.value.about)
+        for name, preset in catalogue.architectures.items()
+        if preset.value is not None
+    ]
+    print_table(console, ("architecture", ">parameters", "+about"), architectures)
     console.print()
-    table = make_table("hyperparameters", "+differs from the defaults in")
-    for name, preset in catalogue.hyperparameters.items():
-        if preset.value is not None:
-            table.add_row(name + _origin(preset), Text(describe_changes(preset.value)))
-    print_table(console, table)
-    if catalogue.studies:
+    hyperparameters = [
+        (name + _origin(preset), describe_changes(preset.value))
+        for name, preset in catalogue.hyperparameters.items()
+        if preset.value is not None
+    ]
+    print_table(console, ("hyperparameters", "+differs from the defaults in"), hyperparameters)
+    studies = [
+        (name + _origin(preset), str(len(preset.value.runs)), preset.value.about)
+        for name, preset in catalogue.studies.items()
+        if preset.value is not None
+    ]
+    if studies:
         console.print()
-        table = make_table("study", ">runs", "+about")
-        for name, preset in catalogue.studies.items():
-            if preset.value is not None:
-                table.add_row(name + _origin(preset), str(len(preset.value.runs)), Text(preset.value.about))
-        print_table(console, table)
+        print_table(console, ("study", ">runs", "+about"), studies)
     for error in broken_presets(catalogue):
         console.print(f"broken: {error}", style="red", soft_wrap=True)
 

@@ -9,9 +9,8 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any, TextIO
 
+from rich.cells import cell_len
 from rich.console import Console
-from rich.measure import Measurement
-from rich.table import Table
 from rich.text import Text
 
 from engine.configuration import RunConfiguration, flatten
@@ -40,6 +39,10 @@ STATE_COLOURS = {
 }
 """Of the terminal's own sixteen colours; states not named have none."""
 
+GAP = "  "
+"""Between two columns."""
+MIN_CUT = 8
+"""A column is not cut below this many characters, however narrow the window."""
 WIDE = 104
 """Columns from which the run list has room for the date."""
 
@@ -55,31 +58,32 @@ def print_json(value: Any, stream: TextIO | None = None) -> None:
     (stream or sys.stdout).write(text + "\n")
 
 
-def print_table(console: Console, table: Table) -> None:
-    """Print `table`: cut to the window in a terminal, never cut anywhere else."""
+def print_table(console: Console, heads: Sequence[str], rows: Sequence[Sequence[str | Text]]) -> None:
+    """A table without lines. In a terminal it is cut to the window, anywhere else it is never cut.
+
+    A head that starts with `>` has its column aligned right; the column whose head starts with `+` is the one to cut.
+    """
+    names = [head.lstrip(">+") for head in heads]
+    widths = [max(map(_width, column)) for column in zip(names, *rows, strict=True)]
     if console.is_terminal:
-        console.print(table)
-        return
-    wide = console.options.update(max_width=100_000, width=100_000)
-    console.width = max(80, Measurement.get(console, wide, table).maximum)
-    with console.capture() as capture:
-        console.print(table)
-    for line in capture.get().splitlines():
-        console.file.write(line.rstrip() + "\n")
+        missing = max(0, sum(widths) + len(GAP) * (len(widths) - 1) - console.width)
+        widths = [
+            max(MIN_CUT, width - missing) if head.startswith("+") else width
+            for head, width in zip(heads, widths, strict=True)
+        ]
+    for number, row in enumerate((names, *rows)):
+        line = Text(style="bold" if number == 0 else "")
+        for head, cell, width in zip(heads, row, widths, strict=True):
+            text = cell.copy() if isinstance(cell, Text) else Text(cell)
+            text.truncate(width, overflow="ellipsis")
+            text.align("right" if head.startswith(">") else "left", width)
+            line.append_text(text).append(GAP)
+        line.rstrip()
+        console.print(line, soft_wrap=True)
 
 
-def make_table(*heads: str) -> Table:
-    """A table without lines: each head is a column's name, aligned right where it starts with `>`; `+` may be cut."""
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
-    for head in heads:
-        table.add_column(
-            head.lstrip(">+"),
-            justify="right" if head.startswith(">") else "left",
-            no_wrap=True,
-            overflow="ellipsis",
-            min_width=None if head.startswith("+") else len(head.lstrip(">+")),
-        )
-    return table
+def _width(cell: str | Text) -> int:
+    return cell.cell_len if isinstance(cell, Text) else cell_len(cell)
 
 
 # ── runs ───────────────────────────────────────────────────────────────────────────────────────────────────
@@ -96,12 +100,12 @@ def print_runs(runs: Sequence[Run], console: Console) -> None:
         console.print("no runs yet: `lazytrain train coolnet-v10 quick` makes one in half a minute")
         return
     wide = not console.is_terminal or console.width >= WIDE
-    table = make_table("state", "+name", "id", ">epochs", ">best", ">last", ">time", *(("created",) if wide else ()))
+    rows: list[tuple[str | Text, ...]] = []
     for run in runs:
         best = f"{format_fraction(run.best_accuracy)} @ {run.best_epoch}" if run.best_epoch else NOTHING
         cells = (
             state_text(run),
-            Text(run.name),
+            run.name,
             run.id,
             f"{run.epoch}/{run.num_epochs}",
             best,
@@ -109,8 +113,9 @@ def print_runs(runs: Sequence[Run], console: Console) -> None:
             format_duration(run.seconds if run.seconds else None),
             *((format_moment(run.created),) if wide else ()),
         )
-        table.add_row(*cells)
-    print_table(console, table)
+        rows.append(cells)
+    heads = ("state", "+name", "id", ">epochs", ">best", ">last", ">time", *(("created",) if wide else ()))
+    print_table(console, heads, rows)
 
 
 def run_record(store: Store, run: Run) -> dict[str, Any]:
@@ -222,9 +227,9 @@ def _print_epochs(epochs: Sequence[EpochRecord], console: Console) -> None:
     if not epochs:
         return
     console.print()
-    table = make_table(">epoch", ">train loss", ">train acc.", ">test loss", ">test acc.", ">lr", ">time")
-    for record in epochs:
-        table.add_row(
+    heads = (">epoch", ">train loss", ">train acc.", ">test loss", ">test acc.", ">lr", ">time")
+    rows = [
+        (
             str(record.epoch),
             format_loss(record.train_loss),
             format_fraction(record.train_accuracy),
@@ -233,7 +238,9 @@ def _print_epochs(epochs: Sequence[EpochRecord], console: Console) -> None:
             format_number(record.learning_rate),
             format_duration(record.seconds),
         )
-    print_table(console, table)
+        for record in epochs
+    ]
+    print_table(console, heads, rows)
 
 
 def _print_messages(messages: Sequence[Message], console: Console) -> None:
