@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 from dataclasses import dataclass
+from math import isnan
 from typing import ClassVar, NamedTuple
 
 
@@ -126,7 +127,8 @@ class RunDiverged:
 
     @property
     def reason(self) -> str:
-        return f"loss became {self.loss} at step {self.step:,} (epoch {self.epoch}): try a lower learning rate"
+        became = "NaN" if isnan(self.loss) else "infinite"
+        return f"loss became {became} at step {self.step:,} (epoch {self.epoch}): try a lower learning rate"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,8 +13,9 @@ from engine.architecture import build_net
 from engine.batches import normalise
 from engine.configuration import RunConfiguration
 from engine.data import Dataset, Split
+from engine.evaluation import evaluation_images
 from engine.events import StepsDone
-from engine.training import Training, evaluation_images
+from engine.training import Training
 
 MEASURE_SECONDS = 0.4
 """Of steps measured; of evaluation a quarter of it."""

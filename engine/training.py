@@ -9,14 +9,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import astuple, replace
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from engine.batches import Batches, held_out, normalise
+from engine.batches import Batches, held_out
 from engine.configuration import RunConfiguration
 from engine.data import Dataset, Split
+from engine.evaluation import Evaluation
 from engine.events import (
     EpochEnded,
     EpochRecord,
@@ -28,14 +30,11 @@ from engine.events import (
     RunStarted,
     StepsDone,
 )
-from engine.metrics import Means, measure_rows
+from engine.metrics import Means
 from engine.paths import make_path
 from engine.schedule import changes_by_step, learning_rate
 from engine.stopwatch import Stopwatch
 from engine.window import Window, window_steps
-
-EVALUATION_IMAGES = 500
-"""Images an evaluation batch holds, of 32×32; fewer of larger ones. Part of what fixes the last bits."""
 
 
 class Training:
@@ -74,10 +73,9 @@ class Training:
         self._watch = Stopwatch(clock)
         self._net = net
         self._path = make_path(net, self.values, snapshot["path"] if snapshot else path, micro_batches)
+        dataset = _resident(dataset, self._device)
         train_indices, validation_indices = held_out(len(dataset.train.labels), self.values)
-        self._evaluated: list[tuple[str, Split, Tensor | None]] = [("test", dataset.test, None)]
-        if validation_indices is not None:
-            self._evaluated.insert(0, ("validation", dataset.train, validation_indices))
+        self._evaluation = Evaluation(net, dataset, validation_indices, self.values, self._device)
         self._batches = Batches(dataset.train, train_indices, self.values, self._device, self._path.goals)
         self.steps_per_epoch = self._batches.steps_per_epoch
         num_classes = len(dataset.classes)
@@ -88,7 +86,6 @@ class Training:
         self._epoch = 0
         self._step = 0
         self._epoch_means = Means()
-        self._evaluations: dict[str, Means] = {}
         self._best_epoch = 0
         self._best_accuracy = -1.0
         self._outcome: str | None = None
@@ -221,37 +218,25 @@ class Training:
     @torch.no_grad()
     def _evaluate_epoch(self) -> Iterator[Event]:
         self._net.eval()
-        for name, split, indices in self._evaluated:
-            means = self._evaluations.setdefault(name, Means())
-            total = len(split.labels if indices is None else indices)
-            size = evaluation_images(tuple(split.images.shape[1:]))
-            while means.num_images < total:
-                where = slice(means.num_images, means.num_images + size)
-                chosen = where if indices is None else indices[where]
-                means.add(self._evaluate(split.images[chosen], split.labels[chosen]))
-                if self._watch.clock() >= self._watch.due or self.wake:
-                    progress = Progress(
-                        phase="evaluating",
-                        done=means.num_images,
-                        total=total,
-                        step=self.step,
-                        epoch=self._epoch + 1,
-                        learning_rate=self._window.learning_rate,
-                        seconds=self._hold(evaluating=True),
-                    )
-                    yield StepsDone(points=(), progress=progress)
-                    self._watch.start()
+        evaluation, watch = self._evaluation, self._watch
+        while evaluation.advance():
+            if watch.clock() >= watch.due or self.wake:
+                progress = Progress(
+                    phase="evaluating",
+                    done=evaluation.num_done,
+                    total=evaluation.num_images,
+                    step=self.step,
+                    epoch=self._epoch + 1,
+                    learning_rate=self._window.learning_rate,
+                    seconds=self._hold(evaluating=True),
+                )
+                yield StepsDone(points=(), progress=progress)
+                watch.start()
         yield from self._end_epoch()
-
-    def _evaluate(self, images: Tensor, labels: Tensor) -> Means:
-        logits = self._net(normalise(images.to(self._device)))
-        # Waits for the device: once a batch of hundreds.
-        loss, correct, *_ = measure_rows(logits, labels.to(self._device), self.values).tolist()
-        return Means(loss, int(correct), len(labels))
 
     def _end_epoch(self) -> Iterator[Event]:
         self._hold(evaluating=True)
-        validation, test = self._evaluations.get("validation"), self._evaluations["test"]
+        validation, test = self._evaluation.validation, self._evaluation.test
         record = EpochRecord(
             epoch=self._epoch + 1,
             step=self.step,
@@ -271,7 +256,7 @@ class Training:
             self.best_weights = {name: value.detach().clone() for name, value in self._net.state_dict().items()}
         self._outcome = self._stop_reason(record)
         whole = self._step == self.steps_per_epoch
-        self._evaluations = {}
+        self._evaluation.reset()
         self._epoch_means = Means()
         self._watch.end_epoch()
         if whole:
@@ -327,8 +312,8 @@ class Training:
                 "step_in_epoch": self._step,
                 "step": self.step,
                 **self._watch.state_dict(),
-                "epoch_means": _numbers(self._epoch_means),
-                "evaluations": {name: _numbers(means) for name, means in self._evaluations.items()},
+                "epoch_means": list(astuple(self._epoch_means)),
+                "evaluations": self._evaluation.state_dict(),
                 "best_epoch": self._best_epoch,
                 "best_accuracy": self._best_accuracy,
                 "outcome": self._outcome,
@@ -344,7 +329,7 @@ class Training:
         self._phase, self._epoch, self._step = position["phase"], position["epoch"], position["step_in_epoch"]
         self._watch.load_state_dict(position)
         self._epoch_means = Means(*position["epoch_means"])
-        self._evaluations = {name: Means(*numbers) for name, numbers in position["evaluations"].items()}
+        self._evaluation.load_state_dict(position["evaluations"])
         self._best_epoch, self._best_accuracy = position["best_epoch"], position["best_accuracy"]
         self._outcome = position["outcome"]
 
@@ -364,13 +349,18 @@ class Training:
         return state
 
 
-def evaluation_images(input_shape: tuple[int, ...]) -> int:
-    """Images in an evaluation batch, for images of (channels, height, width)."""
-    return max(16, EVALUATION_IMAGES * 32 * 32 // (input_shape[1] * input_shape[2]))
-
-
-def _numbers(means: Means) -> list[float]:
-    return [means.loss_sum, means.num_correct, means.num_images]
+def _resident(dataset: Dataset, device: torch.device) -> Dataset:
+    """The dataset on the device, unless it is streamed from the disk or doesn't fit in half of the free memory."""
+    size = dataset.train.images.nbytes + dataset.test.images.nbytes
+    if device.type == "cpu" or not dataset.resident:
+        return dataset
+    if device.type == "cuda" and size > torch.cuda.mem_get_info(device)[0] // 2:
+        return dataset
+    splits = {
+        name: Split(images=split.images.to(device), labels=split.labels.to(device))
+        for name, split in (("train", dataset.train), ("test", dataset.test))
+    }
+    return replace(dataset, **splits)
 
 
 def _not_deterministic(error: RuntimeError) -> bool:

@@ -125,7 +125,7 @@ def test_a_bad_run_never_takes_the_queue_with_it(bench: Bench) -> None:
     failed = [bench.store.run(run.id) for run in (diverging, missing, broken, impossible)]
     assert [run.state for run in failed] == [State.FAILED] * 4
     reasons = [run.error or "" for run in failed]
-    assert "loss became nan at step" in reasons[0]
+    assert "loss became NaN at step" in reasons[0]
     assert "nowhere" in reasons[1]
     assert "no_such_module" in reasons[2]
     assert "layer 1 (maxpool 40): input 3×32×32" in reasons[3]
