@@ -121,7 +121,8 @@ def _fields(model_fields: Mapping[str, FieldInfo], prefix: str = ""):
 
 def _field(name: str, info: FieldInfo) -> Field:
     kinds, optional = _types(info.annotation)
-    about = " ".join(part for part in (*(info.description or "").replace("`", "").split(), _limits(info)) if part)
+    about, limits = " ".join((info.description or "").replace("`", "").split()), _limits(info)
+    about = f"{about} ({limits})" if about and limits else about or limits
     if all(get_origin(kind) is Literal for kind in kinds):
         return Field(name, "choice", about, options=get_args(kinds[0]))
     if bool in kinds:
@@ -132,7 +133,7 @@ def _field(name: str, info: FieldInfo) -> Field:
 
 
 def _limits(info: FieldInfo) -> str:
-    """`(1 to 100,000)`, `(above 0)`, `(from 0, below 1)`, or empty."""
+    """`from 1, up to 100,000`, `above 0`, `from 0, below 1`, or empty."""
     words: list[str] = []
     for limit in info.metadata:
         match limit:
@@ -146,7 +147,7 @@ def _limits(info: FieldInfo) -> str:
                 words.append(f"below {value:,}")
             case _:
                 pass
-    return f"({', '.join(words)})" if words else ""
+    return ", ".join(words)
 
 
 def _types(annotation: Any) -> tuple[tuple[Any, ...], bool]:

@@ -25,13 +25,19 @@ DEVICE = Field("device", "text", "auto, cpu, cuda, cuda:1, mps …")
 DEVICE_FORM = re.compile(r"[a-z]+(:\d+)?")
 
 
-class Choice(Select[Any]):
+class Choice(Select[Any], inherit_bindings=False):
     """A select that opens on enter and space alone, so that the arrows move through the form."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter,space", "show_overlay", "choose", id="choice.open", tooltip="Show what there is", show=False)
     ]
-    inherit_bindings = False
+
+
+class SteadyInput(Input):
+    """An input whose cursor doesn't blink: an idle screen sends nothing."""
+
+    def on_mount(self) -> None:
+        self.cursor_blink = False
 
 
 class Fields(VerticalScroll, can_focus=False, inherit_bindings=False):
@@ -60,7 +66,7 @@ class FieldRow(Horizontal):
                     [("no", False), ("yes", True)], value=self.start, allow_blank=False, compact=True, classes="control"
                 )
             case _:
-                return Input(to_text(self.start), compact=True, classes="control", select_on_focus=False)
+                return SteadyInput(to_text(self.start), compact=True, classes="control", select_on_focus=False)
 
     @property
     def value(self) -> Any:

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import ClassVar
 
 from textual.app import App, ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import VerticalScroll
+from textual.containers import Horizontal, VerticalScroll
 from textual.content import Content
 from textual.dom import DOMNode
 from textual.screen import ModalScreen, Screen
 from textual.widgets import Static
 
 IDEA = (
-    "Choose an architecture and hyperparameters, press enter, watch it learn. Pause keeps a run in memory,\n"
+    "Choose an architecture and hyperparameters, press enter, watch it learn. Pause keeps a run in memory, "
     "stop saves it for later, discard deletes it. Every terminal and command sees and steers the same runs."
 )
 
@@ -41,20 +42,21 @@ def list_keys(screen: Screen) -> list[KeyLine]:
     for node in _chain(screen):
         for binding in _bindings(node):
             key = screen.app.get_key_display(binding)
-            old = lines.get((id(node), binding.action))
+            old = lines.get((id(node), binding.id or binding.action))
             keys = (*old.keys, key) if old else (key,)
             keys = tuple(sorted(dict.fromkeys(keys), key=len))
-            lines[id(node), binding.action] = KeyLine(
+            lines[id(node), binding.id or binding.action] = KeyLine(
                 _group(node), keys, binding.description, binding.tooltip, binding.action, node
             )
     return list(lines.values())
 
 
 def _group(node: DOMNode) -> str:
-    """`Launch`, `List`, `Everywhere`: a node's own title, or its class's name."""
+    """`Launch`, `Run list`, `Everywhere`: a node's own title, or its class's name."""
     if isinstance(node, App):
         return "Everywhere"
-    return node.BINDING_GROUP_TITLE or type(node).__name__.removesuffix("Screen")
+    words = re.findall("[A-Z][a-z]*", type(node).__name__.removesuffix("Screen"))
+    return node.BINDING_GROUP_TITLE or " ".join(words).capitalize()
 
 
 def _chain(screen: Screen) -> Iterable[DOMNode]:
@@ -67,6 +69,19 @@ def _chain(screen: Screen) -> Iterable[DOMNode]:
 
 def _bindings(node: DOMNode) -> Iterable[Binding]:
     return (binding for _, binding in node._bindings if binding.tooltip and binding.description)
+
+
+class KeyRow(Horizontal):
+    """Keys, name, and what it does."""
+
+    def __init__(self, line: KeyLine) -> None:
+        super().__init__()
+        self.line = line
+
+    def compose(self) -> ComposeResult:
+        yield Static(Content(" ".join(self.line.keys)), classes="keys")
+        yield Static(Content(self.line.description), classes="name")
+        yield Static(Content(self.line.tooltip), classes="tooltip")
 
 
 class HelpScreen(ModalScreen[None]):
@@ -89,17 +104,4 @@ class HelpScreen(ModalScreen[None]):
             yield Static(Content(IDEA), id="idea")
             for group in dict.fromkeys(line.group for line in self.keys):
                 yield Static(Content.styled(group, "bold $text-accent"), classes="group")
-                yield Static(self._table(group))
-
-    def _table(self, group: str) -> Content:
-        lines = [line for line in self.keys if line.group == group]
-        keys = {id(line): " ".join(line.keys) for line in lines}
-        width = max(14, *(len(text) for text in keys.values()))
-        return Content("\n").join(
-            Content.assemble(
-                (f"{keys[id(line)]:>{width}}", "bold"),
-                f"  {line.description:<15} ",
-                (line.tooltip, "$foreground-muted"),
-            )
-            for line in lines
-        )
+                yield from (KeyRow(line) for line in self.keys if line.group == group)

@@ -1,0 +1,267 @@
+"""The app around its screens: the top bar, help, the palette, questions, and leaving."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterable
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from textual.binding import Binding
+from textual.pilot import Pilot
+from textual.widgets import Input, Static
+
+from engine.configuration import RunConfiguration
+from engine.journal import Journal
+from engine.records import Run, State
+from engine.runner import RunnerStatus
+from presets import load_catalogue
+from tests.launch_app import FakeRunner, launch, make_app, settle, started, toasts, until
+from tui.app import LazytrainApp
+from tui.commands import LazytrainCommands, possible_verbs, run_commands
+from tui.headline import describe_queue
+from tui.screens.confirm import ConfirmScreen, NameScreen, SavingScreen, TooSmallScreen
+from tui.screens.edit import EditScreen
+from tui.screens.help import HelpScreen
+from tui.screens.launch import LaunchScreen
+from tui.widgets.preset_list import PresetList
+
+OURS = (LazytrainApp, LaunchScreen, PresetList, EditScreen, HelpScreen, ConfirmScreen, NameScreen)
+
+
+def configuration() -> RunConfiguration:
+    catalogue = load_catalogue()
+    return RunConfiguration(
+        architecture_name="lazynet",
+        architecture=catalogue.architecture("lazynet"),
+        hyperparameters_name="quick",
+        hyperparameters=catalogue.hyperparameter_preset("quick").values,
+    )
+
+
+def queue(app: LazytrainApp, count: int = 1) -> list[Run]:
+    runs = [app.store.add_run(configuration()) for _ in range(count)]
+    app.refresh_runs()
+    return runs
+
+
+def train(home: Path, run: Run, state: State = State.RUNNING) -> None:
+    """Another process has claimed the run."""
+    with Journal(home) as journal:
+        journal.claim(run.id)
+        journal.confirm(run.id, state)
+
+
+def bindings(owners: Iterable[type]) -> list[Binding]:
+    found = [binding for owner in owners for binding in owner.__dict__.get("BINDINGS", ())]
+    assert all(isinstance(binding, Binding) for binding in found)
+    return found
+
+
+# ── keys ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_every_key_has_an_id_of_its_own_a_description_and_a_tooltip() -> None:
+    ours = bindings(OURS)
+    assert len({binding.id for binding in ours}) == len(ours)
+    assert [binding for binding in ours if not (binding.id and binding.description and binding.tooltip)] == []
+
+
+async def test_help_lists_every_key_of_launch_with_its_tooltip(home: Path) -> None:
+    async with started(home, size=(80, 24)) as (app, pilot):
+        await pilot.press("question_mark")
+        assert isinstance(app.screen, HelpScreen)
+        shown = "\n".join(str(each.render()) for each in app.screen.query(Static))
+        for binding in bindings((LazytrainApp, LaunchScreen, PresetList)):
+            assert binding.tooltip in shown
+        await pilot.press("question_mark")
+        assert app.screen is launch(app)
+
+
+async def test_the_palette_offers_keys_and_runs_and_only_what_applies(home: Path) -> None:
+    async with started(home) as (app, _):
+        (run,) = queue(app)
+        titles = [command.title for command in LazytrainCommands(app.screen)._commands()]
+        assert {"launch: Train", "launch: Edit", "go to: Monitor", "app: Quit", "view: Theme…"} <= set(titles)
+        assert "launch: Reset edits" not in titles
+        assert f"run: Stop {run.name}" in titles
+        assert f"run: Pause {run.name}" not in titles
+        train(home, run)
+        app.refresh_runs()
+        commands = {command.title: command.run for command in run_commands(app)}
+        commands[f"run: Pause {run.name}"]()
+        assert app.store.run(run.id).pending == "pause"
+
+
+@pytest.mark.parametrize(
+    ("state", "verbs"),
+    [
+        (State.PAUSED, ("resume", "stop", "discard")),
+        (State.RUNNING, ("pause", "stop", "discard")),
+        (State.QUEUED, ("up", "down", "stop", "discard")),
+        (State.FAILED, ("resume", "discard")),
+        (State.FINISHED, ("discard",)),
+    ],
+)
+def test_verbs_follow_from_the_state(home: Path, state: State, verbs: tuple[str, ...]) -> None:
+    with Journal(home) as journal:
+        run = journal.add_run(configuration())
+        journal.confirm(run.id, state)
+        assert possible_verbs(journal.run(run.id)) == verbs
+
+
+# ── going about ────────────────────────────────────────────────────────────────────────────────────────────
+
+
+async def test_keys_and_the_top_bar_switch_the_screens(home: Path) -> None:
+    async with started(home) as (app, pilot):
+        await pilot.press("2")
+        assert app.current_mode == "monitor"
+        await pilot.click("TopBar", offset=(15, 0))
+        assert app.current_mode == "launch"
+
+
+async def test_what_other_processes_write_is_shown(home: Path) -> None:
+    async with started(home) as (app, pilot):
+        with Journal(home) as journal:
+            journal.add_run(configuration())
+        await until(pilot, lambda: app.headline.startswith("1 queued"))
+
+
+async def test_a_terminal_too_small_is_said_and_left_when_it_grows(home: Path) -> None:
+    async with started(home, size=(50, 14)) as (app, pilot):
+        await until(pilot, lambda: isinstance(app.screen, TooSmallScreen))
+        assert "60×16" in str(app.screen.query_one("#needed", Static).render())
+        await pilot.resize_terminal(80, 24)
+        await until(pilot, lambda: app.screen is launch(app))
+
+
+@pytest.mark.parametrize("theme", ["lazytrain-light", "textual-dark", "solarized-light", "ansi-dark"])
+async def test_themes_work_and_are_remembered(home: Path, theme: str) -> None:
+    async with started(home) as (app, pilot):
+        app.theme = theme
+        await pilot.press("e")
+        await pilot.press("escape", "question_mark")
+    assert make_app(home).theme == theme
+
+
+# ── the top bar ────────────────────────────────────────────────────────────────────────────────────────────
+
+
+async def test_the_runner_is_started_once_and_its_words_and_errors_are_shown(home: Path) -> None:
+    runner = FakeRunner("loading", "loading torch…")
+    async with started(home, runner=runner) as (app, pilot):
+        await until(pilot, lambda: "start" in runner.asked)
+        assert app.headline == "loading torch…"
+        runner.status = RunnerStatus(phase="ended", text="no cuda here", error="no cuda here")
+        await until(pilot, lambda: app.headline == "⚠ no cuda here")
+        assert toasts(app) == ["no cuda here"]
+        assert runner.asked.count("start") == 1
+
+
+def test_the_queue_is_done_when_every_part_of_it_is() -> None:
+    now = datetime(2026, 5, 3, 6, 30).timestamp()
+
+    def run(state: State, step: int = 0) -> Run:
+        return Run(
+            **dict.fromkeys(("id", "name", "architecture", "hyperparameters", "dataset"), "x"),
+            **{"seed": 0, "state": state, "wanted": "run", "position": 0.0, "created": 0.0, "num_epochs": 1},
+            **{"step": step, "num_steps": 100, "seconds": 60.0},
+        )
+
+    running, queued = run(State.RUNNING, 50), run(State.QUEUED)
+    assert describe_queue([running], lambda _: 1.0, now) == ""
+    assert describe_queue([running, queued, queued], lambda _: 240.0, now) == "2 queued · done about 06:40"
+    assert describe_queue([running, queued], lambda _: None, now) == "1 queued"
+    assert describe_queue([run(State.PAUSED, 50), queued], lambda _: 1.0, now) == "1 queued"
+
+
+# ── questions ──────────────────────────────────────────────────────────────────────────────────────────────
+
+
+async def test_discarding_asks_and_keeps_by_default(home: Path) -> None:
+    async with started(home) as (app, pilot):
+        (run,) = queue(app)
+        app.command("discard", run)
+        await pilot.pause()
+        assert isinstance(app.screen, ConfirmScreen)
+        await pilot.press("enter")
+        assert app.store.runs()
+        app.command("discard", run)
+        await pilot.pause()
+        await pilot.press("down", "enter")
+        await until(pilot, lambda: not app.store.runs())
+
+
+async def test_renaming_asks_for_the_name(home: Path) -> None:
+    async with started(home) as (app, pilot):
+        (run,) = queue(app)
+        app.command("rename", run)
+        await pilot.pause()
+        app.screen.query_one(Input).value = "my run"
+        await pilot.press("enter")
+        await until(pilot, lambda: app.store.run(run.id).name == "my run")
+
+
+async def test_what_is_not_possible_is_said(home: Path) -> None:
+    async with started(home) as (app, pilot):
+        (run,) = queue(app)
+        app.command("pause", run)
+        await until(pilot, lambda: toasts(app))
+        assert toasts(app) == [f"{run.name} is queued: only a run that is being trained can be paused"]
+
+
+# ── leaving ────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("key", ["q", "ctrl+q", "ctrl+c"])
+async def test_with_nothing_training_here_it_leaves_at_once(home: Path, key: str) -> None:
+    runner = FakeRunner()
+    async with started(home, runner=runner) as (app, pilot):
+        train(home, queue(app)[0])  # by another process
+        await pilot.press(key)
+        await until(pilot, lambda: app.return_code == 0)
+    assert runner.asked[-1] == "stop"
+
+
+async def test_with_a_run_training_here_it_asks_saves_and_then_leaves(home: Path) -> None:
+    runner = FakeRunner("training", "trains lazynet quick")
+    async with started(home, runner=runner) as (app, pilot):
+        train(home, queue(app)[0])
+        await pilot.press("q")
+        assert isinstance(app.screen, ConfirmScreen)
+        await pilot.press("escape")
+        assert "stop" not in runner.asked
+        await pilot.press("e", "ctrl+c")  # from anywhere
+        assert isinstance(app.screen, ConfirmScreen)
+        await pilot.press("enter")
+        await until(pilot, lambda: isinstance(app.screen, SavingScreen))
+        assert runner.asked[-1] == "stop"
+        await pilot.press("ctrl+c")
+        assert isinstance(app.screen, SavingScreen)
+        assert app.is_running
+        runner.ended.set()
+        await until(pilot, lambda: app.return_code == 0)
+
+
+# ── lightness and pictures ─────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("module", ["tui.app", "tui.__main__", "tui.start"])
+def test_importing_the_screen_imports_nothing_heavy(module: str) -> None:
+    heavy = ("torch", "torchvision", "numpy", "plotext", "typer", "sklearn", "PIL")
+    code = f"import sys, {module}; print([name for name in {heavy!r} if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.stdout.strip(), done.stderr) == ("[]", "")
+
+
+@pytest.mark.parametrize("size", [(120, 40), (80, 24)], ids=["120x40", "80x24"])
+def test_picture_of_help(home: Path, snap_compare: Any, size: tuple[int, int]) -> None:
+    async def ask(pilot: Pilot[Any]) -> None:
+        await settle(pilot)
+        await pilot.press("question_mark")
+
+    assert snap_compare(make_app(home), terminal_size=size, run_before=ask)
