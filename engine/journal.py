@@ -10,8 +10,8 @@ from typing import Any
 from engine.database import transaction
 from engine.events import POINT_FORMAT, EpochRecord, Point, Progress, RunStarted
 from engine.locks import FileLock, LockHeld
-from engine.records import ACTIVE, Run, RunnerRecord, State, Wanted
-from engine.store import CHUNK_POINTS, RunNotFound, Store
+from engine.records import ACTIVE, CHUNK_POINTS, Run, RunnerRecord, State, Wanted, epoch_columns
+from engine.store import RunNotFound, Store
 
 QUESTION_SECONDS = 120.0
 """A question older than this is nobody's any more: its asker would have asked again."""
@@ -159,13 +159,15 @@ class Journal(Store):
                 self._insert_chunk(run_id, first, packed[first * CHUNK_POINTS * size : kept * size])
             self.connection.execute("DELETE FROM epochs WHERE run_id = ? AND epoch > ?", (run_id, epoch))
             self.connection.execute("UPDATE runs SET revision = revision + 1 WHERE id = ?", (run_id,))
-            self._set(run_id, step=step, epoch=epoch, num_points=kept, progress=None, **self._epoch_summary(run_id))
+            self._set(
+                run_id, step=step, epoch=epoch, num_points=kept, progress=None, **epoch_columns(self.epochs(run_id))
+            )
 
     # ── runners and questions ──────────────────────────────────────────────────────────────────────────────
 
     def announce(self, runner: RunnerRecord) -> None:
         """Say which process holds a device."""
-        columns = asdict(runner)
+        columns = {name: value for name, value in asdict(runner).items() if name != "seen"}
         with transaction(self.connection):
             self.connection.execute(
                 f"INSERT OR REPLACE INTO runners ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))})",
@@ -242,17 +244,3 @@ class Journal(Store):
         if best:
             columns |= {"best_epoch": record.epoch, "best_accuracy": record.chosen_accuracy}
         return columns
-
-    def _epoch_summary(self, run_id: str) -> dict[str, Any]:
-        """The run's columns that follow from its epochs."""
-        epochs = self.epochs(run_id)
-        last = epochs[-1] if epochs else None
-        best = max(epochs, key=lambda record: (record.chosen_accuracy, -record.epoch)) if epochs else None
-        return {
-            **{
-                name: getattr(last, name) if last else None
-                for name in ("train_loss", "train_accuracy", "test_loss", "test_accuracy")
-            },
-            "best_epoch": best.epoch if best else None,
-            "best_accuracy": best.chosen_accuracy if best else None,
-        }

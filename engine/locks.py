@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import time
 from pathlib import Path
 from types import TracebackType
 
@@ -10,6 +12,10 @@ try:
     import fcntl
 except ImportError:  # Windows has msvcrt instead
     fcntl = None
+
+
+PATIENCE_SECONDS = 0.02
+"""How long taking a lock waits: whoever only asks whether it is held holds it for a moment himself."""
 
 
 class LockHeld(RuntimeError):
@@ -31,8 +37,20 @@ class FileLock:
         """Whether this object holds it."""
         return self._descriptor is not None
 
-    def acquire(self) -> None:
-        """Take the lock now. Raises LockHeld, or OSError if the file can't be made."""
+    def acquire(self, wait_seconds: float = PATIENCE_SECONDS) -> None:
+        """Take the lock, waiting at most so long. Raises LockHeld, or OSError if the file can't be made."""
+        deadline = time.monotonic() + wait_seconds
+        while True:
+            try:
+                self._take()
+            except LockHeld:
+                if time.monotonic() >= deadline:
+                    raise
+                time.sleep(0.002)
+            else:
+                return
+
+    def _take(self) -> None:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o644)
         try:
@@ -64,11 +82,25 @@ def is_held(path: Path) -> bool:
         return False
     probe = FileLock(path)
     try:
-        probe.acquire()
+        probe.acquire(0)
     except LockHeld:
         return True
     probe.release()
     return False
+
+
+def touch(path: Path, now: float) -> None:
+    """Show that the holder of the lock at `path` isn't frozen: its file's time is when it was last seen."""
+    with contextlib.suppress(OSError):
+        os.utime(path, (now, now))
+
+
+def last_seen(path: Path) -> float | None:
+    """When the holder of the lock at `path` was last seen, in Unix seconds; None if there is no such file."""
+    try:
+        return path.stat().st_mtime
+    except OSError:
+        return None
 
 
 def _lock(descriptor: int) -> None:

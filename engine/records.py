@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
-from engine.events import Progress
+from engine.events import EpochRecord, Progress
+
+CHUNK_POINTS = 1024
+"""Points a chunk of a curve holds in the store."""
 
 
 class State(StrEnum):
@@ -101,6 +106,10 @@ class Run:
     weights_sha256: str | None = None
     """Of the checkpoint with the highest step."""
     progress: Progress | None = None
+    attempts: int = 0
+    """How often its process died since it last got further than before."""
+    micro_batches: int = 1
+    """Parts each batch is computed in, since it didn't fit into the device's memory whole."""
 
     @property
     def fraction(self) -> float:
@@ -113,7 +122,8 @@ class Run:
         if not self.state.active:
             return None
         if self.wanted is Wanted.RUN:
-            return Wanted.RUN if self.state is State.PAUSED else None
+            # With an error it isn't a person that paused it: it goes on when that is over.
+            return Wanted.RUN if self.state is State.PAUSED and self.error is None else None
         return None if (self.wanted is Wanted.PAUSE and self.state is State.PAUSED) else self.wanted
 
     @property
@@ -150,6 +160,8 @@ class RunnerRecord:
     threads: int
     versions: str
     started: float
+    seen: float = field(default=0.0, compare=False)
+    """When it last showed that it isn't frozen; a live one does every few seconds."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -164,3 +176,15 @@ class Answer:
 def iso(seconds: float | None) -> str | None:
     """Unix seconds → ISO 8601 with the local zone, to the millisecond."""
     return None if seconds is None else datetime.fromtimestamp(seconds).astimezone().isoformat(timespec="milliseconds")
+
+
+def epoch_columns(epochs: Sequence[EpochRecord]) -> dict[str, Any]:
+    """The figures in a run's line that follow from its epochs, in order: the last one's, and the best."""
+    last = epochs[-1] if epochs else None
+    best = max(epochs, key=lambda record: (record.chosen_accuracy, -record.epoch)) if epochs else None
+    figures = ("train_loss", "train_accuracy", "test_loss", "test_accuracy")
+    return {
+        **{name: getattr(last, name) if last else None for name in figures},
+        "best_epoch": best.epoch if best else None,
+        "best_accuracy": best.chosen_accuracy if best else None,
+    }

@@ -8,7 +8,9 @@ CREATE TABLE runs (
   epoch INTEGER NOT NULL DEFAULT 0, num_epochs INTEGER NOT NULL, step INTEGER NOT NULL DEFAULT 0, num_steps INTEGER,
   seconds REAL NOT NULL DEFAULT 0, num_points INTEGER NOT NULL DEFAULT 0, revision INTEGER NOT NULL DEFAULT 0,
   best_epoch INTEGER, best_accuracy REAL, train_loss REAL, train_accuracy REAL, test_loss REAL, test_accuracy REAL,
-  error TEXT, outcome TEXT, weights_sha256 TEXT, progress TEXT
+  error TEXT, outcome TEXT, weights_sha256 TEXT, progress TEXT,
+  attempts INTEGER NOT NULL DEFAULT 0, attempt_step INTEGER NOT NULL DEFAULT 0,
+  micro_batches INTEGER NOT NULL DEFAULT 1
 ) STRICT;
 CREATE INDEX runs_by_state ON runs (state, position);
 -- Point n of a run lies in chunk n / 1024: a million points are a thousand rows.

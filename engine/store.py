@@ -6,7 +6,9 @@ open another for another thread. What training writes is in `engine.journal`.
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 import secrets
 import shutil
 import sqlite3
@@ -16,14 +18,17 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any, Self
 
+from engine.archive import write_run
 from engine.configuration import RunConfiguration
-from engine.database import StoreError, connect, transaction
+from engine.database import StoreDamaged, StoreError, StoreTrouble, connect, transaction
 from engine.events import POINT_FORMAT, EpochRecord, Progress
-from engine.locks import is_held
-from engine.records import ACTIVE, Answer, Message, Run, RunnerRecord, State, Wanted
+from engine.locks import is_held, last_seen
+from engine.rebuild import NOTICE, is_lost, rebuild
+from engine.records import ACTIVE, CHUNK_POINTS, Answer, Message, Run, RunnerRecord, State, Wanted
 
-CHUNK_POINTS = 1024
-"""Points a chunk holds."""
+SUSPENDED_SECONDS = 6.0
+"""A trainer that was not seen for so long is frozen: a live one shows itself every two seconds."""
+NOTICE_SECONDS = 24 * 3600.0
 
 REPEAT_SECONDS = 30.0
 """A question that waits is marked as still wanted this often."""
@@ -43,6 +48,8 @@ class NotPossible(ValueError):
 class Store:
     """One connection to the run store in `home`.
 
+    One that is damaged or gone is set aside and rebuilt from the runs' folders; `notice` says so.
+
     Raises:
         StoreError: it can't be opened.
     """
@@ -51,8 +58,18 @@ class Store:
         self.home = home
         self.path = home / "store.sqlite3"
         self.clock = clock
-        self.connection = connect(self.path)
         self._seen_version: int | None = None
+        try:
+            if is_lost(self.path):
+                raise StoreDamaged("the file is gone", "damaged")
+            self._open()
+        except StoreDamaged as damage:
+            rebuild(self.path, str(damage).removeprefix(f"{self.path}: "))
+            self._open()
+
+    def _open(self) -> None:
+        self.connection = connect(self.path)
+        self._file = _identity(self.path)
 
     def close(self) -> None:
         self.connection.close()
@@ -67,9 +84,24 @@ class Store:
 
     def changed(self) -> bool:
         """Whether another connection wrote since the last call (True the first time). Costs microseconds."""
+        if self.replaced():
+            self.connection.close()
+            self._open()
+            self._seen_version = None
         version = self.connection.execute("PRAGMA data_version").fetchone()[0]
         changed, self._seen_version = version != self._seen_version, version
         return changed
+
+    def replaced(self) -> bool:
+        """Whether another process put a rebuilt store in this one's place; `changed` opens that."""
+        return _identity(self.path) not in (self._file, None)
+
+    @property
+    def notice(self) -> str | None:
+        """What everyone who uses this store should be told: that it was rebuilt within the last day, and why."""
+        row = self.connection.execute("SELECT value FROM meta WHERE key = ?", (NOTICE,)).fetchone()
+        notice = json.loads(row["value"]) if row else {"time": 0.0, "text": ""}
+        return notice["text"] if self.clock() - notice["time"] < NOTICE_SECONDS else None
 
     def runs(self) -> list[Run]:
         """Every run: the active ones, then the queue in its order, then the rest, newest first."""
@@ -140,9 +172,21 @@ class Store:
 
     def runners(self) -> list[RunnerRecord]:
         """The processes that hold a device now."""
-        columns = ", ".join(field.name for field in fields(RunnerRecord))
-        rows = self.connection.execute(f"SELECT {columns} FROM runners ORDER BY started")
-        return [RunnerRecord(**dict(row)) for row in rows if is_held(self.lock_path(row["lock"]))]
+        columns = ", ".join(field.name for field in fields(RunnerRecord) if field.name != "seen")
+        rows = self.connection.execute(f"SELECT {columns} FROM runners ORDER BY started").fetchall()
+        held = ((row, self.lock_path(row["lock"])) for row in rows)
+        return [RunnerRecord(**dict(row), seen=last_seen(lock) or 0.0) for row, lock in held if is_held(lock)]
+
+    def last_seen(self, run: Run) -> float | None:
+        """When the run's trainer last showed that it isn't frozen, in Unix seconds; None before the first time."""
+        return last_seen(self.run_folder(run.id) / "lock")
+
+    def is_suspended(self, run: Run, after: float = SUSPENDED_SECONDS) -> bool:
+        """Whether the run's trainer is frozen (Ctrl-Z, SIGSTOP) or gone, not seen for `after` seconds.
+
+        Costs a look at a file. The store doesn't change by it: look again about each second while a run is active.
+        """
+        return run.state.active and self.clock() - (self.last_seen(run) or 0.0) > after
 
     # ── places ─────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -172,6 +216,7 @@ class Store:
                     *(self._queue_end(first=first), self.clock(), values.epochs),
                 ),
             )
+        self.archive(run_id)
         return self.run(run_id)
 
     def rename(self, run_id: str, name: str) -> Run:
@@ -182,7 +227,9 @@ class Store:
             self.connection.execute(
                 "UPDATE runs SET name = ? WHERE id = ?", (self._free_name(name.strip(), run_id), run_id)
             )
-        return self.run(run_id)
+        run = self.run(run_id)
+        self.archive(run_id)
+        return run
 
     def move(self, run_id: str, places: int) -> None:
         """Move a queued run by `places` in the queue: -1 is one earlier. Does nothing past an end."""
@@ -215,7 +262,9 @@ class Store:
             if run.state is State.QUEUED:
                 self._set(run_id, state=State.STOPPED, ended=self.clock())
                 self._say(run_id, "taken out of the queue")
-                return self.run(run_id)
+        if run.state is State.QUEUED:
+            self.archive(run_id)
+            return self.run(run_id)
         return self._want(run_id, Wanted.STOP, "there is nothing to stop")
 
     def resume(self, run_id: str) -> Run:
@@ -240,10 +289,13 @@ class Store:
                     ended=None,
                     error=None,
                     outcome=None,
+                    attempts=0,
                 )
                 self._say(run_id, f"queued again after step {run.step:,}" if run.step else "queued again")
             else:
                 raise NotPossible(f"{run.name} is {run.state}: there is nothing to resume")
+        if not run.state.active:
+            self.archive(run_id)
         return self.run(run_id)
 
     def discard(self, run_id: str) -> None:
@@ -258,6 +310,14 @@ class Store:
     def remove_folder(self, run_id: str) -> None:
         """Delete the files of a run that is gone."""
         shutil.rmtree(self.run_folder(run_id), ignore_errors=True)
+
+    def archive(self, run_id: str) -> None:
+        """Keep the run's line in its folder, from which a damaged store is rebuilt."""
+        row = self.connection.execute("SELECT * FROM runs WHERE id = ?", (run_id,)).fetchone()
+        # Where it can't be written now, the run's trainer writes it later.
+        with contextlib.suppress(OSError):
+            if row is not None:
+                write_run(self.run_folder(run_id), {**dict(row), "progress": None})
 
     # ── questions to a runner ──────────────────────────────────────────────────────────────────────────────
 
@@ -324,6 +384,15 @@ class Store:
         return (row["edge"] or 0.0) + (-1.0 if first else 1.0)
 
 
+def _identity(path: Path) -> tuple[int, int] | None:
+    """Which file lies at `path`; None if there is none for the moment."""
+    try:
+        status = os.stat(path)  # noqa: PTH116  asked ten times a second
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
+
+
 def _list_order(run: Run) -> tuple[float, ...]:
     if run.state in ACTIVE:
         return (0, run.position, run.created)
@@ -348,4 +417,4 @@ def _epoch(row: sqlite3.Row) -> EpochRecord:
 
 _ALWAYS_THERE: Sequence[str] = ("train_loss", "train_accuracy", "test_loss", "test_accuracy")
 
-__all__ = ["NotPossible", "RunNotFound", "Store", "StoreError"]
+__all__ = ["CHUNK_POINTS", "NotPossible", "RunNotFound", "Store", "StoreDamaged", "StoreError", "StoreTrouble"]

@@ -259,12 +259,20 @@ def test_an_unknown_run_is_refused(run: Command) -> None:
         assert "no run 'nonsense'" in result.err
 
 
-def test_a_damaged_store_is_told_in_a_sentence(run: Command, home: Path) -> None:
-    home.mkdir()
-    (home / "store.sqlite3").write_text("no database at all, whatever its name says")
+def test_a_newer_store_is_refused_in_a_sentence(run: Command, home: Path) -> None:
+    with Store(home) as store:
+        store.connection.execute("PRAGMA user_version = 99")
     result = run("runs")
     assert result.status == 2
-    assert str(home / "store.sqlite3") in result.err
+    assert f"{home / 'store.sqlite3'}: made by a newer lazytrain" in result.err
+
+
+def test_a_damaged_store_is_set_aside(run: Command, home: Path) -> None:
+    home.mkdir()
+    (home / "store.sqlite3").write_text("no database at all, whatever its name says")
+    assert run("runs").status == 0
+    (aside,) = home.glob("store.damaged-*.sqlite3")
+    assert aside.read_text().startswith("no database at all")
 
 
 # ── queue, wishes, names ───────────────────────────────────────────────────────────────────────────────────

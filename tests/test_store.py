@@ -230,7 +230,7 @@ def test_what_a_state_does_not_allow_is_refused_with_the_reason(journal: Journal
 
 def test_discard_deletes_a_run_with_its_files(journal: Journal, running: Run) -> None:
     journal.write(running.id, points=[point(1)], record=record(1, 0.5))
-    (journal.run_folder(running.id)).mkdir(parents=True)
+    (journal.run_folder(running.id) / "checkpoints").mkdir(parents=True)
     journal.discard(running.id)
     assert journal.wanted(running.id) is Wanted.DISCARD
     assert journal.run(running.id).pending is Wanted.DISCARD, "its trainer leaves it first"
@@ -374,18 +374,13 @@ def test_the_configuration_is_frozen_whole(journal: Journal) -> None:
     assert (run.architecture, run.hyperparameters, run.num_epochs) == ("coolnet-v10", "mse", 200)
 
 
-def test_what_is_no_store_or_a_newer_one_is_refused_and_left_alone(home: Path) -> None:
-    home.mkdir()
-    (home / "store.sqlite3").write_text("not a database at all, but a text of some length")
-    with pytest.raises(StoreError, match=r"store\.sqlite3"):
-        Store(home)
-    assert (home / "store.sqlite3").read_text().startswith("not a database")
-
-    newer = home / "newer"
-    with Store(newer) as store:
+def test_a_newer_store_is_refused_and_left_alone(home: Path) -> None:
+    with Store(home) as store:
         store.connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION + 1}")
+    before = {path.name: path.read_bytes() for path in home.iterdir()}
     with pytest.raises(StoreError, match="newer lazytrain"):
-        Store(newer)
+        Store(home)
+    assert {path.name: path.read_bytes() for path in home.iterdir()} == before
 
 
 def test_a_home_that_cannot_be_made_is_said_so(tmp_path: Path) -> None:

@@ -1,0 +1,38 @@
+CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);
+CREATE TABLE runs (
+  id TEXT PRIMARY KEY, name TEXT NOT NULL UNIQUE, configuration TEXT NOT NULL,
+  architecture TEXT NOT NULL, hyperparameters TEXT NOT NULL, dataset TEXT NOT NULL, seed INTEGER NOT NULL,
+  state TEXT NOT NULL, wanted TEXT NOT NULL, position REAL NOT NULL,
+  created REAL NOT NULL, started REAL, ended REAL, updated REAL,
+  device TEXT, device_reason TEXT, path TEXT, threads INTEGER,
+  epoch INTEGER NOT NULL DEFAULT 0, num_epochs INTEGER NOT NULL, step INTEGER NOT NULL DEFAULT 0, num_steps INTEGER,
+  seconds REAL NOT NULL DEFAULT 0, num_points INTEGER NOT NULL DEFAULT 0, revision INTEGER NOT NULL DEFAULT 0,
+  best_epoch INTEGER, best_accuracy REAL, train_loss REAL, train_accuracy REAL, test_loss REAL, test_accuracy REAL,
+  error TEXT, outcome TEXT, weights_sha256 TEXT, progress TEXT
+) STRICT;
+CREATE INDEX runs_by_state ON runs (state, position);
+-- Point n of a run lies in chunk n / 1024: a million points are a thousand rows.
+CREATE TABLE chunks (
+  run_id TEXT NOT NULL REFERENCES runs ON DELETE CASCADE, number INTEGER NOT NULL, data BLOB NOT NULL,
+  PRIMARY KEY (run_id, number)
+) STRICT;
+CREATE TABLE epochs (
+  run_id TEXT NOT NULL REFERENCES runs ON DELETE CASCADE, epoch INTEGER NOT NULL, step INTEGER NOT NULL,
+  train_loss REAL, train_accuracy REAL, test_loss REAL, test_accuracy REAL,
+  validation_loss REAL, validation_accuracy REAL,
+  learning_rate REAL NOT NULL, seconds REAL NOT NULL, evaluation_seconds REAL NOT NULL,
+  PRIMARY KEY (run_id, epoch)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE messages (
+  id INTEGER PRIMARY KEY AUTOINCREMENT, run_id TEXT NOT NULL REFERENCES runs ON DELETE CASCADE,
+  time REAL NOT NULL, level TEXT NOT NULL, text TEXT NOT NULL
+) STRICT;
+CREATE INDEX messages_by_run ON messages (run_id, id);
+CREATE TABLE runners (
+  lock TEXT PRIMARY KEY, host TEXT NOT NULL, pid INTEGER NOT NULL, command TEXT NOT NULL, device TEXT NOT NULL,
+  device_name TEXT NOT NULL, reason TEXT NOT NULL, threads INTEGER NOT NULL, versions TEXT NOT NULL, started REAL NOT NULL
+) STRICT;
+-- What a client asks a runner to find out (how fast a net trains here), and the answer.
+CREATE TABLE questions (
+  key TEXT PRIMARY KEY, question TEXT NOT NULL, asked REAL NOT NULL, result TEXT, error TEXT, answered REAL
+) STRICT;
