@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any, cast
 
 from textual.pilot import Pilot
-from textual.widgets import Static
 
 from engine.runner import Runner, RunnerStatus
 from tui.app import LazytrainApp
@@ -85,7 +84,7 @@ def launch(app: LazytrainApp) -> LaunchScreen:
 
 
 def text_of(app: LazytrainApp, selector: str) -> str:
-    return str(app.launch_screen.query_one(selector, Static).render())
+    return str(app.launch_screen.query_one(selector).render())
 
 
 def listed(app: LazytrainApp, selector: str) -> list[str]:

@@ -35,7 +35,7 @@ async def test_the_first_start_has_coolnet_v10_quick_and_its_layers_at_once(home
         assert table(app)[1].split() == ["conv", "6", "·", "5×5", "6×28×28", "456"]
         assert table(app)[-1].split() == ["total", "62,006"]
         assert "dataset digits" in text_of(app, "#settings")
-        assert "unlike default: dataset (cifar10)" in text_of(app, "#settings")
+        assert text_of(app, "#differences") == "unlike default: dataset (cifar10)"
         assert text_of(app, "#data") == "1,442 train, 355 test images"
 
 
@@ -260,7 +260,7 @@ async def test_edits_are_applied_recorded_and_reset(home: Path) -> None:
         await type_into(pilot, "device", "cpu")
         await pilot.press("enter")
         await settle(pilot)
-        assert "edited: epochs 2 (was 50), flip 0.5 (was 0), name short one, device cpu" in text_of(app, "#settings")
+        assert "edited: epochs 2 (was 50), flip 0.5 (was 0), name short one, device cpu" in text_of(app, "#differences")
         await pilot.press("a")
         await until(pilot, app.store.runs)
         (run,) = app.store.runs()
@@ -272,11 +272,11 @@ async def test_edits_are_applied_recorded_and_reset(home: Path) -> None:
         assert configuration.device == "cpu"
         await pilot.press("down")  # another net keeps the settings, not the name
         await settle(pilot)
-        assert "edited: epochs 2" in text_of(app, "#settings")
-        assert "short one" not in text_of(app, "#settings")
+        assert "edited: epochs 2" in text_of(app, "#differences")
+        assert "short one" not in text_of(app, "#differences")
         await pilot.press("r")
         await settle(pilot)
-        assert "edited" not in text_of(app, "#settings")
+        assert "edited" not in text_of(app, "#differences")
 
 
 async def test_another_preset_drops_the_edits_and_escape_makes_none(home: Path) -> None:

@@ -21,10 +21,12 @@ from presets import Hyperparameters
 from tui.draft import Draft, Edits
 from tui.proposal import Proposal, check_architecture, propose
 from tui.screens.edit import EditScreen
+from tui.widgets.flow import Flow
 from tui.widgets.layer_table import LayerTable
 from tui.widgets.plan import (
     count_words,
     describe_data,
+    describe_differences,
     describe_presets,
     describe_report,
     describe_settings,
@@ -79,7 +81,8 @@ class LaunchScreen(Screen[None]):
                     yield LayerTable(id="layers")
                     yield Static(id="about")
                 with VerticalScroll(id="plan"):
-                    yield Static(id="settings")
+                    yield Flow(id="settings")
+                    yield Static(id="differences")
                     yield Static(id="time")
                     yield Static(id="data")
                     yield Static(id="source")
@@ -142,9 +145,6 @@ class LaunchScreen(Screen[None]):
 
     # ── showing it ─────────────────────────────────────────────────────────────────────────────────────────
 
-    def on_resize(self) -> None:
-        self._show()
-
     def _show(self) -> None:
         if not self.is_attached:
             return
@@ -192,8 +192,8 @@ class LaunchScreen(Screen[None]):
             return
         if facts is not None and self._may_estimate and proposal.refusal is None and proposal.pending is None:
             self.estimate = estimate(self.app.store, configuration, facts)
-        width = self.query_one("#plan").scrollable_content_region.width
-        self._fill("#settings", describe_settings(self.draft, configuration, width))
+        self.query_one("#settings", Flow).pieces = describe_settings(configuration)
+        self._fill("#differences", describe_differences(self.draft, configuration))
         self._fill("#time", None if proposal.refusal else describe_time(self.estimate, self.app.measuring_text))
         counts, source = describe_data(facts) if facts is not None else (None, None)
         self._fill("#data", counts)

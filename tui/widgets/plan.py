@@ -15,7 +15,6 @@ from tui.text import format_count, format_duration, format_fraction, format_numb
 
 CORE = ("dataset", "epochs", "batch_size", "learning_rate")
 """Fields that are always shown."""
-GAP = "   "
 
 
 def describe_presets(draft: Draft) -> Content:
@@ -29,32 +28,28 @@ def describe_presets(draft: Draft) -> Content:
     return Content("\n".join(lines))
 
 
-def describe_settings(draft: Draft, configuration: RunConfiguration, width: int) -> Content:
-    """The core settings, then whatever else isn't as the default has it, then the edits."""
+def describe_settings(configuration: RunConfiguration) -> tuple[Content, ...]:
+    """The core settings, then whatever else isn't as the default has it: a piece each."""
     values = configuration.hyperparameters
     different = differences(values, Hyperparameters())
-    others = (name for name in different if name not in CORE)
-    settings = {**{name: getattr(values, name) for name in CORE}, **{name: different[name][0] for name in others}}
+    others = {name: value for name, (value, _) in different.items() if name not in CORE}
+    settings = {**{name: getattr(values, name) for name in CORE}, **others}
     if configuration.device != "auto":
         settings["device"] = configuration.device
-    lines = [_flow([_setting(name, value) for name, value in settings.items()], width)]
+    return tuple(_setting(name, value) for name, value in settings.items())
+
+
+def describe_differences(draft: Draft, configuration: RunConfiguration) -> Content | None:
+    """What the default has instead, and what the edits changed."""
+    values, lines = configuration.hyperparameters, list[Content]()
+    different = differences(values, Hyperparameters())
     if different:
         was = ", ".join(f"{short(name)} ({_value(before)})" for name, (_, before) in different.items())
         lines.append(Content.styled(f"unlike default: {was}", "$foreground-muted"))
     preset = draft.hyperparameters.value
     if preset is not None and draft.edits:
         lines.append(_describe_edits(draft, preset, values))
-    return Content("\n").join(lines)
-
-
-def _flow(parts: list[Content], width: int) -> Content:
-    """Parts in lines of at most `width`, none broken: Textual would break at a no-break space too."""
-    lines: list[list[Content]] = [[]]
-    for part in parts:
-        if lines[-1] and sum(each.cell_length + len(GAP) for each in lines[-1]) + part.cell_length > width:
-            lines.append([])
-        lines[-1].append(part)
-    return Content("\n").join(Content(GAP).join(line) for line in lines)
+    return Content("\n").join(lines) if lines else None
 
 
 def _describe_edits(draft: Draft, preset: HyperparameterPreset, values: Hyperparameters) -> Content:
