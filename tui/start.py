@@ -30,7 +30,11 @@ def start_screen(places: Places, device: str = "auto") -> int:
     except StoreError as error:
         sys.stderr.write(f"lazytrain: {error}\n")
         return REFUSED
-    result = app.run()
+    try:
+        result = app.run()
+    finally:
+        # Whatever ended the screen: a run at work here is saved, and the worker doesn't hold the process.
+        runner.stop()
     return result if result is not None else app.return_code or 0
 
 

@@ -1,0 +1,179 @@
+"""Real terminals for whole-program tests: a pty read by pyte, and tmux where it is installed."""
+
+from __future__ import annotations
+
+import os
+import select
+import shutil
+import subprocess
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Protocol, Self
+
+import pyte
+
+WIDTH, HEIGHT = 120, 40
+PATIENCE_SECONDS = 60.0
+LOOK_SECONDS = 0.05
+
+KEYS = {"enter": "\r", "escape": "\x1b", "space": " ", "tab": "\t"}
+KEYS |= {name: f"\x1b[{letter}" for name, letter in (("up", "A"), ("down", "B"), ("right", "C"), ("left", "D"))}
+KEYS |= {"end": "\x1b[F", "home": "\x1b[H"}
+TMUX_KEYS = {"enter": "Enter", "escape": "Escape", "space": "Space", "tab": "Tab", "up": "Up", "down": "Down"}
+TMUX_KEYS |= {"right": "Right", "left": "Left", "end": "End", "home": "Home"}
+
+
+class Terminal(Protocol):
+    """What a person has: something to look at, and keys."""
+
+    def text(self) -> str:
+        """What is on the screen now, line by line."""
+        ...
+
+    def press(self, *keys: str) -> None:
+        """Press keys: a name of `KEYS`, or a character."""
+        ...
+
+    def exited(self) -> int | None:
+        """The command's exit status, or None while it runs."""
+        ...
+
+    def rest(self) -> None:
+        """Let a moment pass, in which the command may draw."""
+        ...
+
+
+def wait_until(terminal: Terminal, holds: Callable[[], bool], what: str) -> None:
+    """Look until `holds`, at most a minute; a command that ends meanwhile is a failure."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while not holds():
+        ended = terminal.exited()
+        if ended is not None and not holds():
+            raise AssertionError(f"ended with {ended} while waiting for {what}:\n{terminal.text()}")
+        if time.monotonic() > deadline:
+            raise AssertionError(f"waited in vain for {what}:\n{terminal.text()}")
+        terminal.rest()
+
+
+def see(terminal: Terminal, *words: str) -> None:
+    """Wait until all of `words` are on the screen."""
+    wait_until(terminal, lambda: all(word in terminal.text() for word in words), f"{words} on the screen")
+
+
+def wait_for_exit(terminal: Terminal) -> int:
+    """Wait until the command has ended; returns its exit status."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while (status := terminal.exited()) is None:
+        if time.monotonic() > deadline:
+            raise AssertionError(f"did not end:\n{terminal.text()}")
+        terminal.rest()
+    return status
+
+
+class PtyTerminal:
+    """A pseudo-terminal whose other end pyte draws."""
+
+    def __init__(self, command: Sequence[str], folder: Path, environment: Mapping[str, str]) -> None:
+        import fcntl
+        import pty
+        import struct
+        import termios
+
+        self._screen = pyte.Screen(WIDTH, HEIGHT)
+        self._stream = pyte.ByteStream(self._screen)
+        self._ours, theirs = pty.openpty()
+        fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", HEIGHT, WIDTH, 0, 0))
+        self._process = subprocess.Popen(
+            command,
+            stdin=theirs,
+            stdout=theirs,
+            stderr=theirs,
+            cwd=folder,
+            env={**environment, "TERM": "xterm-256color", "COLORTERM": "truecolor"},
+            start_new_session=True,
+        )
+        os.close(theirs)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._process.kill()
+        self._process.wait()
+        os.close(self._ours)
+
+    def text(self) -> str:
+        while select.select([self._ours], [], [], 0)[0] and self._read():
+            pass
+        return "\n".join(self._screen.display)
+
+    def press(self, *keys: str) -> None:
+        for key in keys:
+            os.write(self._ours, KEYS.get(key, key).encode())
+
+    def exited(self) -> int | None:
+        return self._process.poll()
+
+    def rest(self) -> None:
+        if select.select([self._ours], [], [], LOOK_SECONDS)[0] and not self._read():
+            # The other end is closed, which makes this end readable for ever.
+            self._process.wait(timeout=PATIENCE_SECONDS)
+
+    def _read(self) -> bool:
+        try:
+            data = os.read(self._ours, 1 << 16)
+        except OSError:  # how Linux says that the other end is closed
+            return False
+        self._stream.feed(data)
+        return bool(data)
+
+
+class TmuxTerminal:
+    """A tmux server of its own with one window."""
+
+    def __init__(self, command: Sequence[str], folder: Path, environment: Mapping[str, str]) -> None:
+        self._socket = folder / "tmux"
+        self._status = folder / "exit-status"
+        quoted = " ".join(f"'{word}'" for word in command)
+        self._tmux(
+            *("-f", "/dev/null", "new-session", "-d", "-x", str(WIDTH), "-y", str(HEIGHT)),
+            f"{quoted}; echo $? > '{self._status}'; read -r _",
+            environment=environment,
+            folder=folder,
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._tmux("kill-server")
+
+    def text(self) -> str:
+        return self._tmux("capture-pane", "-p")
+
+    def press(self, *keys: str) -> None:
+        self._tmux("send-keys", *(TMUX_KEYS.get(key, key) for key in keys))
+
+    def exited(self) -> int | None:
+        return int(self._status.read_text()) if self._status.exists() and self._status.read_text() else None
+
+    def rest(self) -> None:
+        select.select([], [], [], LOOK_SECONDS)
+
+    def _tmux(self, *arguments: str, environment: Mapping[str, str] | None = None, folder: Path | None = None) -> str:
+        done = subprocess.run(
+            ["tmux", "-u", "-S", str(self._socket), *arguments],
+            env=environment,
+            cwd=folder,
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=PATIENCE_SECONDS,
+        )
+        return done.stdout
+
+
+def has_tmux() -> bool:
+    """Whether tmux is installed."""
+    return shutil.which("tmux") is not None
