@@ -24,6 +24,18 @@ def table(app: Any) -> list[str]:
     return str(launch(app).query_one(LayerTable).render()).splitlines()
 
 
+def answer(home: Path, kind: str, result: dict[str, object]) -> None:
+    """Answer the question of that kind as a runner would; others that were asked meanwhile get none."""
+    with Journal(home) as journal:
+        while True:
+            asked = journal.next_question()
+            assert asked is not None, f"nobody asked to {kind}"
+            if asked[0].startswith(kind):
+                journal.answer(asked[0], result)
+                return
+            journal.answer(asked[0], error="not now")
+
+
 # ── choosing ───────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -181,22 +193,15 @@ async def test_a_torchvision_net_is_not_yet_checked_and_queued_once_it_is(home: 
         assert listed(app, "#architectures")[-1].split() == ["ResNet-18", "?"]
         await pilot.press("a")
         assert not app.store.runs()
-        with Journal(home) as journal:
-            asked = journal.next_question()
-            assert asked is not None
-            journal.answer(asked[0], {"rows": [["conv1", "64×16×16", 9408], ["fc", "10", 5130]]})
+        answer(home, "check", {"rows": [["conv1", "64×16×16", 9408], ["fc", "10", 5130]]})
         await until(pilot, app.store.runs)
         assert table(app)[-1].split() == ["total", "14,538"]
 
 
 async def test_the_expected_time_appears_when_a_runner_has_measured_it(home: Path) -> None:
     async with started(home) as (app, pilot):
-        with Journal(home) as journal:
-            await until(pilot, lambda: (journal.next_question() or ("",))[0].startswith("measure"))
-            asked = journal.next_question()
-            assert asked is not None
-            rates = {"images_per_second": 1442.0, "evaluated_per_second": 355.0, "device": "cpu"}
-            journal.answer(asked[0], rates)
+        await until(pilot, lambda: launch(app).estimate is not None)
+        answer(home, "measure", {"images_per_second": 1442.0, "evaluated_per_second": 355.0, "device": "cpu"})
         await until(pilot, lambda: "about" in text_of(app, "#time"))
         assert text_of(app, "#time") == "about 1 min 40 s on cpu (measured: 1,442 images/s)"
 
