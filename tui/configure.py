@@ -51,12 +51,15 @@ def configure(
 
 
 def anchor(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """`settings` with a relative `folder:` made absolute: the run may be trained from another folder than this."""
+    """`settings` with a `folder:` that is there, seen from here, made absolute: a shell completes such paths.
+
+    Any other relative path is one in the data folder, as in presets.
+    """
     dataset = settings.get("dataset")
     if not isinstance(dataset, str) or not dataset.startswith(FOLDER):
         return dict(settings)
     folder = Path(dataset.removeprefix(FOLDER)).expanduser().absolute()
-    return {**settings, "dataset": f"{FOLDER}{folder}"}
+    return {**settings, "dataset": f"{FOLDER}{folder}"} if folder.is_dir() else dict(settings)
 
 
 def edited_fields(before: Hyperparameters, after: Hyperparameters) -> tuple[str, ...]:

@@ -1,0 +1,91 @@
+"""`python docs/screenshots.py`: the README's pictures, from real trainings on the digits in a store of their own."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from textual.pilot import Pilot
+
+from engine.configuration import RunConfiguration
+from engine.records import State
+from engine.runner import Runner
+from engine.store import Store
+from presets import load_catalogue, override
+from tui.app import LazytrainApp
+
+SIZE = (120, 40)
+DOCS = Path(__file__).resolve().parent
+PATIENCE_SECONDS = 300.0
+SHOWN_FRACTION = 0.62
+"""How far the run on the picture is."""
+
+
+def configuration(architecture: str, **changes: object) -> RunConfiguration:
+    """An architecture with `quick`, and what is changed of it."""
+    catalogue = load_catalogue()
+    return RunConfiguration(
+        architecture_name=architecture,
+        architecture=catalogue.architecture(architecture),
+        hyperparameters_name="quick",
+        hyperparameters=override(catalogue.hyperparameter_preset("quick"), changes, "screenshots"),
+        edits=tuple(changes),
+    )
+
+
+async def wait_until(pilot: Pilot[int], holds: Callable[[], bool]) -> None:
+    """Let the app run until `holds`."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while not holds():
+        if time.monotonic() > deadline:
+            raise TimeoutError("the screen never came to look like that")
+        await pilot.pause(0.1)
+
+
+async def take(home: Path) -> None:
+    """Train, and take both pictures on the way."""
+    with Store(home) as store:
+        for each in (configuration("lazynet"), configuration("boringnet-relu", loss="mse", learning_rate=100.0)):
+            store.add_run(each)
+    before = Runner(home, home / "data", until_empty=True)
+    before.start()
+    before.join()
+
+    runner = Runner(home, home / "data")
+    app = LazytrainApp(home, home / "data", runner=runner)
+    async with app.run_test(size=SIZE) as pilot:
+        await wait_until(pilot, lambda: "measured" in text(app))
+        save(app, "launch")
+        shown = app.store.add_run(configuration("coolnet-v10"))
+        app.store.add_run(configuration("coolnet-v7"))
+        app.store.add_run(configuration("coolnet-v10", learning_rate=0.1))
+        app.nudge()
+        app.open_monitor(shown.id)
+        await wait_until(pilot, lambda: app.store.run(shown.id).fraction >= SHOWN_FRACTION)
+        await pilot.pause(0.5)
+        save(app, "monitor")
+        if app.store.run(shown.id).state is not State.RUNNING:
+            raise RuntimeError("the run was over before its picture was taken")
+        runner.stop()
+        await wait_until(pilot, lambda: runner.join(0))
+
+
+def text(app: LazytrainApp) -> str:
+    """What is on the screen, without colours."""
+    return "\n".join(strip.text for strip in app.screen._compositor.render_strips())
+
+
+def save(app: LazytrainApp, name: str) -> None:
+    """Write `docs/<name>.svg`."""
+    path = DOCS / f"{name}.svg"
+    path.write_text(app.export_screenshot(title="lazytrain"), encoding="utf-8")
+    sys.stdout.write(f"{path}\n")
+
+
+if __name__ == "__main__":
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+        asyncio.run(take(Path(folder)))
