@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from engine.batches import Batches, held_out
+from engine.calibration import choose_threads
 from engine.configuration import RunConfiguration
 from engine.data import Dataset, Split
 from engine.evaluation import Evaluation
@@ -72,6 +73,9 @@ class Training:
         self._device = torch.device(device)
         self._watch = Stopwatch(clock)
         self._net = net
+        input_shape = tuple(dataset.train.images.shape[1:])
+        self.threads = self._choose_threads(snapshot, input_shape, len(dataset.classes))
+        """Torch's threads: the configuration's, measured, or those of the snapshot, which a resume repeats."""
         self._path = make_path(net, self.values, snapshot["path"] if snapshot else path, micro_batches)
         dataset = _resident(dataset, self._device)
         train_indices, validation_indices = held_out(len(dataset.train.labels), self.values)
@@ -93,6 +97,17 @@ class Training:
         self._rng: dict[str, Tensor] | None = None
         if snapshot is not None:
             self._restore(snapshot)
+
+    def _choose_threads(
+        self, snapshot: Mapping[str, Any] | None, input_shape: tuple[int, ...], num_classes: int
+    ) -> int:
+        if snapshot is not None:
+            return snapshot["threads"]
+        if self.values.threads != "auto":
+            return self.values.threads
+        if self._device.type != "cpu":
+            return 1
+        return choose_threads(self._net, self.values, input_shape, num_classes)
 
     @property
     def num_steps(self) -> int:
@@ -116,7 +131,7 @@ class Training:
     # ── the loop ───────────────────────────────────────────────────────────────────────────────────────────
 
     def __iter__(self) -> Iterator[Event]:
-        torch.set_num_threads(self.values.threads)
+        torch.set_num_threads(self.threads)
         self._seed()
         yield RunStarted(
             num_epochs=self.values.epochs,
@@ -124,7 +139,7 @@ class Training:
             step=self.step,
             path=self._path.name,
             device=str(self._device),
-            threads=self.values.threads,
+            threads=self.threads,
         )
         self._watch.start()
         while self._phase != "done":
@@ -298,7 +313,7 @@ class Training:
         """All of the state, between two events. Tensors are the training's own: save or copy before going on."""
         return {
             "path": self._path.name,
-            "threads": self.values.threads,
+            "threads": self.threads,
             "device": str(self._device),
             "torch": str(torch.__version__),
             "configuration": self.configuration.model_dump_json(),

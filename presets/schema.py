@@ -269,8 +269,8 @@ class Hyperparameters(Frozen):
     """Stop after this many epochs without a better test (or validation) accuracy; 0 never does."""
     time_budget_minutes: Annotated[float, Field(gt=0)] | None = None
     """Stop, and count as finished, after this much training time; none by default."""
-    threads: Annotated[int, Field(ge=1, le=1024)] = 1
-    """Torch's threads on the CPU. One is fastest for small nets."""
+    threads: Annotated[int, Field(ge=1, le=1024)] | Literal["auto"] = 1
+    """Torch's threads on the CPU. One is fastest for small nets; `auto` measures at the run's first start."""
     deterministic: bool = True
     """Identical results from run to run; on CUDA this picks deterministic kernels."""
 

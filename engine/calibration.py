@@ -1,0 +1,83 @@
+"""How many threads a net trains fastest with here: measured once, then part of the run's record."""
+
+from __future__ import annotations
+
+import copy
+import os
+import time
+from collections.abc import Callable
+
+import torch
+from torch import nn
+
+from engine.paths import make_path
+from presets.schema import Hyperparameters
+
+CALIBRATION_SECONDS = 0.8
+"""For all candidates together, as far as single steps allow."""
+WORTH = 1.1
+"""More threads are taken only if they are this much faster: they are the first to suffer from a busy neighbour."""
+
+
+def choose_threads(
+    net: nn.Module,
+    values: Hyperparameters,
+    input_shape: tuple[int, ...],
+    num_classes: int,
+    clock: Callable[[], float] = time.perf_counter,
+) -> int:
+    """The number of threads for `net` on the CPU: the fewest that no larger number beats by a tenth.
+
+    Trains copies on blank images of (channels, height, width); `net`, the random state and torch's threads stay.
+    """
+    candidates = candidate_threads(os.cpu_count() or 1)
+    before = torch.get_num_threads()
+    rates: dict[int, float] = {}
+    with torch.random.fork_rng(devices=[]):
+        try:
+            for threads in candidates:
+                torch.set_num_threads(threads)
+                seconds = CALIBRATION_SECONDS / len(candidates)
+                rates[threads] = _steps_per_second(net, values, (input_shape, num_classes), seconds, clock)
+        finally:
+            torch.set_num_threads(before)
+    return fewest_worth_it(rates)
+
+
+def candidate_threads(cores: int) -> list[int]:
+    """1, 2, 4 … and all cores but one, which stays free for the rest of the machine."""
+    most = max(1, cores - 1) if cores > 2 else cores
+    return sorted({1, most, *(2**power for power in range(1, 7) if 2**power <= most)})
+
+
+def fewest_worth_it(rates: dict[int, float]) -> int:
+    """The fewest threads whose rate no larger number beats by a tenth."""
+    chosen = 1
+    for threads, rate in sorted(rates.items()):
+        if rate > WORTH * rates[chosen]:
+            chosen = threads
+    return chosen
+
+
+def _steps_per_second(
+    net: nn.Module,
+    values: Hyperparameters,
+    sizes: tuple[tuple[int, ...], int],
+    seconds: float,
+    clock: Callable[[], float],
+) -> float:
+    input_shape, num_classes = sizes
+    trained = copy.deepcopy(net).train()
+    path = make_path(trained, values)
+    images = torch.zeros(values.batch_size, *input_shape)
+    goals = path.goals(torch.zeros(values.batch_size, dtype=torch.int64))
+    logits = torch.empty(values.batch_size, num_classes)
+    with path.mode():
+        path.step(images, goals, logits, values.learning_rate)  # the first step pays for torch's own preparations
+        steps, started = 0, clock()
+        while True:
+            path.step(images, goals, logits, values.learning_rate)
+            steps += 1
+            spent = clock() - started
+            if spent >= seconds:
+                return steps / spent
