@@ -80,7 +80,7 @@ def find_resumed_steps(messages: Sequence[Message]) -> tuple[int, ...]:
     return tuple(sorted(steps - {0}))
 
 
-def _chart(  # noqa: PLR0917
+def _chart(
     shown: ShownRun, curves: Curves, train: Any, test: Any, figures: list[Figure], best: tuple[int | None, Any]
 ) -> ChartData | None:
     from engine.series import first_bad
