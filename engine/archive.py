@@ -84,7 +84,7 @@ def read_history(folder: Path) -> tuple[bytes, list[EpochRecord]]:
                 header = json.loads(line)
                 packed = file.read(header["points"] * POINT_FORMAT.size)
                 records = [EpochRecord(**values) for values in header["epochs"]]
-                if header != json.loads(_piece(packed, records).split(b"\n", 1)[0]):
+                if header["checksum"] != _checksum(packed, records):
                     break
                 points.append(packed)
                 epochs += records
@@ -94,10 +94,16 @@ def read_history(folder: Path) -> tuple[bytes, list[EpochRecord]]:
 
 
 def _piece(points: bytes, epochs: list[EpochRecord]) -> bytes:
-    records = [asdict(record) for record in epochs]
-    checksum = zlib.crc32(points, zlib.crc32(json.dumps(records).encode()))
-    header = {"points": len(points) // POINT_FORMAT.size, "epochs": records, "checksum": checksum}
+    header = {
+        "points": len(points) // POINT_FORMAT.size,
+        "epochs": [asdict(record) for record in epochs],
+        "checksum": _checksum(points, epochs),
+    }
     return json.dumps(header).encode() + b"\n" + points
+
+
+def _checksum(points: bytes, epochs: list[EpochRecord]) -> int:
+    return zlib.crc32(points, zlib.crc32(json.dumps([asdict(record) for record in epochs]).encode()))
 
 
 def replace_file(path: Path, content: bytes) -> None:

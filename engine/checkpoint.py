@@ -6,6 +6,7 @@ executes nothing: `torch.load(weights_only=True)`.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import io
 import json
@@ -21,12 +22,16 @@ from torch import Tensor
 
 FORMAT = "lazytrain checkpoint 1"
 GENERATIONS = 3
-"""Checkpoints kept of a run, the newest; the best epoch's weights are kept beside them."""
-BEST = "best.ckpt"
+"""Checkpoints kept of a run, the newest; the weights of the best epoch by each of them are kept beside them."""
+_LONGEST_HEADER = 4096
 
 
 class CheckpointError(RuntimeError):
     """A checkpoint that can't be used; the message says which file and why."""
+
+
+class CheckpointDamaged(CheckpointError):
+    """It isn't what was written, and never will be again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,18 +59,30 @@ def save_checkpoint(folder: Path, snapshot: Mapping[str, Any]) -> Saved:
     Raises:
         OSError: the disk is full or can't be written; what was saved before is unharmed.
     """
-    step = int(snapshot["position"]["step"])
+    position = snapshot["position"]
+    step = int(position["step"])
     digest = weights_sha256(snapshot["net"])
     path = folder / f"step-{step:012d}.ckpt"
-    _write(path, snapshot, {"step": step, "weights_sha256": digest})
-    for old in generations(folder)[GENERATIONS:]:
+    _write(path, snapshot, {"step": step, "best_epoch": position.get("best_epoch", 0), "weights_sha256": digest})
+    kept = generations(folder)
+    for old in kept[GENERATIONS:]:
         old.unlink(missing_ok=True)
+    _drop_surpassed(folder, kept[:GENERATIONS])
     return Saved(path, step, digest)
 
 
 def save_best(folder: Path, weights: Mapping[str, Tensor], epoch: int) -> None:
-    """Save the weights of the best epoch so far. Raises OSError as `save_checkpoint` does."""
-    _write(folder / BEST, {"net": dict(weights)}, {"epoch": epoch, "weights_sha256": weights_sha256(weights)})
+    """Save the weights of epoch `epoch`, the best so far. Raises OSError as `save_checkpoint` does.
+
+    Saved before the checkpoint that calls this epoch the best; it goes when no checkpoint that is kept does.
+    """
+    digest = weights_sha256(weights)
+    _write(best_path(folder, epoch), {"net": dict(weights)}, {"epoch": epoch, "weights_sha256": digest})
+
+
+def best_path(folder: Path, epoch: int) -> Path:
+    """Where the weights of `epoch` lie, if it was the best by one of the checkpoints in `folder`."""
+    return folder / f"best-{epoch:06d}.ckpt"
 
 
 def generations(folder: Path) -> list[Path]:
@@ -77,32 +94,61 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
     """Read and verify a checkpoint, its tensors on the CPU.
 
     Raises:
-        CheckpointError: it can't be read, is cut short, or isn't what was written.
+        CheckpointDamaged: it is cut short, or isn't what was written.
+        CheckpointError: it can't be read, or this lazytrain can't use it.
     """
     try:
         with path.open("rb") as file:
-            header = json.loads(file.readline(4096))
+            header = _header(file.readline(_LONGEST_HEADER))
+            if header["format"] != FORMAT:
+                raise CheckpointError(f"{path}: written in another format ({header['format']})")
             body = file.read()
-        if header["format"] != FORMAT:
-            raise CheckpointError(f"{path}: written in another format ({header['format']})")
         if len(body) != header["length"] or hashlib.sha256(body).hexdigest() != header["sha256"]:
-            raise CheckpointError(f"{path}: damaged (its hash doesn't match)")
+            raise CheckpointDamaged(f"{path}: damaged (its hash doesn't match)")
         return torch.load(io.BytesIO(body), map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         raise CheckpointError(f"{path}: holds more than tensors and plain values, so it is not loaded") from error
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise CheckpointError(f"{path}: can't be read ({error})") from error
+    except OSError as error:
+        raise CheckpointError(f"{path}: can't be read ({error.strerror})") from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise CheckpointDamaged(f"{path}: damaged ({error})") from error
 
 
 def load_newest(folder: Path) -> tuple[dict[str, Any] | None, list[str]]:
-    """The newest checkpoint that verifies (None if there is none), and what was wrong with those skipped."""
+    """The newest checkpoint that verifies (None if there is none), and what was wrong with those skipped.
+
+    A damaged one is renamed to end in `.damaged`: it must not count among the generations that are kept.
+    """
     problems: list[str] = []
     for path in generations(folder):
         try:
             return load_checkpoint(path), problems
         except CheckpointError as error:
             problems.append(str(error))
+            if isinstance(error, CheckpointDamaged):
+                with contextlib.suppress(OSError):
+                    path.replace(path.with_suffix(".damaged"))
     return None, problems
+
+
+def _header(line: bytes) -> dict[str, Any]:
+    header = json.loads(line)
+    if not isinstance(header, dict):
+        raise ValueError("no header")
+    return header
+
+
+def _drop_surpassed(folder: Path, kept: list[Path]) -> None:
+    """Delete weights that were best once and are by none of the checkpoints `kept`."""
+    best: set[Path] = set()
+    for path in kept:
+        try:
+            with path.open("rb") as file:
+                best.add(best_path(folder, _header(file.readline(_LONGEST_HEADER))["best_epoch"]))
+        except (OSError, ValueError, KeyError):
+            return  # It can't say which it needs.
+    for path in set(folder.glob("best-*.ckpt")) - best:
+        path.unlink(missing_ok=True)
 
 
 def _write(path: Path, content: Mapping[str, Any], about: Mapping[str, Any]) -> None:
@@ -111,7 +157,9 @@ def _write(path: Path, content: Mapping[str, Any], about: Mapping[str, Any]) -> 
     torch.save(dict(content), buffer)
     body = buffer.getbuffer()
     header = {"format": FORMAT, **about, "length": len(body), "sha256": hashlib.sha256(body).hexdigest()}
-    path.parent.mkdir(parents=True, exist_ok=True)
+    if not path.parent.is_dir():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _sync_folder(path.parent.parent)
     temporary = path.with_suffix(".tmp")
     try:
         with temporary.open("wb") as file:

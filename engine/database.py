@@ -141,7 +141,10 @@ def durable(connection: Connection) -> Iterator[None]:
 
 def damage(connection: Connection) -> str | None:
     """What SQLite's own check of the whole file finds, None if it is sound. Takes about a second for each GB."""
-    row = connection.execute("PRAGMA quick_check(1)").fetchone()
+    try:
+        row = connection.execute("PRAGMA quick_check(1)").fetchone()
+    except StoreDamaged as error:
+        return str(error)
     return None if row[0] == "ok" else str(row[0])
 
 

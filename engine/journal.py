@@ -7,7 +7,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, fields
 from typing import Any
 
-from engine.database import transaction
+from engine.archive import RUN
+from engine.database import durable, transaction
 from engine.events import POINT_FORMAT, EpochRecord, Point, Progress, RunStarted
 from engine.locks import FileLock, LockHeld
 from engine.records import ACTIVE, CHUNK_POINTS, Run, RunnerRecord, State, Wanted, epoch_columns
@@ -15,6 +16,8 @@ from engine.store import RunNotFound, Store
 
 QUESTION_SECONDS = 120.0
 """A question older than this is nobody's any more: its asker would have asked again."""
+MAX_ATTEMPTS = 3
+"""So many deaths of a run's process without getting further, and it has failed: it may well be the cause."""
 _EPOCH_FIELDS = tuple(field.name for field in fields(EpochRecord))
 
 
@@ -37,10 +40,13 @@ class Journal(Store):
                 " error = NULL WHERE id = ? AND state = ?",
                 (State.STARTING, Wanted.RUN, now, now, run_id, State.QUEUED),
             ).rowcount
-        return self.run(run_id) if taken else None
+        if not taken:
+            return None
+        self.archive(run_id)
+        return self.run(run_id)
 
     def recover(self) -> list[Run]:
-        """Mark runs whose trainer died as interrupted and queue them in front; returns them.
+        """Queue runs whose trainer died in front, or end them if that was wanted; returns those that are queued.
 
         A trainer's life is the lock on its run, never a process id.
         """
@@ -53,23 +59,53 @@ class Journal(Store):
                 continue
             try:
                 with transaction(self.connection):
-                    if self.run(run.id).state not in ACTIVE:
+                    run = self.run(run.id)  # noqa: PLW2901  as it is now that its lock is ours
+                    if run.state not in ACTIVE:
                         continue
-                    if run.wanted is Wanted.DISCARD:
-                        self.connection.execute("DELETE FROM runs WHERE id = ?", (run.id,))
-                    else:
-                        self._interrupt(run)
-                        recovered.append(run)
+                    self._take_up(run)
+                if run.wanted is Wanted.DISCARD:
+                    self.remove_folder(run.id)
+                elif self.run(run.id).state is State.QUEUED:
+                    recovered.append(run)
+            except RunNotFound:
+                continue
             finally:
                 lock.release()
-            if run.wanted is Wanted.DISCARD:
-                self.remove_folder(run.id)
         return recovered
+
+    def complete_archives(self) -> None:
+        """Keep the line of every run whose folder has none: made by an older lazytrain, or while the disk was full."""
+        for run in self.runs():
+            if not (self.run_folder(run.id) / RUN).exists():
+                self.archive(run.id)
 
     def confirm(self, run_id: str, state: State, **columns: Any) -> None:
         """Set the state that training has reached, and other columns with it."""
         with transaction(self.connection):
             self._set(run_id, state=state, updated=self.clock(), **columns)
+
+    def hold(self, run_id: str, reason: str) -> None:
+        """The run is paused, not by a person but by the disk."""
+        with transaction(self.connection):
+            self._set(run_id, state=State.PAUSED, error=reason, updated=self.clock())
+            self._say(run_id, f"paused: {reason}; it goes on by itself", "warning")
+
+    def go_on(self, run_id: str, state: State) -> None:
+        """What kept a run from being stored is over."""
+        with transaction(self.connection):
+            self._set(run_id, state=state, error=None, updated=self.clock())
+            self._say(run_id, "goes on: it can be stored again")
+
+    def divide(self, run_id: str, micro_batches: int, reason: str) -> None:
+        """Each batch is computed in so many parts from now on."""
+        with transaction(self.connection):
+            self._set(run_id, micro_batches=micro_batches)
+            self._say(run_id, reason, "warning")
+
+    def sync(self, run_id: str) -> None:
+        """Wait until all that was written so far is on the disk itself, where a power cut can't take it."""
+        with durable(self.connection), transaction(self.connection):
+            self._set(run_id, updated=self.clock())
 
     def begin(self, run_id: str, started: RunStarted, device_reason: str) -> None:
         """The run trains from step `started.step` on."""
@@ -98,6 +134,7 @@ class Journal(Store):
             level = "error" if state is State.FAILED else "info"
             detail = error or outcome
             self._say(run_id, f"{state}: {detail}" if detail else str(state), level)
+        self.archive(run_id)
 
     def forget(self, run_id: str) -> None:
         """Delete a run that its trainer has left because it was discarded."""
@@ -197,15 +234,36 @@ class Journal(Store):
 
     # ── inside a transaction ───────────────────────────────────────────────────────────────────────────────
 
-    def _interrupt(self, run: Run) -> None:
-        self._set(
-            run.id,
-            state=State.QUEUED,
-            wanted=Wanted.RUN,
-            position=self._queue_end(first=True),
-            progress=None,
-        )
-        self._say(run.id, f"interrupted after step {run.step:,}: its process ended; queued in front", "warning")
+    def _take_up(self, run: Run) -> None:
+        """Decide what becomes of a run whose trainer died."""
+        at = f"after step {run.step:,}"
+        match run.wanted:
+            case Wanted.DISCARD:
+                self.connection.execute("DELETE FROM runs WHERE id = ?", (run.id,))
+            case Wanted.STOP | Wanted.PAUSE:
+                # What a person held stays held: it must not train on by itself.
+                outcome = f"its process ended {'while it was paused' if run.state is State.PAUSED else 'first'}"
+                ended = {"ended": self.clock(), "progress": None, "error": None, "outcome": outcome}
+                self._set(run.id, state=State.STOPPED, **ended)
+                self._say(run.id, f"stopped {at}: {outcome}", "warning")
+            case Wanted.RUN:
+                self._interrupt(run, at)
+
+    def _interrupt(self, run: Run, at: str) -> None:
+        reached = self.connection.execute("SELECT attempt_step FROM runs WHERE id = ?", (run.id,)).fetchone()[0]
+        attempts = 0 if run.step > reached else run.attempts + 1
+        counted = {"attempts": attempts, "attempt_step": max(reached, run.step), "progress": None}
+        if attempts >= MAX_ATTEMPTS:
+            error = (
+                f"its process ended {attempts} times without getting past step {max(reached, run.step):,}, killed or "
+                "out of memory; resume it to try again"
+            )
+            self._set(run.id, state=State.FAILED, error=error, ended=self.clock(), **counted)
+            self._say(run.id, f"failed: {error}", "error")
+            return
+        position = self._queue_end(first=True)
+        self._set(run.id, state=State.QUEUED, wanted=Wanted.RUN, position=position, error=None, **counted)
+        self._say(run.id, f"interrupted {at}: its process ended; queued in front", "warning")
 
     def _append(self, run_id: str, packed: bytes) -> int:
         """Append packed points to the run's chunks; returns how many points it has now."""

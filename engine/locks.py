@@ -78,14 +78,16 @@ class FileLock:
 
 def is_held(path: Path) -> bool:
     """Whether some process holds the lock at `path`."""
-    if not path.exists():
-        return False
-    probe = FileLock(path)
     try:
-        probe.acquire(0)
-    except LockHeld:
+        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_CLOEXEC", 0))
+    except OSError:
+        return False
+    try:
+        _lock(descriptor)
+    except OSError:
         return True
-    probe.release()
+    finally:
+        os.close(descriptor)
     return False
 
 

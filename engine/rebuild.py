@@ -72,8 +72,6 @@ def _still_bad(path: Path) -> bool:
         return True
     try:
         return damage(connection) is not None
-    except StoreDamaged:
-        return True
     finally:
         connection.close()
 

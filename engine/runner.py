@@ -1,39 +1,45 @@
 """Claims queued runs and trains them in a worker thread; obeys what clients want.
 
-Importing this does not import torch: the worker thread does, so that a screen is there first. A second, small control
-thread watches the store, never the steps, and wakes the worker when a wish changes.
+Importing this does not import torch: the worker thread does, so that a screen is there first. A second, small thread
+watches the store and wakes the worker when a wish changes: `engine.lookout`.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 import platform
 import threading
 import time
 import traceback
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal, TypeVar
 
-from engine.configuration import RunConfiguration
-from engine.database import StoreError
+from engine.answers import answer_newest
+from engine.database import damage
 from engine.errors import DeviceError
 from engine.journal import Journal
-from engine.locks import FileLock, LockHeld
-from engine.places import module_folder
-from engine.records import RunnerRecord, State
+from engine.locks import FileLock, LockHeld, touch
+from engine.lookout import Lookout
+from engine.rebuild import rebuild
+from engine.records import Run, RunnerRecord, State
 from engine.store import RunNotFound, Store
+from engine.trouble import Reserve, StoreDamaged, StoreError, StoreTrouble, reason, trouble_kind
 from engine.wishes import Wishes
-from presets.schema import Architecture
 
 if TYPE_CHECKING:
     from engine.device import DeviceChoice
 
-POLL_SECONDS = 0.05
-"""How often the control thread asks whether the store changed: it costs microseconds."""
+T = TypeVar("T")
+
 LOOK_SECONDS = 1.0
 """How often an idle worker looks for runs whose trainer died, and a waiting one for the device."""
+RETRY_SECONDS = 3.0
+"""How often it is tried again where the disk is full or doesn't work."""
+MAX_REBUILDS = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +63,7 @@ class Runner:
         until_empty: end when the queue is empty.
         share: don't wait for the device: train beside whoever holds it.
         command: what a person started, shown to others that wait for the device.
+        clock: seconds, for when to save a run and when to let a paused one go.
     """
 
     def __init__(
@@ -69,6 +76,7 @@ class Runner:
         until_empty: bool = False,
         share: bool = False,
         command: str = "lazytrain",
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._home = home
         self._data = data
@@ -77,12 +85,11 @@ class Runner:
         self._until_empty = until_empty
         self._share = share
         self._command = command
+        self._clock = clock
         self._status = RunnerStatus(phase="loading", text="starting")
         self._wishes = Wishes()
-        self._nudged = threading.Event()
-        self._ended = threading.Event()
+        self._lookout = Lookout(home, self._wishes)
         self._worker = threading.Thread(target=self._work, name="lazytrain-worker")
-        self._control = threading.Thread(target=self._watch, name="lazytrain-control", daemon=True)
 
     # ── for clients in this process ────────────────────────────────────────────────────────────────────────
 
@@ -91,14 +98,23 @@ class Runner:
         """What it does now; swapped whole, so any thread can read it."""
         return self._status
 
+    @property
+    def screenless(self) -> bool:
+        """Whether no screen shows what this runner trains: a paused run is let go after a while then."""
+        return self._wishes.screenless
+
+    @screenless.setter
+    def screenless(self, screenless: bool) -> None:
+        self._wishes.screenless = screenless
+
     def start(self) -> None:
         """Start the worker and the control thread."""
         self._worker.start()
-        self._control.start()
+        self._lookout.start()
 
     def nudge(self) -> None:
         """The caller wrote a wish into the store: look now, not at the next poll."""
-        self._nudged.set()
+        self._lookout.nudge()
 
     def stop(self) -> None:
         """Stop and keep: the run at work is saved and marked stopped, then the worker ends. Returns at once."""
@@ -111,53 +127,74 @@ class Runner:
             self._worker.join(timeout)
         return not self._worker.is_alive()
 
-    # ── the control thread ─────────────────────────────────────────────────────────────────────────────────
-
-    def _watch(self) -> None:
-        with Journal(self._home) as journal:
-            while not self._ended.is_set():
-                if self._nudged.wait(POLL_SECONDS):
-                    self._nudged.clear()
-                if not journal.changed():
-                    continue
-                wishes, run_id = self._wishes, self._wishes.run_id
-                if run_id is None:
-                    wishes.tell()
-                    continue
-                wanted = journal.wanted(run_id)
-                if wanted is not wishes.wanted and run_id == wishes.run_id:
-                    wishes.wanted = wanted
-                    wishes.tell()
-                if journal.next_question() is not None:
-                    wishes.asked = True
-
     # ── the worker thread ──────────────────────────────────────────────────────────────────────────────────
 
     def _work(self) -> None:
         error = None
         try:
-            with Journal(self._home) as journal:
-                self._serve(journal)
+            for left in reversed(range(MAX_REBUILDS)):
+                try:
+                    self._serve_once()
+                    break
+                except StoreDamaged:
+                    if not left:
+                        raise
         except (StoreError, DeviceError) as problem:
             error = str(problem)
         except Exception as problem:  # noqa: BLE001  the end of a thread: whoever looks at the status must see why
             error = f"{type(problem).__name__}: {problem}"
-            (self._home / "runner-error.txt").write_text(traceback.format_exc(), encoding="utf-8")
+            with contextlib.suppress(OSError):
+                (self._home / "runner-error.txt").write_text(traceback.format_exc(), encoding="utf-8")
         finally:
             self._status = RunnerStatus(phase="ended", text=error or "ended", error=error)
-            self._ended.set()
+            self._lookout.end()
+
+    def _serve_once(self) -> None:
+        """Open the store, rebuilt if need be, and serve. Raises StoreDamaged to be called again."""
+        self._wishes.replaced = False
+        with Journal(self._home) as journal:
+            found = damage(journal.connection)
+        if found is not None:
+            rebuild(journal.path, found)
+        with Journal(self._home) as journal:
+            self._serve(journal)
 
     def _serve(self, journal: Journal) -> None:
         held = self._take_device(journal)
         if held is None:
             return
         lock, choice = held
+        self._lookout.device_lock = lock.path
         try:
-            journal.announce(self._record(lock, choice))
+            touch(lock.path, time.time())
+            Reserve(self._home).make()
+            self._insist(lambda: journal.announce(self._record(lock, choice)), choice)
+            self._insist(journal.complete_archives, choice)
             self._train_queue(journal, choice)
         finally:
-            journal.withdraw(lock.path.name)
+            self._lookout.device_lock = None
+            # A line that stays counts for nothing: its lock is free.
+            with contextlib.suppress(StoreTrouble):
+                journal.withdraw(lock.path.name)
             lock.release()
+
+    def _insist(self, act: Callable[[], T], choice: DeviceChoice) -> T | None:
+        """Do it, again and again while the disk is full or doesn't work; None if the runner is stopped meanwhile."""
+        while not self._wishes.leaving:
+            try:
+                return act()
+            except StoreDamaged:
+                raise
+            except (StoreTrouble, OSError) as error:
+                if trouble_kind(error) is None:
+                    raise
+                self._show_trouble(reason(error), choice)
+                self._wishes.wait(RETRY_SECONDS)
+        return None
+
+    def _show_trouble(self, text: str, choice: DeviceChoice) -> None:
+        text = f"{text}; it is tried again every few seconds"
+        self._status = RunnerStatus(phase=self._status.phase, text=text, device=choice.device, error=text)
 
     def _take_device(self, journal: Journal) -> tuple[FileLock, DeviceChoice] | None:
         """Wait for the device and lock it; None if there is nothing more to wait for."""
@@ -190,21 +227,20 @@ class Runner:
     def _train_queue(self, journal: Journal, choice: DeviceChoice) -> None:
         looked = 0.0
         while not self._wishes.leaving:
+            self._wishes.check_store()
             if time.monotonic() - looked >= LOOK_SECONDS:
-                journal.recover()
+                self._insist(journal.recover, choice)
                 looked = time.monotonic()
-            if self._train_next(journal, choice):
+            if self._insist(lambda: self._train_next(journal, choice), choice) is not False:
                 continue
             if self._until_empty or self._done(journal):
                 return
             self._status = RunnerStatus(phase="idle", text="idle", device=choice.device)
-            self._answer(journal, choice)
+            self._insist(lambda: answer_newest(journal, choice.device), choice)
             self._wishes.wait(LOOK_SECONDS)
 
     def _train_next(self, journal: Journal, choice: DeviceChoice) -> bool:
         """Train the first queued run that nobody holds; False if there is none."""
-        from engine.trainer import Trainer  # imports torch
-
         for run_id in journal.queued() if self._only is None else [self._only]:
             lock = FileLock(journal.run_folder(run_id) / "lock")
             try:
@@ -212,15 +248,11 @@ class Runner:
             except LockHeld:
                 continue
             try:
+                touch(lock.path, time.time())
                 run = journal.claim(run_id)
                 if run is None:
                     continue
-                self._status = RunnerStatus(phase="training", text=f"trains {run.name}", device=choice.device)
-                self._wishes.begin(run_id)
-                # A wish from between the claim and now, when the control thread did not look after this run.
-                self._wishes.wanted = journal.wanted(run_id)
-                answer = partial(self._answer, journal, choice)
-                Trainer(journal, run, choice, self._data, self._wishes, answer=answer).train()
+                self._train(journal, run, choice)
                 return True
             finally:
                 self._wishes.end()
@@ -228,6 +260,23 @@ class Runner:
                 # A run that was discarded meanwhile leaves nothing behind, its lock included.
                 _remove_if_gone(journal, run_id)
         return False
+
+    def _train(self, journal: Journal, run: Run, choice: DeviceChoice) -> None:
+        from engine.trainer import Trainer  # imports torch
+
+        status = RunnerStatus(phase="training", text=f"trains {run.name}", device=choice.device)
+
+        def tell(trouble: str | None) -> None:
+            self._status = status
+            if trouble is not None:
+                self._show_trouble(f"{run.name} is paused: {trouble}", choice)
+
+        tell(None)
+        self._wishes.begin(run.id)
+        # A wish from between the claim and now, when the control thread did not look after this run.
+        self._wishes.wanted = journal.wanted(run.id)
+        answer = partial(answer_newest, journal, choice.device)
+        Trainer(journal, run, choice, self._data, self._wishes, answer=answer, tell=tell, clock=self._clock).train()
 
     def _done(self, journal: Journal) -> bool:
         """Whether there is nothing left to wait for."""
@@ -240,36 +289,6 @@ class Runner:
         except RunNotFound:
             return True
         return state is not State.QUEUED and not state.active
-
-    def _answer(self, journal: Journal, choice: DeviceChoice) -> None:
-        """Answer the newest question that waits in the store."""
-        waiting = journal.next_question()
-        if waiting is None:
-            return
-        key, question = waiting
-        try:
-            result = self._find_out(question, choice)
-        except Exception as error:  # noqa: BLE001  a user's net may raise anything; the asker is told
-            journal.answer(key, error=str(error).strip().splitlines()[0] if str(error).strip() else repr(error))
-        else:
-            journal.answer(key, result)
-
-    def _find_out(self, question: dict[str, Any], choice: DeviceChoice) -> dict[str, Any]:
-        shape, classes = tuple(question["input_shape"]), question["num_classes"]
-        folder = module_folder(self._home)
-        match question["kind"]:
-            case "measure":
-                from engine.measure import measure
-
-                configuration = RunConfiguration.model_validate(question["configuration"])
-                return measure(configuration, shape, classes, choice.device, module_folder=folder)
-            case "check":
-                from engine.architecture import check_net
-
-                architecture = Architecture.model_validate(question["architecture"])
-                return {"rows": check_net(architecture, shape, classes, folder)}
-            case kind:
-                raise ValueError(f"unknown question {kind!r}")
 
     def _lock_name(self, device: str) -> str:
         suffix = f"-shared-{os.getpid()}" if self._share else ""
@@ -297,6 +316,8 @@ def _remove_if_gone(store: Store, run_id: str) -> None:
         store.run(run_id)
     except RunNotFound:
         store.remove_folder(run_id)
+    except StoreTrouble:
+        return  # It can't be told now.
 
 
 __all__ = ["Runner", "RunnerStatus"]

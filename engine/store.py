@@ -108,6 +108,15 @@ class Store:
         rows = self.connection.execute(f"SELECT {_RUN_COLUMNS} FROM runs")
         return sorted((_run(row) for row in rows), key=_list_order)
 
+    def live_states(self) -> list[tuple[object, ...]]:
+        """State, wish, name and place of each run that isn't over: the same as before if only figures changed."""
+        live = (*ACTIVE, State.QUEUED)
+        rows = self.connection.execute(
+            f"SELECT id, state, wanted, name, position, error FROM runs WHERE state IN ({', '.join('?' * len(live))})",
+            live,
+        )
+        return [tuple(row) for row in rows]
+
     def run(self, run_id: str) -> Run:
         """One run. Raises RunNotFound."""
         row = self.connection.execute(f"SELECT {_RUN_COLUMNS} FROM runs WHERE id = ?", (run_id,)).fetchone()
@@ -313,9 +322,9 @@ class Store:
 
     def archive(self, run_id: str) -> None:
         """Keep the run's line in its folder, from which a damaged store is rebuilt."""
-        row = self.connection.execute("SELECT * FROM runs WHERE id = ?", (run_id,)).fetchone()
-        # Where it can't be written now, the run's trainer writes it later.
-        with contextlib.suppress(OSError):
+        # Where it can't be written now, it is written with the run's next change.
+        with contextlib.suppress(OSError, StoreTrouble):
+            row = self.connection.execute("SELECT * FROM runs WHERE id = ?", (run_id,)).fetchone()
             if row is not None:
                 write_run(self.run_folder(run_id), {**dict(row), "progress": None})
 

@@ -9,47 +9,44 @@ import gc
 import time
 import traceback
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from engine.architecture import build_net
-from engine.checkpoint import load_newest, save_best, save_checkpoint
+from engine.checkpoint import load_newest
 from engine.configuration import RunConfiguration
 from engine.data import Dataset, prepare_dataset
 from engine.datasets import DatasetError
 from engine.device import DeviceChoice, make_exact
-from engine.events import (
-    EpochEnded,
-    Event,
-    Noticed,
-    RunDiverged,
-    RunFinished,
-    RunStarted,
-    StepsDone,
-)
+from engine.events import EpochEnded, Event, Noticed, RunDiverged, RunFinished, RunStarted, StepsDone
 from engine.journal import Journal
+from engine.paths import AutogradPath
+from engine.patience import Patience
 from engine.places import cache_folder, module_folder
 from engine.records import Run, State, Wanted
+from engine.saving import Saver, differences
 from engine.training import Training
-from engine.wishes import Wishes
+from engine.trouble import StoreDamaged, StoreTrouble, reason, trouble_kind
+from engine.wishes import Left, Wishes
 from presets.errors import PresetError
 from presets.layers import LayerError
 
-SAVE_SECONDS = 30.0
-"""A checkpoint is at most this old."""
-SAVE_SHARE = 0.01
-"""Checkpoints at the ends of epochs cost at most this share of the training time."""
 WAIT_SECONDS = 0.5
+LET_GO_SECONDS = 600.0
+"""A paused run that no screen shows holds its device so long, and is stopped and kept then."""
 
 
-class Left(Exception):
-    """The run is left before its end; `state` None when it is discarded."""
+@dataclass(frozen=True, slots=True)
+class _Ending:
+    """How a run ended by itself."""
 
-    def __init__(self, state: State | None, reason: str = "") -> None:
-        self.state, self.reason = state, reason
-        super().__init__(reason)
+    state: State
+    columns: dict[str, Any]
+    """`outcome` or `error`, and what else is known now."""
 
 
 class Trainer:
@@ -57,7 +54,8 @@ class Trainer:
 
     Args:
         answer: answers a waiting question, called between two events.
-        clock: seconds, for when to save.
+        tell: shows why the run waits for its disk, where the store can't; None when it goes on.
+        clock: seconds, for when to save and when to let go.
     """
 
     def __init__(
@@ -69,6 +67,7 @@ class Trainer:
         wishes: Wishes,
         *,
         answer: Callable[[], None],
+        tell: Callable[[str | None], None] = lambda _: None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._journal = journal
@@ -78,67 +77,87 @@ class Trainer:
         self._wishes = wishes
         self._answer = answer
         self._clock = clock
-        self._folder = journal.run_folder(run.id) / "checkpoints"
-        self._saved_at = clock()
-        self._save_cost = 0.0
-        self._best_epoch = 0
-        self._best_saved = 0
+        self._saver = Saver(journal, run.id, choice, clock)
+        self._patience = Patience(journal, run.id, wishes, tell)
+        self._keep = self._patience.keep
         self._training: Training | None = None
+        self._micro_batches = run.micro_batches
 
     def train(self) -> None:
         """Train the run to its end, or until a client wants it otherwise; every end is written down.
 
         Raises nothing of the run's own: a bad net must never take the queue with it.
+
+        Raises:
+            StoreDamaged: the store must be opened anew; the run goes on from its last checkpoint then.
         """
-        journal, run_id = self._journal, self._run.id
         try:
-            outcome = self._train()
+            ending = self._end()
+            self._keep(lambda: self._journal.end(self._run.id, ending.state, **ending.columns))
         except Left as left:
             self._leave(left)
-        except (DatasetError, PresetError, LayerError) as error:
-            journal.end(run_id, State.FAILED, error=str(error))
-        except (MemoryError, torch.OutOfMemoryError) as error:
-            journal.end(run_id, State.FAILED, error=f"out of memory on {self._choice.device}: {_first_line(error)}")
-        except Exception as error:  # noqa: BLE001  a net may raise anything, and the queue goes on
-            place = journal.run_folder(run_id) / "error.txt"
-            place.write_text(traceback.format_exc(), encoding="utf-8")
-            message = f"{type(error).__name__}: {_first_line(error)} (all of it in {place})"
-            journal.end(run_id, State.FAILED, error=message)
-        else:
-            if isinstance(outcome, RunDiverged):
-                journal.write(run_id, points=outcome.points)
-                journal.end(run_id, State.FAILED, error=outcome.reason, step=outcome.step)
-            else:
-                self._save()
-                journal.end(run_id, State.FINISHED, outcome=outcome.reason)
         finally:
-            self._training = self._wishes.training = None
-            gc.collect()
-            if self._choice.device.startswith("cuda"):
-                torch.cuda.empty_cache()
+            self._let_training_go()
+
+    def _end(self) -> _Ending:
+        """Train to the end. Raises Left, StoreDamaged."""
+        try:
+            event = self._train()
+        except (Left, StoreDamaged):
+            raise
+        except (DatasetError, PresetError, LayerError) as error:
+            return _failed(str(error))
+        except Exception as error:  # noqa: BLE001  a net may raise anything, and the queue goes on
+            if _out_of_memory(error):
+                return _failed(f"out of memory on {self._choice.device}: {_first_line(error)}")
+            return _failed(f"{type(error).__name__}: {_first_line(error)}{self._trace()}")
+        if isinstance(event, RunDiverged):
+            write = partial(self._journal.write, self._run.id, points=event.points)
+            self._keep(write)
+            return _failed(event.reason, step=event.step)
+        self._save()
+        return _Ending(State.FINISHED, {"outcome": event.reason})
 
     def _train(self) -> RunFinished | RunDiverged:
-        configuration = self._journal.configuration(self._run.id)
-        values = configuration.hyperparameters
+        configuration = self._keep(lambda: self._journal.configuration(self._run.id))
         dataset = self._prepare(configuration)
-        make_exact(self._choice.device, deterministic=values.deterministic)
+        make_exact(self._choice.device, deterministic=configuration.hyperparameters.deterministic)
+        snapshot = self._resume()
+        while True:
+            try:
+                return self._train_from(configuration, dataset, snapshot)
+            except Exception as error:
+                if not _out_of_memory(error) or not self._divide(configuration):
+                    raise
+            self._let_training_go()
+            snapshot = self._resume()
+
+    def _train_from(
+        self, configuration: RunConfiguration, dataset: Dataset, snapshot: Mapping[str, Any] | None
+    ) -> RunFinished | RunDiverged:
         net = build_net(
             configuration.architecture,
             tuple(dataset.train.images.shape[1:]),
             len(dataset.classes),
-            seed=values.seed,
+            seed=configuration.hyperparameters.seed,
             module_folder=module_folder(self._journal.home),
         ).to(self._choice.device)
-        training = Training(configuration, dataset, net, self._choice.device, snapshot=self._resume())
+        training = Training(
+            configuration,
+            dataset,
+            net,
+            self._choice.device,
+            snapshot=snapshot,
+            micro_batches=self._micro_batches,
+        )
         self._training = self._wishes.training = training
         self._obey()
-        self._saved_at = self._clock()
         for event in training:
             match event:
                 case RunFinished() | RunDiverged():
                     return event
                 case _:
-                    self._write(event)
+                    self._write(training, event)
             self._obey()
         raise RuntimeError("the training ended without an outcome")
 
@@ -150,83 +169,80 @@ class Trainer:
         steps = prepare_dataset(values.dataset, self._data, cache_folder(self._journal.home), values.image_size)
         try:
             while True:
-                self._journal.write(self._run.id, progress=next(steps))
+                progress = next(steps)
+                self._keep(partial(self._journal.write, self._run.id, progress=progress))
                 self._obey()
         except StopIteration as end:
             dataset: Dataset = end.value
         finally:
             steps.close()
         for note in dataset.notes:
-            self._journal.say(self._run.id, note, "warning")
+            self._say(note)
         return dataset
 
     def _resume(self) -> Mapping[str, Any] | None:
         """The newest checkpoint that verifies; what was written after it is taken back."""
-        snapshot, problems = load_newest(self._folder)
+        snapshot, problems = load_newest(self._saver.folder)
         journal, run = self._journal, self._run
         for problem in problems:
-            journal.say(run.id, f"checkpoint skipped: {problem}", "warning")
+            self._say(f"checkpoint skipped: {problem}")
+        if snapshot is not None and self._micro_batches > 1 and snapshot["path"] != AutogradPath.name:
+            self._say(f"its checkpoint was made by {snapshot['path']}, which can't compute a batch in parts")
+            snapshot = None
+        position = {"step": 0, "epoch": 0, "best_epoch": 0} if snapshot is None else snapshot["position"]
+        if snapshot is None and (problems or run.step or run.num_points):
+            self._say("starts anew: there is no checkpoint to go on from")
+        if snapshot is not None or run.step or run.num_points:
+            self._keep(lambda: journal.rewind(run.id, position["step"], position["epoch"]))
+        lost = self._saver.start(position["best_epoch"])
         if snapshot is None:
-            if run.step or run.num_points:
-                journal.rewind(run.id, 0, 0)
-                journal.say(run.id, "starts anew: there is no checkpoint to go on from", "warning")
             return None
-        position = snapshot["position"]
-        journal.rewind(run.id, position["step"], position["epoch"])
-        self._best_epoch = self._best_saved = position["best_epoch"]
-        journal.say(run.id, f"resumed at step {position['step']:,}")
-        for what, now in self._now().items():
-            if snapshot[what] != now:
-                text = f"{what} is {now}, was {snapshot[what]}: the rest may differ in the last bits"
-                journal.say(run.id, text, "warning")
+        self._say(f"resumed at step {position['step']:,}", "info")
+        if lost:
+            self._say(lost)
+        for difference in differences(snapshot, self._choice):
+            self._say(difference)
         return snapshot
 
-    def _now(self) -> dict[str, Any]:
-        """What a resume should find as it was."""
-        return {"torch": str(torch.__version__), "device": self._choice.device}
+    def _divide(self, configuration: RunConfiguration) -> bool:
+        """The batch didn't fit into memory: try it in twice as many parts; False if they can't get smaller."""
+        parts = min(2 * self._micro_batches, configuration.hyperparameters.batch_size)
+        if self._training is None or parts == self._micro_batches:
+            return False
+        text = f"out of memory on {self._choice.device}: each batch is computed in {parts} parts from here on"
+        self._keep(lambda: self._journal.divide(self._run.id, parts, text))
+        self._micro_batches = parts
+        return True
 
     # ── while it trains ────────────────────────────────────────────────────────────────────────────────────
 
-    def _write(self, event: Event) -> None:
+    def _write(self, training: Training, event: Event) -> None:
         journal, run_id = self._journal, self._run.id
         match event:
             case RunStarted():
-                journal.begin(run_id, event, f"{self._choice.name}, {self._choice.reason}")
+                text = f"{self._choice.name}, {self._choice.reason}"
+                self._keep(partial(journal.begin, run_id, event, text))
+                self._patience.state = State.RUNNING
             case StepsDone(points=points, progress=progress):
-                journal.write(run_id, points=points, progress=progress)
-                if self._clock() - self._saved_at >= SAVE_SECONDS:
+                self._keep(partial(journal.write, run_id, points=points, progress=progress))
+                if self._saver.due():
                     self._save()
-            case EpochEnded(record=record, best=best):
-                journal.write(run_id, record=record, best=best)
-                self._best_epoch = record.epoch if best else self._best_epoch
-                if self._affordable():
+            case EpochEnded(record=record, best=best, points=points):
+                self._keep(partial(journal.write, run_id, points=points, record=record, best=best))
+                if self._saver.due() or self._saver.affordable(training.seconds):
                     self._save()
             case Noticed(text=text, level=level):
-                journal.say(run_id, text, level)
+                self._say(text, level)
             case RunFinished() | RunDiverged():
                 raise AssertionError("the end is not written here")
 
-    def _affordable(self) -> bool:
-        training = self._training
-        return training is not None and self._save_cost <= SAVE_SHARE * training.seconds
-
     def _save(self) -> None:
-        """Save a checkpoint, and the best weights if they are new. A full disk is said, and training goes on."""
-        training = self._training
-        if training is None:
-            return
-        started = self._clock()
-        try:
-            saved = save_checkpoint(self._folder, training.snapshot())
-            if training.best_weights is not None and self._best_saved != self._best_epoch:
-                save_best(self._folder, training.best_weights, self._best_epoch)
-                self._best_saved = self._best_epoch
-        except OSError as error:
-            self._journal.say(self._run.id, f"checkpoint not saved: {error}; what was saved before is whole", "error")
-        else:
-            self._journal.note_weights(self._run.id, saved.weights_sha256)
-        self._saved_at = self._clock()
-        self._save_cost += self._saved_at - started
+        """Save a checkpoint, when there is room for it."""
+        if self._training is not None:
+            self._keep(partial(self._saver.save, self._training))
+
+    def _say(self, text: str, level: str = "warning") -> None:
+        self._keep(partial(self._journal.say, self._run.id, text, level))
 
     # ── obeying ────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -234,34 +250,76 @@ class Trainer:
         """Do what clients want. Raises Left when the run is to be left."""
         self._answer_if_asked()
         wishes = self._wishes
-        paused = False
-        while True:
-            if wishes.leaving or wishes.wanted is Wanted.STOP:
-                raise Left(State.STOPPED, "kept: the program ended" if wishes.leaving else "stopped and kept")
-            if wishes.wanted is Wanted.DISCARD:
-                raise Left(None)
-            if wishes.wanted is Wanted.RUN:
-                break
-            if not paused:
-                paused = True
-                self._journal.confirm(self._run.id, State.PAUSED)
-                self._save()
+        wishes.check()
+        if wishes.wanted is not Wanted.PAUSE:
+            return
+        self._keep(partial(self._journal.confirm, self._run.id, State.PAUSED))
+        self._save()
+        unseen_since = self._clock()
+        while wishes.wanted is Wanted.PAUSE:
+            if not wishes.screenless:
+                unseen_since = self._clock()
+            elif self._clock() - unseen_since >= LET_GO_SECONDS:
+                raise Left(State.STOPPED, f"let go after {LET_GO_SECONDS / 60:.0f} min paused without a screen")
             wishes.wait(WAIT_SECONDS)
+            wishes.check()
             self._answer_if_asked()
-        if paused:
-            self._journal.confirm(self._run.id, State.RUNNING if self._training else State.STARTING)
+        self._keep(partial(self._journal.confirm, self._run.id, self._patience.state))
 
     def _answer_if_asked(self) -> None:
         if self._wishes.asked:
             self._wishes.asked = False
             self._answer()
 
+    # ── after the last step ────────────────────────────────────────────────────────────────────────────────
+
     def _leave(self, left: Left) -> None:
-        if left.state is None:
-            self._journal.forget(self._run.id)
+        """Save and write down what can be, without waiting: whoever wants the run left wants it now."""
+        journal, run_id, outcome = self._journal, self._run.id, left.reason
+        try:
+            if left.state is None:
+                journal.forget(run_id)
+                return
+            try:
+                self._patience.give_up()
+                if self._training is not None:
+                    self._saver.save(self._training)
+            except (StoreTrouble, OSError) as error:
+                if trouble_kind(error) is None:
+                    raise
+                outcome += f"; what came after its last checkpoint is lost: {reason(error)}"
+            journal.end(run_id, left.state, outcome=outcome)
+        except StoreDamaged:
+            raise
+        except StoreTrouble:
+            # The store still says that the run is trained: the next runner finds that it isn't.
             return
-        self._save()
-        self._journal.end(self._run.id, left.state, outcome=left.reason)
+
+    def _trace(self) -> str:
+        """Keep the traceback of the error at hand in the run's folder; says where, for a person."""
+        place = self._journal.run_folder(self._run.id) / "error.txt"
+        try:
+            place.write_text(traceback.format_exc(), encoding="utf-8")
+        except OSError:
+            return ""
+        return f" (all of it in {place})"
+
+    def _let_training_go(self) -> None:
+        self._training = self._wishes.training = None
+        gc.collect()
+        if self._choice.device.startswith("cuda"):
+            torch.cuda.empty_cache()
+
+
+def _failed(error: str, **columns: Any) -> _Ending:
+    return _Ending(State.FAILED, {"error": error, **columns})
+
+
+def _out_of_memory(error: Exception) -> bool:
+    """Whether a device, or the machine, had too little memory: torch's CPU allocator raises a plain RuntimeError."""
+    if isinstance(error, (MemoryError, torch.OutOfMemoryError)):
+        return True
+    return isinstance(error, RuntimeError) and "can't allocate memory" in str(error)
 
 
 def _first_line(error: BaseException) -> str:

@@ -66,7 +66,9 @@ class StoreDamaged(StoreTrouble):
 def sqlite_trouble(error: sqlite3.Error, path: Path) -> StoreTrouble | None:
     """What is the matter with the disk under the store at `path`; None if the statement itself is wrong."""
     code = getattr(error, "sqlite_errorcode", None)
-    kind = _CODES.get(code & 0xFF) if code is not None else None
+    if code is None:
+        return None
+    kind = "damaged" if code == sqlite3.SQLITE_READONLY_DBMOVED else _CODES.get(code & 0xFF)
     if kind is None:
         return None
     sentence = f"{path}: {_SENTENCES[kind]} ({error})" if kind != "busy" else f"{path}: {_SENTENCES[kind]}"

@@ -5,7 +5,16 @@ from __future__ import annotations
 import threading
 from typing import Protocol
 
-from engine.records import Wanted
+from engine.records import State, Wanted
+from engine.trouble import StoreDamaged
+
+
+class Left(Exception):
+    """A run is left before its end; `state` None when it is discarded."""
+
+    def __init__(self, state: State | None, reason: str = "") -> None:
+        self.state, self.reason = state, reason
+        super().__init__(reason)
 
 
 class Wakeable(Protocol):
@@ -24,6 +33,12 @@ class Wishes:
         """The runner is to stop and keep what it trains."""
         self.asked = False
         """The store may hold a question that waits."""
+        self.held = False
+        """The run at work waits for room on the disk: any change of the store is a reason to try again."""
+        self.replaced = False
+        """Another process put a rebuilt store in this one's place."""
+        self.screenless = False
+        """No screen shows the run: a pause doesn't hold the device for ever."""
         self.run_id: str | None = None
         """The run at work, which the control thread looks after."""
         self.training: Wakeable | None = None
@@ -33,6 +48,21 @@ class Wishes:
         """The worker takes up a run."""
         self.wanted = Wanted.RUN
         self.run_id = run_id
+
+    def check_store(self) -> None:
+        """Raises StoreDamaged when another store stands in its place."""
+        if self.replaced:
+            raise StoreDamaged("the run store was rebuilt by another process", "damaged")
+
+    def check(self) -> None:
+        """Raises Left when the run is to be left, StoreDamaged as `check_store` does."""
+        self.check_store()
+        if self.leaving:
+            raise Left(State.STOPPED, "kept: the program ended")
+        if self.wanted is Wanted.STOP:
+            raise Left(State.STOPPED, "stopped and kept")
+        if self.wanted is Wanted.DISCARD:
+            raise Left(None)
 
     def end(self) -> None:
         """The worker has left its run."""
