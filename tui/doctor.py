@@ -134,7 +134,9 @@ def _store(places: Places) -> Iterator[Finding]:
         yield "store", str(error)
         return
     with store:
-        yield "store", f"{store.path}, {store.path.stat().st_size / 1024:,.0f} KiB"
+        # What was written last lies beside the store until SQLite moves it in.
+        size = sum(path.stat().st_size for path in places.home.glob(f"{store.path.name}*"))
+        yield "store", f"{store.path}, {size / 1024:,.0f} KiB"
         yield "journal mode", str(store.connection.execute("PRAGMA journal_mode").fetchone()[0])
         states = Counter(run.state.value for run in store.runs())
         counts = ", ".join(f"{count} {state}" for state, count in states.items())

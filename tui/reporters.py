@@ -78,9 +78,9 @@ def describe_progress(run: Run) -> str:
     """`epoch 3/25  step 1,200/9,000  loss 0.412  accuracy 85.1 %  5,410 images/s  2 min 3 s to go`."""
     progress = run.progress
     if run.state is not State.RUNNING or progress is None:
-        return state_word(run) if progress is None else f"{progress.phase} {_share(progress.done, progress.total)}"
+        return state_word(run) if progress is None else f"{progress.phase}{_share(progress.done, progress.total)}"
     if progress.phase != "training":
-        return f"epoch {progress.epoch}/{run.num_epochs}  {progress.phase} {_share(progress.done, progress.total)}"
+        return f"epoch {progress.epoch}/{run.num_epochs}  {progress.phase}{_share(progress.done, progress.total)}"
     return (
         f"epoch {progress.epoch}/{run.num_epochs}  step {format_count(run.step)}/{format_count(run.num_steps)}"
         f"  loss {format_loss(progress.loss)}  accuracy {format_fraction(progress.accuracy)}"
@@ -211,4 +211,4 @@ def _figures(run: Run) -> str:
 
 
 def _share(done: int, total: int) -> str:
-    return f"{format_count(done)}/{format_count(total)}"
+    return f" {format_count(done)}/{format_count(total)}" if total else ""
