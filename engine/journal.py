@@ -46,7 +46,7 @@ class Journal(Store):
         return self.run(run_id)
 
     def recover(self) -> list[Run]:
-        """Queue runs whose trainer died in front, or end them if that was wanted; returns those that are queued.
+        """Queue runs whose trainer died in front, or end them if that was wanted; returns them as they stand now.
 
         A trainer's life is the lock on its run, never a process id.
         """
@@ -65,8 +65,8 @@ class Journal(Store):
                     self._take_up(run)
                 if run.wanted is Wanted.DISCARD:
                     self.remove_folder(run.id)
-                elif self.run(run.id).state is State.QUEUED:
-                    recovered.append(run)
+                else:
+                    recovered.append(self.run(run.id))
             except RunNotFound:
                 continue
             finally:
@@ -85,16 +85,23 @@ class Journal(Store):
             self._set(run_id, state=state, updated=self.clock(), **columns)
 
     def hold(self, run_id: str, reason: str) -> None:
-        """The run is paused, not by a person but by the disk."""
+        """The run is paused, not by a person but by the disk, the hour or the battery."""
         with transaction(self.connection):
             self._set(run_id, state=State.PAUSED, error=reason, updated=self.clock())
             self._say(run_id, f"paused: {reason}; it goes on by itself", "warning")
 
-    def go_on(self, run_id: str, state: State) -> None:
-        """What kept a run from being stored is over."""
+    def go_on(self, run_id: str, state: State, text: str = "goes on: it can be stored again") -> None:
+        """What held a run by itself is over."""
         with transaction(self.connection):
             self._set(run_id, state=state, error=None, updated=self.clock())
-            self._say(run_id, "goes on: it can be stored again")
+            self._say(run_id, text)
+
+    def allow(self, run_id: str) -> None:
+        """The run may be trained by the settings too: what a person wanted in spite of them counts no longer."""
+        with transaction(self.connection):
+            self.connection.execute(
+                "UPDATE runs SET wanted = ? WHERE id = ? AND wanted = ?", (Wanted.RUN, run_id, Wanted.ANYWAY)
+            )
 
     def divide(self, run_id: str, micro_batches: int, reason: str) -> None:
         """Each batch is computed in so many parts from now on."""
@@ -246,7 +253,7 @@ class Journal(Store):
                 ended = {"ended": self.clock(), "progress": None, "error": None, "outcome": outcome}
                 self._set(run.id, state=State.STOPPED, **ended)
                 self._say(run.id, f"stopped {at}: {outcome}", "warning")
-            case Wanted.RUN:
+            case Wanted.RUN | Wanted.ANYWAY:
                 self._interrupt(run, at)
 
     def _interrupt(self, run: Run, at: str) -> None:

@@ -107,7 +107,7 @@ def _add(connection: Connection, row: dict[str, Any], points: bytes, epochs: lis
     """One run as its folder tells it. One that was being trained waits in front, to go on from its checkpoint."""
     run_id, size = row["id"], POINT_FORMAT.size
     if row["state"] in ACTIVE:
-        stopping = row["wanted"] != Wanted.RUN
+        stopping = row["wanted"] not in (Wanted.RUN, Wanted.ANYWAY)
         row |= {"state": State.STOPPED if stopping else State.QUEUED, "position": -1.0}
     steps = [int(row.get("step") or 0), epochs[-1].step if epochs else 0]
     if points:

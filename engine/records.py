@@ -49,6 +49,8 @@ class Wanted(StrEnum):
     """What a client asks of a run's trainer; the state changes only when training confirms it."""
 
     RUN = "run"
+    ANYWAY = "anyway"
+    """Run even outside the hours that `settings.toml` gives, and on battery; until they would allow it."""
     PAUSE = "pause"
     STOP = "stop"
     DISCARD = "discard"
@@ -121,6 +123,8 @@ class Run:
         """What was asked and is not confirmed yet (`pausing…`, `stopping…`, `resuming…`), else None."""
         if not self.state.active:
             return None
+        if self.wanted is Wanted.ANYWAY:
+            return Wanted.RUN if self.state is State.PAUSED else None
         if self.wanted is Wanted.RUN:
             # With an error it isn't a person that paused it: it goes on when that is over.
             return Wanted.RUN if self.state is State.PAUSED and self.error is None else None

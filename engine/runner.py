@@ -24,8 +24,11 @@ from engine.errors import DeviceError
 from engine.journal import Journal
 from engine.locks import FileLock, LockHeld, touch
 from engine.lookout import Lookout
+from engine.notices import Herald
+from engine.opening import Opening
 from engine.rebuild import rebuild
 from engine.records import Run, RunnerRecord, State
+from engine.settings import LiveSettings
 from engine.store import RunNotFound, Store
 from engine.trouble import Reserve, StoreDamaged, StoreError, StoreTrouble, reason, trouble_kind
 from engine.wishes import Wishes
@@ -63,6 +66,8 @@ class Runner:
         until_empty: end when the queue is empty.
         share: don't wait for the device: train beside whoever holds it.
         command: what a person started, shown to others that wait for the device.
+        may_train: why nothing may be trained now, for a person, or None; by default what the home's settings say.
+        ended: told of each run that ended here; by default the notices that the home's settings ask for.
         clock: seconds, for when to save a run and when to let a paused one go.
     """
 
@@ -76,6 +81,8 @@ class Runner:
         until_empty: bool = False,
         share: bool = False,
         command: str = "lazytrain",
+        may_train: Callable[[], str | None] | None = None,
+        ended: Callable[[Run], object] | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._home = home
@@ -86,6 +93,9 @@ class Runner:
         self._share = share
         self._command = command
         self._clock = clock
+        settings = LiveSettings(home)
+        self._may_train = may_train or Opening(settings)
+        self._ended = ended or Herald(home, settings)
         self._status = RunnerStatus(phase="loading", text="starting")
         self._wishes = Wishes()
         self._lookout = Lookout(home, self._wishes)
@@ -229,8 +239,15 @@ class Runner:
         while not self._wishes.leaving:
             self._wishes.check_store()
             if time.monotonic() - looked >= LOOK_SECONDS:
-                self._insist(journal.recover, choice)
+                self._insist(lambda: self._recover(journal), choice)
                 looked = time.monotonic()
+            if (closed := self._may_train()) is not None and self._insist(journal.queued, choice):
+                if self._done(journal):
+                    return
+                self._status = RunnerStatus(phase="waiting", text=closed, device=choice.device)
+                self._insist(lambda: answer_newest(journal, choice.device), choice)
+                self._wishes.wait(LOOK_SECONDS)
+                continue
             if self._insist(lambda: self._train_next(journal, choice), choice) is not False:
                 continue
             if self._until_empty or self._done(journal):
@@ -238,6 +255,12 @@ class Runner:
             self._status = RunnerStatus(phase="idle", text="idle", device=choice.device)
             self._insist(lambda: answer_newest(journal, choice.device), choice)
             self._wishes.wait(LOOK_SECONDS)
+
+    def _recover(self, journal: Journal) -> None:
+        """Take up runs whose trainer died; those that have failed by it have ended here."""
+        for run in journal.recover():
+            if run.state.over:
+                self._ended(run)
 
     def _train_next(self, journal: Journal, choice: DeviceChoice) -> bool:
         """Train the first queued run that nobody holds; False if there is none."""
@@ -253,6 +276,8 @@ class Runner:
                 if run is None:
                     continue
                 self._train(journal, run, choice)
+                with contextlib.suppress(RunNotFound):
+                    self._ended(journal.run(run_id))
                 return True
             finally:
                 self._wishes.end()
@@ -276,7 +301,17 @@ class Runner:
         # A wish from between the claim and now, when the control thread did not look after this run.
         self._wishes.wanted = journal.wanted(run.id)
         answer = partial(answer_newest, journal, choice.device)
-        Trainer(journal, run, choice, self._data, self._wishes, answer=answer, tell=tell, clock=self._clock).train()
+        Trainer(
+            journal,
+            run,
+            choice,
+            self._data,
+            self._wishes,
+            answer=answer,
+            may_train=self._may_train,
+            tell=tell,
+            clock=self._clock,
+        ).train()
 
     def _done(self, journal: Journal) -> bool:
         """Whether there is nothing left to wait for."""

@@ -277,7 +277,7 @@ class Store:
         return self._want(run_id, Wanted.STOP, "there is nothing to stop")
 
     def resume(self, run_id: str) -> Run:
-        """Let a paused run go on; queue a stopped, failed or interrupted one again.
+        """Let a paused run go on, even outside its hours; queue a stopped, failed or interrupted one again.
 
         Raises:
             NotPossible: it is running, queued or finished.
@@ -286,9 +286,12 @@ class Store:
         with transaction(self.connection):
             run = self.run(run_id)
             if run.state.active:
+                self._refuse_if_discarded(run)
                 if run.state is not State.PAUSED and run.wanted is not Wanted.PAUSE:
                     raise NotPossible(f"{run.name} is {run.state} already")
-                self._set(run_id, wanted=Wanted.RUN)
+                # What a person holds goes on; what only its hours hold goes on in spite of them.
+                by_itself = run.wanted is Wanted.RUN and run.error is not None
+                self._set(run_id, wanted=Wanted.ANYWAY if by_itself else Wanted.RUN)
             elif run.state.resumable:
                 self._set(
                     run_id,
@@ -361,8 +364,13 @@ class Store:
             run = self.run(run_id)
             if not run.state.active:
                 raise NotPossible(f"{run.name} is {run.state}: {otherwise}")
+            self._refuse_if_discarded(run)
             self._set(run_id, wanted=wanted)
         return self.run(run_id)
+
+    def _refuse_if_discarded(self, run: Run) -> None:
+        if run.wanted is Wanted.DISCARD:
+            raise NotPossible(f"{run.name} is being discarded: nothing else can be asked of it")
 
     def _set(self, run_id: str, **columns: Any) -> None:
         names = ", ".join(f"{name} = ?" for name in columns)

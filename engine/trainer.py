@@ -54,6 +54,7 @@ class Trainer:
 
     Args:
         answer: answers a waiting question, called between two events.
+        may_train: why nothing may be trained now (the hour, the battery), called between two events; None if it may.
         tell: shows why the run waits for its disk, where the store can't; None when it goes on.
         clock: seconds, for when to save and when to let go.
     """
@@ -67,6 +68,7 @@ class Trainer:
         wishes: Wishes,
         *,
         answer: Callable[[], None],
+        may_train: Callable[[], str | None] = lambda: None,
         tell: Callable[[str | None], None] = lambda _: None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -76,6 +78,7 @@ class Trainer:
         self._data = data
         self._wishes = wishes
         self._answer = answer
+        self._may_train = may_train
         self._clock = clock
         self._saver = Saver(journal, run.id, choice, clock)
         self._patience = Patience(journal, run.id, wishes, tell)
@@ -251,20 +254,47 @@ class Trainer:
         self._answer_if_asked()
         wishes = self._wishes
         wishes.check()
-        if wishes.wanted is not Wanted.PAUSE:
+        held = self._held()
+        if held is None:
             return
-        self._keep(partial(self._journal.confirm, self._run.id, State.PAUSED))
-        self._save()
+        journal, run_id, goes_on, said = self._journal, self._run.id, self._patience.state, None
+        self._patience.state = State.PAUSED
         unseen_since = self._clock()
-        while wishes.wanted is Wanted.PAUSE:
-            if not wishes.screenless:
+        while held is not None:
+            if held != said:
+                by_person = partial(journal.confirm, run_id, State.PAUSED, error=None)
+                self._keep(partial(journal.hold, run_id, held) if held else by_person)
+                if said is None:
+                    self._save()
+                said = held
+            if held or not wishes.screenless:
+                # What isn't a person's pause is no reason to let go: it goes on by itself.
                 unseen_since = self._clock()
             elif self._clock() - unseen_since >= LET_GO_SECONDS:
                 raise Left(State.STOPPED, f"let go after {LET_GO_SECONDS / 60:.0f} min paused without a screen")
             wishes.wait(WAIT_SECONDS)
             wishes.check()
             self._answer_if_asked()
-        self._keep(partial(self._journal.confirm, self._run.id, self._patience.state))
+            held = self._held()
+        self._patience.state = goes_on
+        if said:
+            self._keep(partial(journal.go_on, run_id, goes_on, "goes on"))
+        else:
+            self._keep(partial(journal.confirm, run_id, goes_on))
+
+    def _held(self) -> str | None:
+        """Why the run is to wait: empty if a person wants it so, else the settings' reason; None if it may train."""
+        wishes = self._wishes
+        if wishes.wanted is Wanted.PAUSE:
+            return ""
+        closed = self._may_train()
+        if wishes.wanted is not Wanted.ANYWAY:
+            return closed
+        if closed is None:
+            self._keep(partial(self._journal.allow, self._run.id))
+            if wishes.wanted is Wanted.ANYWAY:
+                wishes.wanted = Wanted.RUN
+        return None
 
     def _answer_if_asked(self) -> None:
         if self._wishes.asked:

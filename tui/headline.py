@@ -68,7 +68,7 @@ def describe_runner(status: RunnerStatus | None, runners: Sequence[RunnerRecord]
     if status is not None and status.error:
         return f"⚠ {status.error}"
     own = next((runner for runner in runners if status is not None and runner.pid == os.getpid()), None)
-    if own is not None:
+    if own is not None and status is not None and status.phase != "waiting":
         return _device(own, runs)
     if status is not None and status.phase in ("loading", "waiting"):
         return status.text

@@ -151,6 +151,8 @@ def _situation(run: Run, waits_for: str) -> str:
             )
         case State.STARTING | State.RUNNING:
             return _phase(run)
+        case State.PAUSED if run.error is not None:
+            return f"{run.error} · goes on by itself"
         case State.PAUSED:
             held = f"and holds {run.device} " if run.device else ""
             return f"stays in memory {held}· space goes on, s stops and keeps it"
