@@ -1,0 +1,54 @@
+"""The long forms: `python -m tests.chaos`. Prints what was met and what came of it; exit status 1 if it was bad."""
+
+from __future__ import annotations
+
+import argparse
+import random
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from tests.chaos.crowd import command_at_random
+from tests.chaos.kills import TARGETS, kill_often
+from tests.chaos.room import fill_and_free, small_disk
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m tests.chaos", description=__doc__)
+    parser.add_argument("--kills", type=int, default=60, help="kill -9 so often (0: not at all)")
+    parser.add_argument("--fills", type=int, default=10, help="fill the disk so often; needs root for a small tmpfs")
+    parser.add_argument("--seconds", type=float, default=60.0, help="let four processes command one store so long")
+    parser.add_argument("--seed", type=int, default=random.randrange(10**6))
+    asked = parser.parse_args()
+    good = True
+    with tempfile.TemporaryDirectory() as folder:
+        if asked.kills:
+            started = time.monotonic()
+            kills = kill_often(Path(folder) / "kills", asked.kills, asked.seed)
+            enough = asked.kills < 5 * len(TARGETS) or min(kills.met[phase] for phase in TARGETS) >= 5
+            good &= _tell("kill -9", started, kills, kills.same and enough)
+        if asked.fills:
+            started = time.monotonic()
+            with small_disk(Path(folder) / "disk") as disk:
+                if disk is None:
+                    sys.stdout.write("full disk: left out, a small filesystem needs root\n")
+                else:
+                    shortage = fill_and_free(disk, asked.fills, asked.seed, epochs=4 * asked.fills)
+                    good &= _tell("full disk", started, shortage, shortage.same)
+        if asked.seconds:
+            started = time.monotonic()
+            crowd = command_at_random(Path(folder) / "crowd", asked.seconds, asked.seed)
+            good &= _tell("crowd", started, crowd, not crowd.faults)
+    sys.exit(not good)
+
+
+def _tell(what: str, started: float, outcome: object, good: bool) -> bool:
+    verdict = "good" if good else "BAD"
+    sys.stdout.write(f"{what}: {verdict} ({time.monotonic() - started:.0f} s)\n  {outcome}\n")
+    sys.stdout.flush()
+    return good
+
+
+if __name__ == "__main__":
+    main()
