@@ -117,6 +117,27 @@ class Runner:
     def screenless(self, screenless: bool) -> None:
         self._wishes.screenless = screenless
 
+    @property
+    def holds_device(self) -> bool:
+        """Whether what is queued would be trained here, not by another process."""
+        return self._lookout.device_lock is not None
+
+    def leave_screen(self) -> None:
+        """No screen shows this runner any more: it ends when the queue is empty. Returns at once."""
+        self._wishes.screenless = self._until_empty = True
+        self._wishes.tell()
+
+    def halt(self, seconds: float) -> bool:
+        """Hold the worker between two steps, where it keeps nobody from the store, until `go_on`.
+
+        For a process that is to be frozen. False if the worker didn't get there in `seconds`.
+        """
+        return self._wishes.halt(seconds)
+
+    def go_on(self) -> None:
+        """Let a halted worker go on."""
+        self._wishes.go_on()
+
     def start(self) -> None:
         """Start the worker and the control thread."""
         self._worker.start()
@@ -326,8 +347,7 @@ class Runner:
         return state is not State.QUEUED and not state.active
 
     def _lock_name(self, device: str) -> str:
-        suffix = f"-shared-{os.getpid()}" if self._share else ""
-        return f"{platform.node()}-{device.replace(':', '-')}{suffix}.lock"
+        return lock_name(device, os.getpid() if self._share else None)
 
     def _record(self, lock: FileLock, choice: DeviceChoice) -> RunnerRecord:
         import torch
@@ -346,6 +366,12 @@ class Runner:
         )
 
 
+def lock_name(device: str, sharer: int | None = None) -> str:
+    """The name of a device's lock here; or of the lock of process `sharer`, which trains beside the device's holder."""
+    suffix = f"-shared-{sharer}" if sharer is not None else ""
+    return f"{platform.node()}-{device.replace(':', '-')}{suffix}.lock"
+
+
 def _remove_if_gone(store: Store, run_id: str) -> None:
     try:
         store.run(run_id)
@@ -355,4 +381,4 @@ def _remove_if_gone(store: Store, run_id: str) -> None:
         return  # It can't be told now.
 
 
-__all__ = ["Runner", "RunnerStatus"]
+__all__ = ["Runner", "RunnerStatus", "lock_name"]

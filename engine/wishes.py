@@ -8,6 +8,9 @@ from typing import Protocol
 from engine.records import State, Wanted
 from engine.trouble import StoreDamaged
 
+KEPT = "kept: the program ended"
+"""How a run ended that was stopped with its process."""
+
 
 class Left(Exception):
     """A run is left before its end; `state` None when it is discarded."""
@@ -43,6 +46,8 @@ class Wishes:
         """The run at work, which the control thread looks after."""
         self.training: Wakeable | None = None
         self._something = threading.Event()
+        self._moving, self._halted = threading.Event(), threading.Event()
+        self._moving.set()
 
     def begin(self, run_id: str) -> None:
         """The worker takes up a run."""
@@ -51,6 +56,7 @@ class Wishes:
 
     def check_store(self) -> None:
         """Raises StoreDamaged when another store stands in its place."""
+        self._halt_if_asked()
         if self.replaced:
             raise StoreDamaged("the run store was rebuilt by another process", "damaged")
 
@@ -58,7 +64,7 @@ class Wishes:
         """Raises Left when the run is to be left, StoreDamaged as `check_store` does."""
         self.check_store()
         if self.leaving:
-            raise Left(State.STOPPED, "kept: the program ended")
+            raise Left(State.STOPPED, KEPT)
         if self.wanted is Wanted.STOP:
             raise Left(State.STOPPED, "stopped and kept")
         if self.wanted is Wanted.DISCARD:
@@ -79,3 +85,20 @@ class Wishes:
         """Wait until something is told, at most `seconds`."""
         self._something.wait(seconds)
         self._something.clear()
+        self._halt_if_asked()
+
+    def halt(self, seconds: float) -> bool:
+        """Hold the worker where it is between two events, or waits; whether it got there in `seconds`."""
+        self._halted.clear()
+        self._moving.clear()
+        self.tell()
+        return self._halted.wait(seconds)
+
+    def go_on(self) -> None:
+        """Let it go on."""
+        self._moving.set()
+
+    def _halt_if_asked(self) -> None:
+        if not self._moving.is_set():
+            self._halted.set()
+            self._moving.wait()

@@ -30,6 +30,7 @@ class FakeRunner:
 
     def __init__(self, phase: str = "idle", text: str = "idle") -> None:
         self.status = RunnerStatus(phase=cast(Any, phase), text=text)
+        self.holds_device = phase in ("idle", "training")
         self.asked: list[str] = []
         self.ended = threading.Event()
 

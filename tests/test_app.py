@@ -22,6 +22,7 @@ from presets import load_catalogue
 from tests.launch_app import FakeRunner, launch, make_app, settle, started, toasts, until
 from tui.app import LazytrainApp
 from tui.commands import LazytrainCommands, possible_verbs, run_commands
+from tui.departure import describe_work
 from tui.headline import describe_queue
 from tui.screens.confirm import ConfirmScreen, NameScreen, SavingScreen, TooSmallScreen
 from tui.screens.edit import EditScreen
@@ -227,7 +228,7 @@ async def test_with_nothing_training_here_it_leaves_at_once(home: Path, key: str
     assert runner.asked[-1] == "stop"
 
 
-async def test_with_a_run_training_here_it_asks_saves_and_then_leaves(home: Path) -> None:
+async def test_with_a_run_training_here_it_asks_and_saves_if_that_is_wanted(home: Path) -> None:
     runner = FakeRunner("training", "trains lazynet quick")
     async with started(home, runner=runner) as (app, pilot):
         train(home, queue(app)[0])
@@ -237,7 +238,7 @@ async def test_with_a_run_training_here_it_asks_saves_and_then_leaves(home: Path
         assert "stop" not in runner.asked
         await pilot.press("e", "ctrl+c")  # from anywhere
         assert isinstance(app.screen, ConfirmScreen)
-        await pilot.press("enter")
+        await pilot.press("down", "enter")
         await until(pilot, lambda: isinstance(app.screen, SavingScreen))
         assert runner.asked[-1] == "stop"
         await pilot.press("ctrl+c")
@@ -245,12 +246,46 @@ async def test_with_a_run_training_here_it_asks_saves_and_then_leaves(home: Path
         assert app.is_running
         runner.ended.set()
         await until(pilot, lambda: app.return_code == 0)
+    assert app.departure.chosen == "stop"
+
+
+@pytest.mark.parametrize("phase", ["training", "loading"])
+async def test_by_default_what_is_trained_here_goes_on(home: Path, phase: str) -> None:
+    runner = FakeRunner(phase, "trains lazynet quick")
+    async with started(home, runner=runner) as (app, pilot):
+        queue(app)  # that is enough: it is trained as soon as torch is there
+        await pilot.press("q", "enter")
+        await until(pilot, lambda: app.return_code == 0)
+    assert app.departure.chosen == "keep"
+    assert "stop" not in runner.asked
+
+
+async def test_while_another_process_holds_the_device_it_leaves_at_once(home: Path) -> None:
+    runner = FakeRunner("waiting", "waits for cpu: held by lazytrain (process 1)")
+    async with started(home, runner=runner) as (app, pilot):
+        train(home, queue(app, 2)[0])
+        await pilot.press("q")
+        await until(pilot, lambda: app.return_code == 0)
+    assert app.departure.chosen == "quit"
+
+
+def test_the_question_says_what_is_trained_and_what_waits(home: Path) -> None:
+    with Journal(home) as journal:
+        first, _, _ = (journal.add_run(configuration()) for _ in range(3))
+        waiting = "3 runs wait in the queue."
+        assert describe_work(journal.runs()) == waiting
+        journal.claim(first.id)
+        journal.confirm(first.id, State.PAUSED)
+        assert describe_work(journal.runs()) == (
+            "lazynet quick: paused in this process. 2 more wait in the queue. "
+            "Paused without a screen, it is saved and let go after 10 minutes."
+        )
 
 
 # ── lightness and pictures ─────────────────────────────────────────────────────────────────────────────────
 
 
-@pytest.mark.parametrize("module", ["tui.app", "tui.__main__", "tui.start"])
+@pytest.mark.parametrize("module", ["tui.app", "tui.__main__", "tui.start", "tui.leave", "tui.signals", "tui.parent"])
 def test_importing_the_screen_imports_nothing_heavy(module: str) -> None:
     heavy = ("torch", "torchvision", "numpy", "plotext", "typer", "sklearn", "PIL")
     code = f"import sys, {module}; print([name for name in {heavy!r} if name in sys.modules])"

@@ -104,7 +104,7 @@ def test_a_run_from_start_to_start_again(
         wait_for_run(terminal, store, State.RUNNING, after_step=stopped.step)
         terminal.press("q")
         see(terminal, "leave lazytrain?", "stop and keep")
-        terminal.press("enter")
+        terminal.press("down", "enter")
         assert wait_for_exit(terminal) == 0
     kept = store.run(running.id)
     assert kept.state is State.STOPPED

@@ -5,26 +5,30 @@ Importing this module imports neither torch nor numpy: the first frame appears b
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from textual import events, work
+from textual import events
 from textual.app import App
 from textual.binding import Binding, BindingType
+from textual.driver import Driver
 from textual.reactive import reactive
 from textual.screen import Screen
 
-from engine.records import Run, State
+from engine.records import Run
 from engine.store import NotPossible, RunNotFound, Store, StoreError
 from presets import load_catalogue
 from tui.commands import LazytrainCommands
 from tui.datasets import DatasetShelf
+from tui.departure import Departure
 from tui.draft import recall, remember
 from tui.headline import Expectation, describe_queue, describe_runner
-from tui.screens.confirm import Choice, ConfirmScreen, NameScreen, SavingScreen, TooSmallScreen
+from tui.jobs import has_shell
+from tui.screens.confirm import Choice, ConfirmScreen, NameScreen, TooSmallScreen
 from tui.screens.help import HelpScreen, list_keys
 from tui.screens.launch import LaunchScreen
 from tui.theme import THEMES
@@ -38,6 +42,8 @@ POLL_SECONDS = 0.1
 """How often the store is asked whether anything changed, which costs microseconds."""
 SHOW_SECONDS = 0.25
 """How often, at most, the screens are given the runs anew."""
+HALT_SECONDS = 1.0
+"""How long a suspension waits for training to come between two steps."""
 MINIMUM_WIDTH, MINIMUM_HEIGHT = 60, 16
 
 
@@ -67,6 +73,15 @@ class LazytrainApp(App[int]):
             priority=True,
             show=False,
         ),
+        Binding(
+            "ctrl+z",
+            "suspend_process",
+            "suspend",
+            id="app.suspend",
+            tooltip="Back to the shell; training stops until `fg`",
+            priority=True,
+            show=False,
+        ),
     ]
 
     headline: reactive[str] = reactive("")
@@ -82,11 +97,13 @@ class LazytrainApp(App[int]):
         clock: Callable[[], float] = time.time,
     ) -> None:
         """Raises StoreError if the run store can't be opened."""
-        super().__init__()
+        super().__init__(driver_class=_find_driver())
         self.home, self.data, self.device, self.runner, self.clock = home, data, device, runner, clock
         self.store = Store(home, clock=clock)
         self.catalogue = load_catalogue(home / "presets")
         self.shelf = DatasetShelf(data, home / "cache" / "datasets")
+        self.departure = Departure(self)
+        self.runner_started = False
         self.runs: list[Run] = []
         self.monitor_screen: MonitorScreen | None = None
         self._remembered = recall(home / "screen.json")
@@ -118,6 +135,7 @@ class LazytrainApp(App[int]):
 
     def _start_runner(self) -> None:
         if self.runner is not None:
+            self.runner_started = True
             self.runner.start()
 
     def on_unmount(self) -> None:
@@ -254,50 +272,31 @@ class LazytrainApp(App[int]):
 
     # ── leaving ────────────────────────────────────────────────────────────────────────────────────────────
 
-    def active_runs_here(self) -> list[Run]:
-        """The runs that this process's runner holds."""
-        if self.runner is None or self.runner.status.phase != "training":
-            return []
-        return [run for run in self.store.runs() if run.state.active]
-
     async def action_quit(self) -> None:
-        """Leave; with a run training here, ask what becomes of it."""
-        if isinstance(self.screen, SavingScreen):
+        """Leave; with runs to be trained here, ask what becomes of them."""
+        self.departure.ask()
+
+    def action_suspend_process(self) -> None:
+        """Give the shell its prompt back; training stops with the screen, and goes on with it (`fg`)."""
+        suspend = getattr(self._driver, "suspend", None)
+        if suspend is None or not has_shell():
+            self.notify("there is no shell to go back to from here", severity="warning")
             return
-        active = self.active_runs_here()
-        if not active:
-            self._leave()
-            return
-        if isinstance(self.screen, ConfirmScreen):
-            self.pop_screen()
-        names = ", ".join(run.name for run in active)
-        waiting = sum(run.state is State.QUEUED for run in self.runs)
-        queue = f" What is queued ({waiting}) waits for the next start." if waiting else ""
-        self.push_screen(
-            ConfirmScreen(
-                "leave lazytrain?",
-                f"{names}: {active[0].state} in this process.{queue}",
-                (
-                    Choice("stop", "stop and keep, then quit", "saved, and resumed by r on Monitor"),
-                    Choice("cancel", "cancel", "training goes on"),
-                ),
-            ),
-            lambda answer: self._stop_and_leave(names) if answer == "stop" else None,
-        )
+        runner = self.runner
+        if runner is not None:
+            # Frozen between two steps, not while it holds the store locked.
+            runner.halt(HALT_SECONDS)
+        try:
+            suspend()
+        finally:
+            if runner is not None:
+                runner.go_on()
 
-    def _stop_and_leave(self, names: str) -> None:
-        if self.runner is not None:
-            self.push_screen(SavingScreen(f"{names}: writing a checkpoint, then lazytrain ends."))
-            self.runner.stop()
-            self._join_runner(self.runner)
 
-    @work(thread=True, group="leaving")
-    def _join_runner(self, runner: Runner) -> None:
-        runner.join()
-        self.call_from_thread(self.exit, 0)
+def _find_driver() -> type[Driver] | None:
+    """Our own where terminals are lost and jobs suspended; None for Textual's choice."""
+    if os.name == "nt" or "TEXTUAL_DRIVER" in os.environ:
+        return None
+    from tui.driver import ScreenDriver
 
-    def _leave(self) -> None:
-        # The runner's thread holds no run: it ends by itself, after this screen.
-        if self.runner is not None:
-            self.runner.stop()
-        self.exit(0)
+    return ScreenDriver

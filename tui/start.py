@@ -1,24 +1,55 @@
-"""Start the screen, or say why there can't be one here."""
+"""Start the screen, or say why there can't be one here; and decide what becomes of training when it ends."""
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
+import threading
 from collections.abc import Mapping
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
+from tui.parent import Link, run_in_child
 from tui.places import Places
+
+if TYPE_CHECKING:
+    from engine.records import Run
+    from engine.runner import Runner
+    from tui.app import LazytrainApp
+    from tui.signals import Signals
 
 REFUSED = 2
 """Exit status of what was refused before it started."""
+HUNG_UP = 129
+"""Exit status of a screen whose terminal went away while nothing was to be trained."""
+PATIENCE_SECONDS = 1.5
+"""How long an end that was asked for by a signal waits for what isn't training: torch being loaded, a slow terminal."""
+QUIT_SECONDS = 0.2
+"""How long leaving waits for a runner that has nothing to save."""
 
 
 def start_screen(places: Places, device: str = "auto") -> int:
-    """Run the Textual app until it is left; returns the exit status."""
+    """Run the Textual app until it is left; returns the exit status.
+
+    Where there is fork, what returns is one of two processes: the app's, or the one that waits for it.
+    """
     problem = find_screen_problem(sys.stdin, sys.stderr, os.environ)
     if problem:
         sys.stderr.write(f"lazytrain: {problem}\n")
         return REFUSED
+    if not hasattr(os, "fork"):
+        return run_screen(places, device, None)
+    return run_in_child(lambda link: run_screen(places, device, link))
+
+
+def run_screen(places: Places, device: str, link: Link | None) -> int:
+    """The app's process; `link` leads to the one that waits for it, if there is one."""
+    from tui.leave import log_path
+    from tui.signals import Signals
+
+    signals = Signals(log_path(places.home), alive=link.alive if link else None)
+    if link is not None:
+        link.ready()
 
     from engine.database import StoreError
     from engine.runner import Runner
@@ -30,12 +61,86 @@ def start_screen(places: Places, device: str = "auto") -> int:
     except StoreError as error:
         sys.stderr.write(f"lazytrain: {error}\n")
         return REFUSED
-    try:
-        result = app.run()
-    finally:
-        # Whatever ended the screen: a run at work here is saved, and the worker doesn't hold the process.
-        runner.stop()
-    return result if result is not None else app.return_code or 0
+    session = Session(app, runner, signals)
+    signals.tell(hang_up=session.hang_up, signal=session.end)
+    result = app.run()
+    return session.conclude(places, device, link, result if result is not None else app.return_code or 0)
+
+
+class Session:
+    """A screen with its runner, and how the one ends without the other."""
+
+    def __init__(self, app: LazytrainApp, runner: Runner, signals: Signals) -> None:
+        self.app, self.runner, self.signals = app, runner, signals
+        self._status: int | None = None
+
+    # ── called in the thread that notices ──────────────────────────────────────────────────────────────────
+
+    def hang_up(self) -> None:
+        """The terminal is gone: the app ends, training doesn't."""
+        self.app.exit(HUNG_UP)
+
+    def end(self, number: int) -> None:
+        """SIGTERM or SIGINT: save what is trained and give the terminal back; at once when asked again."""
+        if self._status is not None:
+            os._exit(self._status)
+        self._status = 128 + number
+        self.runner.stop()
+        self.app.exit(self._status)
+        timer = threading.Timer(PATIENCE_SECONDS, self._end_at_last, [self._status])
+        timer.daemon = True
+        timer.start()
+
+    def _end_at_last(self, status: int) -> None:
+        """A terminal that takes nothing, or torch half loaded, doesn't hold the process; a run being saved does."""
+        while self.runner.status.phase == "training" and not self.runner.join(PATIENCE_SECONDS):
+            pass
+        # The parent restores the terminal.
+        os._exit(status)
+
+    # ── after the screen ───────────────────────────────────────────────────────────────────────────────────
+
+    def conclude(self, places: Places, device: str, link: Link | None, status: int) -> int:
+        """End, or go on without a screen; returns the exit status."""
+        from tui.leave import describe_leaving, go_on_alone, hand_over, write_log
+
+        runs = self._work_that_goes_on(places)
+        if not runs:
+            self.runner.stop()
+            if not self.runner.join(QUIT_SECONDS) and self.runner.status.phase != "training":
+                # Torch, half loaded, is nothing to wait for.
+                _flush()
+                os._exit(status if self._status is None else self._status)
+            self.runner.join()
+        elif link is None:
+            hand_over(self.runner, places, device, runs)
+        else:
+            write_log(places.home, "the terminal is gone" if self.signals.hung_up else "the screen was left")
+            if not self.app.runner_started:
+                self.runner.start()
+            go_on_alone(self.runner, places, link, self.signals, status=status, text=describe_leaving(runs))
+        return status if self._status is None else self._status
+
+    def _work_that_goes_on(self, places: Places) -> list[Run]:
+        from engine.store import Store, StoreError
+        from tui.leave import work_here
+
+        # Without a person's choice the terminal was lost, or the screen failed: neither is the runs' fault.
+        if self._status is not None or self.app.departure.chosen in ("stop", "quit"):
+            return []
+        try:
+            with Store(places.home) as store:
+                runs = store.runs()
+        except StoreError:
+            runs = self.app.runs
+        return work_here(self.runner, runs, waits_too=True)
+
+
+def _flush() -> None:
+    for stream in (sys.stdout, sys.stderr):
+        if stream is not None:
+            with contextlib.suppress(OSError):
+                stream.flush()
 
 
 def find_screen_problem(stdin: TextIO | None, stderr: TextIO | None, environment: Mapping[str, str]) -> str | None:

@@ -1,0 +1,98 @@
+"""Leaving the screen: what becomes of the runs that this process trains, asked of whoever leaves."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Literal
+
+from engine.records import Run, State
+from tui.leave import work_here
+from tui.screens.confirm import Choice, ConfirmScreen, SavingScreen
+
+if TYPE_CHECKING:
+    from tui.app import LazytrainApp
+
+
+class Departure:
+    """How the app is left.
+
+    Attributes:
+        chosen: `keep` training without a screen, `stop` and keep, `quit` with nothing to be trained here; None until
+            a person chose.
+    """
+
+    def __init__(self, app: LazytrainApp) -> None:
+        self.chosen: Literal["keep", "stop", "quit"] | None = None
+        self._app = app
+
+    def ask(self) -> None:
+        """Leave; with runs to be trained here, ask what becomes of them."""
+        app = self._app
+        if isinstance(app.screen, SavingScreen):
+            return
+        runs = work_here(app.runner, app.store.runs())
+        if not runs:
+            self._quit()
+            return
+        if isinstance(app.screen, ConfirmScreen):
+            app.pop_screen()
+        app.push_screen(
+            ConfirmScreen(
+                "leave lazytrain?",
+                describe_work(runs),
+                (
+                    Choice("keep", "keep training", "in the background; `lazytrain` shows it again"),
+                    Choice("stop", "stop and keep, then quit", _what_stops(runs)),
+                    Choice("cancel", "cancel", "stay here"),
+                ),
+            ),
+            self._answered,
+        )
+
+    def _answered(self, answer: str | None) -> None:
+        if answer == "keep":
+            self.chosen = "keep"
+            self._app.exit(0)
+        elif answer == "stop":
+            self._stop()
+
+    def _quit(self) -> None:
+        self.chosen = "quit"
+        # The runner's thread holds no run: it ends by itself, after this screen.
+        if self._app.runner is not None:
+            self._app.runner.stop()
+        self._app.exit(0)
+
+    def _stop(self) -> None:
+        runner = self._app.runner
+        if runner is None:
+            return
+        self.chosen = "stop"
+        names = ", ".join(run.name for run in self._app.store.runs() if run.state.active)
+        self._app.push_screen(SavingScreen(f"{names or 'the queue'}: writing a checkpoint, then lazytrain ends."))
+        runner.stop()
+
+        def wait() -> None:
+            runner.join()
+            self._app.call_from_thread(self._app.exit, 0)
+
+        self._app.run_worker(wait, thread=True, group="leaving")
+
+
+def describe_work(runs: Sequence[Run]) -> str:
+    """`lazynet quick: running in this process. 2 more wait in the queue.`"""
+    active = [run for run in runs if run.state.active]
+    waiting = len(runs) - len(active)
+    words = [f"{', '.join(run.name for run in active)}: {active[0].state} in this process."] if active else []
+    if waiting:
+        more = " more" if active else f" run{'s' if waiting > 1 else ''}"
+        words.append(f"{waiting}{more} {'wait' if waiting > 1 else 'waits'} in the queue.")
+    if active and all(run.state is State.PAUSED for run in active):
+        words.append("Paused without a screen, it is saved and let go after 10 minutes.")
+    return " ".join(words)
+
+
+def _what_stops(runs: Sequence[Run]) -> str:
+    if not any(run.state.active for run in runs):
+        return "the queue waits for the next start"
+    return "saved, and resumed by r on Monitor"

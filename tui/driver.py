@@ -1,0 +1,97 @@
+"""Textual's driver for Linux and macOS, made to lose its terminal, to be suspended, and to come back.
+
+Relies on the driver's inner workings as they are in Textual 8.2.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import sys
+from collections.abc import Callable
+from typing import Any, cast
+
+from textual.app import App
+from textual.drivers.linux_driver import LinuxDriver
+
+from tui.outlet import Outlet
+
+FOREGROUND_SECONDS = 0.25
+"""How often a suspended screen whose job goes on in the background (`bg`) looks whether it is back."""
+
+
+class ScreenDriver(LinuxDriver):
+    """Three differences: a write to a lost terminal is no error; reading from one neither panics nor spins for long
+    (whoever noticed the hang-up ends the app); and SIGTSTP and SIGCONT are handled in the app's own loop, once each.
+    """
+
+    def __init__(
+        self, app: App[Any], *, debug: bool = False, mouse: bool = True, size: tuple[int, int] | None = None
+    ) -> None:
+        super().__init__(app, debug=debug, mouse=mouse, size=size)
+        if sys.__stderr__ is not None:
+            self._file = cast(Any, Outlet(sys.__stderr__))
+        self._loop = asyncio.get_running_loop()
+        self._suspended = False
+        signal.signal(signal.SIGTSTP, self._on_loop(app.action_suspend_process))
+        signal.signal(signal.SIGCONT, self._on_loop(self.come_back))
+
+    def _on_loop(self, act: Callable[[], object]) -> Callable[..., None]:
+        def handle(*_: object) -> None:
+            # The loop is closed when the screen is left.
+            with contextlib.suppress(RuntimeError):
+                self._loop.call_soon_threadsafe(act)
+
+        return handle
+
+    def write(self, data: str) -> None:
+        if not self._suspended:
+            super().write(data)
+
+    def run_input_thread(self) -> None:
+        # A terminal that is gone, or another job's now.
+        with contextlib.suppress(OSError):
+            super().run_input_thread()
+
+    def stop_application_mode(self) -> None:
+        # Restoring it must not stop us where the terminal is a shell's again.
+        signal.signal(signal.SIGTTOU, signal.SIG_IGN)
+        if not self._suspended:
+            super().stop_application_mode()
+
+    def close(self) -> None:
+        if not self._suspended:
+            super().close()
+
+    def suspend(self) -> None:
+        """Leave the terminal as it was found, and stop this process; returns when it is continued.
+
+        The screen comes back by itself, once the process is in the foreground.
+        """
+        if not self._suspended:
+            self.suspend_application_mode()
+            self._suspended = True
+        os.kill(os.getpid(), signal.SIGSTOP)
+
+    def come_back(self) -> None:
+        """After SIGCONT: take the terminal again and redraw, now or when the job is in the foreground."""
+        if not self._app.is_running:
+            return
+        if not _in_foreground(self.fileno):
+            self._loop.call_later(FOREGROUND_SECONDS, self.come_back)
+            return
+        if not self._suspended:
+            # It was stopped from outside, and what the terminal went through meanwhile isn't known.
+            self.suspend_application_mode()
+        self._suspended = False
+        self._must_signal_resume = True
+        self.start_application_mode()
+
+
+def _in_foreground(terminal: int) -> bool:
+    try:
+        return os.tcgetpgrp(terminal) == os.getpgrp()
+    except OSError:
+        return True  # not the controlling terminal, so no shell takes turns with us
