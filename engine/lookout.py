@@ -16,6 +16,8 @@ POLL_SECONDS = 0.05
 SEEN_SECONDS = 2.0
 """How often it shows itself."""
 REOPEN_SECONDS = 1.0
+END_SECONDS = 1.0
+"""A look at the store takes far less, but for one that another process keeps locked."""
 
 
 class Lookout:
@@ -38,8 +40,11 @@ class Lookout:
         self._nudged.set()
 
     def end(self) -> None:
-        """Watch no longer; returns at once."""
+        """Watch no longer, and let the store go."""
         self._ended.set()
+        self._nudged.set()
+        if self._thread.ident is not None:
+            self._thread.join(END_SECONDS)
 
     def _watch(self) -> None:
         while not self._ended.is_set():

@@ -20,9 +20,13 @@ NOTICE = "notice"
 
 
 def is_lost(path: Path) -> bool:
-    """Whether there is no store at `path`, though there are runs that one knew."""
-    wal = path.with_name(f"{path.name}-wal")
-    if any(file.exists() and file.stat().st_size for file in (path, wal)):
+    """Whether there is no store at `path`, though there are runs that one knew. SQLite takes an empty file for new."""
+    try:
+        if path.stat().st_size:
+            return False
+    except FileNotFoundError:
+        pass
+    except OSError:
         return False
     return any(path.parent.glob(f"runs/*/{RUN}"))
 
