@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from textual import events
-from textual.app import App
 from textual.binding import Binding, BindingType
 from textual.driver import Driver
 from textual.reactive import reactive
@@ -22,12 +21,14 @@ from textual.screen import Screen
 from engine.records import Run
 from engine.store import NotPossible, RunNotFound, Store, StoreError
 from presets import load_catalogue
+from tui.cell_diff import CellDiffApp
 from tui.commands import LazytrainCommands
 from tui.datasets import DatasetShelf
 from tui.departure import Departure
 from tui.draft import recall, remember
 from tui.headline import Expectation, describe_queue, describe_runner
 from tui.jobs import has_shell
+from tui.pace import Pace
 from tui.screens.confirm import Choice, ConfirmScreen, NameScreen, TooSmallScreen
 from tui.screens.help import HelpScreen, list_keys
 from tui.screens.launch import LaunchScreen
@@ -40,14 +41,12 @@ if TYPE_CHECKING:
 Verb = Literal["pause", "resume", "stop", "discard", "up", "down", "rename"]
 POLL_SECONDS = 0.1
 """How often the store is asked whether anything changed, which costs microseconds."""
-SHOW_SECONDS = 0.25
-"""How often, at most, the screens are given the runs anew."""
 HALT_SECONDS = 1.0
 """How long a suspension waits for training to come between two steps."""
 MINIMUM_WIDTH, MINIMUM_HEIGHT = 60, 16
 
 
-class LazytrainApp(App[int]):
+class LazytrainApp(CellDiffApp[int]):
     """Launch and Monitor over one run store.
 
     `runner` trains in this process; it is started after the first frame, and the app works without one.
@@ -95,9 +94,11 @@ class LazytrainApp(App[int]):
         device: str = "auto",
         runner: Runner | None = None,
         clock: Callable[[], float] = time.time,
+        redraws_per_second: float = 1.0,
+        cell_diff: bool | None = None,
     ) -> None:
         """Raises StoreError if the run store can't be opened."""
-        super().__init__(driver_class=_find_driver())
+        super().__init__(driver_class=_find_driver(), cell_diff=cell_diff)
         self.home, self.data, self.device, self.runner, self.clock = home, data, device, runner, clock
         self.store = Store(home, clock=clock)
         self.catalogue = load_catalogue(home / "presets")
@@ -110,7 +111,8 @@ class LazytrainApp(App[int]):
         self.launch_screen = LaunchScreen(self._remembered.draft(self.catalogue))
         self._expectation = Expectation(self.store, self.shelf)
         self._status: RunnerStatus | None = None
-        self._shown_at = 0.0
+        self._pace = Pace(redraws_per_second)
+        self._live: list[tuple[object, ...]] = []
         self._stale = True
         self.add_mode("launch", lambda: self.launch_screen)
         self.add_mode("monitor", self._make_monitor)
@@ -147,18 +149,21 @@ class LazytrainApp(App[int]):
     def _poll(self) -> None:
         self._follow_runner()
         self._stale = self.store.changed() or self._stale
-        if self._stale and time.monotonic() - self._shown_at >= SHOW_SECONDS:
+        # Figures keep the pace; a state that was reached is shown at once.
+        if self._stale and (self._pace.due or self.store.live_states() != self._live):
             self.refresh_runs()
 
     def refresh_runs(self) -> None:
         """Read the runs and give them to the screen of the current mode."""
-        self._stale, self._shown_at = False, time.monotonic()
+        self._pace.begin()
+        self._stale, self._live = False, self.store.live_states()
         self.runs = self.store.runs()
         self._show_headline()
         screen = self.screen_stack[0]
         for each in (self.launch_screen, self.monitor_screen):
             if each is not None and each is screen and each.is_mounted:
                 each.show_runs(self.runs)
+        self.call_after_refresh(self._pace.end)
 
     def _follow_runner(self) -> None:
         status = self.runner.status if self.runner is not None else None

@@ -6,6 +6,8 @@ import math
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from rich.cells import cell_len, set_cell_size
+
 from engine.records import Run, State, Wanted
 
 NOTHING = "–"
@@ -130,7 +132,12 @@ def format_moment(time: float | None) -> str:
 
 
 def shorten(text: str, width: int) -> str:
-    """`text` in at most `width` characters, its end replaced by `…` where it doesn't fit."""
-    if len(text) <= width:
+    """`text` in at most `width` cells, its end replaced by `…` where it doesn't fit."""
+    if (len(text) if text.isascii() else cell_len(text)) <= width:
         return text
-    return text[: width - 1] + "…" if width > 0 else ""
+    return set_cell_size(text, width - 1) + "…" if width > 0 else ""
+
+
+def pad(text: str, width: int) -> str:
+    """`text` in just `width` cells, shortened or with blanks after it."""
+    return set_cell_size(shorten(text, width), max(0, width))

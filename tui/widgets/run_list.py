@@ -15,7 +15,7 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from engine.records import Run, State
-from tui.text import format_fraction, shorten, state_colour, state_glyph, state_word
+from tui.text import format_fraction, pad, shorten, state_colour, state_glyph, state_word
 
 WIDE = 36
 """From this width on, the column at the right has words beside its percentages."""
@@ -137,7 +137,7 @@ class RunList(ScrollView, can_focus=True, inherit_bindings=False):
             [
                 Segment("▌" if selected else " ", style("bar")),
                 Segment(f"{state_glyph(run)} ", state),
-                Segment(shorten(run.name, room).ljust(room), base),
+                Segment(pad(run.name, room), base),
                 Segment(
                     f" {shorten(detail, column):>{column}} ", state if run.state is State.FAILED else style("detail")
                 ),
