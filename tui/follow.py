@@ -12,6 +12,7 @@ from typing import Any, Protocol
 from engine.locks import is_held
 from engine.records import Message, Run, State
 from engine.store import NotPossible, RunNotFound, Store
+from tui.outlet import is_terminal, point_away
 from tui.reporters import Reporter, restore_terminal
 from tui.text import format_count, format_duration, format_fraction, format_loss, state_word
 
@@ -21,6 +22,8 @@ FINISHED, FAILED, REFUSED, KEPT = 0, 1, 2, 130
 POLL_SECONDS = 0.1
 PATIENCE_SECONDS = 5.0
 """How long `pause`, `stop` and `resume` wait for training to confirm."""
+PATIENCE_AT_END = 1.5
+"""How many seconds an end asked for by a signal waits for what isn't training."""
 SILENCE_SECONDS = 5.0
 """Of silence before we look whether a run's trainer lives, since looking takes its lock for a moment."""
 MOST_RUNNERS = 5
@@ -39,7 +42,10 @@ class RunnerLike(Protocol):
 
 
 class Interrupts:
-    """Ctrl-C and SIGTERM while training: the first asks for a stop, the second ends the process at once."""
+    """Ctrl-C and SIGTERM while training: the first asks for a stop, the second ends the process at once.
+
+    A hang-up only takes the terminal away: training goes on, unheard, unless its output goes somewhere else.
+    """
 
     def __init__(self, end_at_once: Callable[[int], None] | None = None) -> None:
         self.received: signal.Signals | None = None
@@ -50,6 +56,10 @@ class Interrupts:
     def __enter__(self) -> Interrupts:
         for number in (signal.SIGINT, signal.SIGTERM):
             self._before[number] = signal.signal(number, self._receive)
+        hang_up = getattr(signal, "SIGHUP", None)
+        if hang_up is not None and signal.getsignal(hang_up) is not signal.SIG_IGN:
+            terminals = [descriptor for descriptor in (0, 1, 2) if is_terminal(descriptor)]
+            self._before[hang_up] = signal.signal(hang_up, lambda *_: point_away(terminals))
         return self
 
     def __exit__(
@@ -70,6 +80,12 @@ class Interrupts:
         else:
             # The event stays set: from now on only the clock ends a wait.
             threading.Event().wait(seconds)
+
+    def join(self, runner: RunnerLike) -> None:
+        """Wait for the runner's end; after a signal not for torch being loaded, which can take longer than a save."""
+        if self.received is not None and runner.status.phase != "training" and not runner.join(PATIENCE_AT_END):
+            self._end_at_once(self.status)
+        runner.join()
 
     def _receive(self, number: int, _frame: FrameType | None) -> None:
         if self.received is not None:
@@ -157,7 +173,7 @@ def follow_run(
     finally:
         reporter.close()
         runner.stop()
-        runner.join()
+        interrupts.join(runner)
 
 
 def follow_queue(store: Store, runner: RunnerLike, reporter: Reporter, interrupts: Interrupts) -> int:
@@ -199,7 +215,7 @@ def follow_queue(store: Store, runner: RunnerLike, reporter: Reporter, interrupt
     finally:
         reporter.close()
         runner.stop()
-        runner.join()
+        interrupts.join(runner)
     if interrupts.received is not None:
         return interrupts.status
     if status.error:

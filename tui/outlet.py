@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 from collections.abc import Iterable
 from pathlib import Path
@@ -10,19 +11,32 @@ from typing import Any, TextIO
 
 
 class Outlet:
-    """A text stream whose writes never fail: a terminal or reader that is gone is no reason to lose a run."""
+    """A text stream whose writes never fail: a terminal or reader that is gone is no reason to lose a run.
+
+    A descriptor that leads nowhere is pointed at nothing, so that what is still in its buffers fails nobody else.
+    """
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
 
     def write(self, text: str) -> int:
-        with contextlib.suppress(OSError):
+        try:
             self._stream.write(text)
+        except OSError as error:
+            self._lose(error)
         return len(text)
 
     def flush(self) -> None:
-        with contextlib.suppress(OSError):
+        try:
             self._stream.flush()
+        except OSError as error:
+            self._lose(error)
+
+    def _lose(self, error: OSError) -> None:
+        if error.errno in (errno.EPIPE, errno.EIO):
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, self._stream.fileno())
+            os.close(nowhere)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)

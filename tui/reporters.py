@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import time
 from collections.abc import Callable
-from typing import Protocol, TextIO
+from typing import Protocol, TextIO, cast
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
@@ -14,6 +13,7 @@ from rich.text import Text
 
 from engine.events import EpochRecord
 from engine.records import Run, State
+from tui.outlet import Outlet
 from tui.text import (
     NOTHING,
     format_count,
@@ -56,7 +56,7 @@ class Reporter(Protocol):
 
 def make_reporter(stdout: TextIO, stderr: TextIO) -> Reporter:
     """A bar where stdout is a terminal that can redraw a line, plain lines elsewhere."""
-    console = Console(file=stdout, highlight=False, markup=False, emoji=False)
+    console = Console(file=cast(TextIO, Outlet(stdout)), highlight=False, markup=False, emoji=False)
     if console.is_terminal and not console.is_dumb_terminal:
         return BarReporter(console)
     return PlainReporter(stdout, stderr)
@@ -174,21 +174,16 @@ class BarReporter:
 
 
 def write_line(stream: TextIO, text: str) -> None:
-    """Write a line at once; a stream whose reader is gone is pointed at nothing instead."""
-    try:
-        stream.write(text + "\n")
-        stream.flush()
-    except BrokenPipeError:
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, stream.fileno())
-        os.close(nowhere)
+    """Write a line at once; a stream whose reader or terminal is gone is pointed at nothing instead."""
+    outlet = Outlet(stream)
+    outlet.write(text + "\n")
+    outlet.flush()
 
 
 def restore_terminal() -> None:
     """Show the cursor again, which the bar hides; for an end that runs no clean-up."""
     if sys.stdout.isatty():
-        sys.stdout.write("\x1b[?25h\n")
-        sys.stdout.flush()
+        write_line(sys.stdout, "\x1b[?25h")
 
 
 def _label(run: Run) -> str:
