@@ -159,7 +159,9 @@ def _write(path: Path, content: Mapping[str, Any], about: Mapping[str, Any]) -> 
     header = {"format": FORMAT, **about, "length": len(body), "sha256": hashlib.sha256(body).hexdigest()}
     if not path.parent.is_dir():
         path.parent.mkdir(parents=True, exist_ok=True)
-        _sync_folder(path.parent.parent)
+        # The folders on the way to it are new as well.
+        for folder in (path.parent.parent, path.parent.parent.parent):
+            _sync_folder(folder)
     temporary = path.with_suffix(".tmp")
     try:
         with temporary.open("wb") as file:

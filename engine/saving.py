@@ -20,7 +20,7 @@ SAVE_SECONDS = 30.0
 """A checkpoint is at most this old."""
 SAVE_SHARE = 0.01
 """Saves at the ends of epochs keep the time of all saves within this share of the training time."""
-FIRST_SAVE_SECONDS = 0.02
+FIRST_SAVE_SECONDS = 0.03
 """What a save is taken to cost before there was one."""
 
 

@@ -20,7 +20,7 @@ from typing import Any, Self
 
 from engine.archive import write_run
 from engine.configuration import RunConfiguration
-from engine.database import StoreDamaged, StoreError, StoreTrouble, connect, transaction
+from engine.database import StoreDamaged, StoreError, StoreTrouble, connect, damage, transaction
 from engine.events import POINT_FORMAT, EpochRecord, Progress
 from engine.locks import is_held, last_seen
 from engine.rebuild import NOTICE, is_lost, rebuild
@@ -63,8 +63,8 @@ class Store:
             if is_lost(self.path):
                 raise StoreDamaged("the file is gone", "damaged")
             self._open()
-        except StoreDamaged as damage:
-            rebuild(self.path, str(damage).removeprefix(f"{self.path}: "))
+        except StoreDamaged as found:
+            rebuild(self.path, str(found).removeprefix(f"{self.path}: "))
             self._open()
 
     def _open(self) -> None:
@@ -91,6 +91,19 @@ class Store:
         version = self.connection.execute("PRAGMA data_version").fetchone()[0]
         changed, self._seen_version = version != self._seen_version, version
         return changed
+
+    def reopen(self) -> None:
+        """After StoreDamaged: look at the whole file, and rebuild it from the runs' folders if it is damaged.
+
+        Raises:
+            StoreError: that can't be done.
+        """
+        found = damage(self.connection)
+        self.connection.close()
+        if found is not None:
+            rebuild(self.path, found)
+        self._open()
+        self._seen_version = None
 
     def replaced(self) -> bool:
         """Whether another process put a rebuilt store in this one's place; `changed` opens that."""

@@ -17,7 +17,7 @@ import torch
 
 from engine import checkpoint, database, patience, saving, trainer
 from engine.checkpoint import best_path, generations, load_checkpoint, load_newest
-from engine.database import SCHEMA_VERSION, StoreTrouble, transaction
+from engine.database import SCHEMA_VERSION, StoreDamaged, StoreTrouble, transaction
 from engine.events import POINT_FORMAT, EpochRecord, Point
 from engine.journal import MAX_ATTEMPTS, Journal
 from engine.paths import AutogradPath
@@ -131,6 +131,7 @@ def test_every_generation_damaged_in_turn_falls_back_and_ends_with_the_same_bits
 
 
 @pytest.mark.usefixtures("often")
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")  # which is the death
 def test_the_best_weights_are_those_that_the_checkpoint_calls_the_best(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -563,6 +564,18 @@ def test_a_client_follows_to_the_rebuilt_store(bench: Bench) -> None:
     assert client.changed()
     assert client.run(run.id).name == "new"
     client.close()
+
+
+def test_a_client_that_meets_damage_can_have_it_rebuilt(bench: Bench) -> None:
+    run = bench.queue()
+    bench.train()
+    expected = result(bench.store, run.id)
+    _scribble(bench.home / "store.sqlite3")
+    with pytest.raises(StoreDamaged):
+        bench.store.epochs(run.id)
+    bench.store.reopen()
+    assert result(bench.store, run.id) == expected
+    assert bench.store.notice
 
 
 def test_a_history_is_read_up_to_where_it_is_damaged(home: Path) -> None:

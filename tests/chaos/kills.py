@@ -43,24 +43,29 @@ class Kills:
         )
 
 
-def kill_often(home: Path, num_kills: int, seed: int, epochs: int = 6) -> Kills:
-    """Kill trainings `num_kills` times: each second time wherever they are, else in the phase met least so far."""
+def kill_often(home: Path, num_kills: int, seed: int, *, each: int = 0, epochs: int = 6) -> Kills:
+    """Kill trainings `num_kills` times: each second time wherever they are, else in the phase met least so far.
+
+    Goes on until each phase was met `each` times.
+    """
     chance, kills = random.Random(seed), Kills(seed)
     settings = configuration(epochs=epochs)
+
+    def enough() -> bool:
+        return kills.met.total() >= num_kills and min(kills.met[phase] for phase in TARGETS) >= each
+
     with Store(home) as store, Nursery(home) as nursery:
         undisturbed = nursery.train(store, store.add_run(settings).id)
         kills.num_runs = 0
-        while kills.met.total() < num_kills:
+        while not enough():
             run = store.add_run(settings)
             kills.num_runs += 1
             while store.run(run.id).state is not State.FINISHED:
                 target = min(TARGETS, key=lambda phase: (kills.met[phase], chance.random()))
                 trainee = nursery.start(run.id)
-                if kills.met.total() < num_kills:
-                    if _meet(trainee, chance, target if kills.met.total() % 2 else None):
-                        kills.met[trainee.board.phase] += 1
-                    else:
-                        trainee.wait()
+                wherever = kills.met.total() % 2 == 0 and kills.met.total() < num_kills
+                if not enough() and _meet(trainee, chance, None if wherever else target):
+                    kills.met[trainee.board.phase] += 1
                 else:
                     trainee.wait()
                 _look(store, run.id, kills)
