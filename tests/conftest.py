@@ -11,6 +11,13 @@ import pytest
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
+@pytest.fixture(autouse=True)
+def as_nice_as_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`work` in this process must not slow what is tested after it."""
+    if hasattr(os, "setpriority"):
+        monkeypatch.setattr(os, "setpriority", lambda *_: None)
+
+
 @pytest.fixture
 def home(tmp_path: Path) -> Path:
     """An empty LAZYTRAIN_HOME."""

@@ -5,6 +5,7 @@ Each is a few lines over the store; what they print is in `tui.output`, `tui.lis
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Sequence
 from importlib.metadata import PackageNotFoundError, version
@@ -14,20 +15,35 @@ from typing import Annotated
 
 import typer
 
+from engine.background import be_nice, num_jobs
 from engine.database import StoreError
 from engine.datasets import DatasetError
 from engine.errors import DeviceError
 from engine.records import Run, State
+from engine.settings import Settings as HomeSettings
+from engine.settings import load_settings
 from engine.store import NotPossible, RunNotFound, Store
 from presets import DEFAULT, PresetError, load_catalogue
 from tui.configure import check_device, configure
-from tui.follow import FINISHED, REFUSED, Interrupts, follow_queue, follow_run, wait_until_confirmed
+from tui.follow import FINISHED, REFUSED, Interrupts, follow_run, wait_until_confirmed
 from tui.listing import presets_record, print_presets
-from tui.options import ArchitectureName, AsJson, Data, Device, Home, HyperparametersName, Name, RunReference, Settings
+from tui.options import (
+    ArchitectureName,
+    AsJson,
+    Data,
+    Device,
+    Home,
+    HyperparametersName,
+    Jobs,
+    Name,
+    RunReference,
+    Settings,
+)
 from tui.output import make_console, print_json, print_run, print_runs, run_record
 from tui.places import Places, find_places
 from tui.reporters import make_reporter, write_line
 from tui.text import STATE_LOOKS
+from tui.working import MOST_JOBS, work_queue
 
 
 class Refused(RuntimeError):
@@ -143,7 +159,9 @@ def train(
     settings: Settings = None,
     device: Device = None,
     name: Name = None,
-    now: Annotated[bool, typer.Option("--now", help="Don't wait for a busy device: share it.")] = False,
+    now: Annotated[
+        bool, typer.Option("--now", help="Wait neither for a busy device, which is shared, nor for the hours.")
+    ] = False,
     home: Home = None,
     data: Data = None,
 ) -> None:
@@ -152,6 +170,7 @@ def train(
     Prints its id first. Exit status: 0 finished, 1 failed, 2 refused before it started, 130 stopped and kept.
     """
     places, asked = _places(context, home, data), _device(context, device)
+    load_settings(places.home)
     configuration = configure(places, architecture, hyperparameters, settings or (), asked)
     from engine.runner import Runner
 
@@ -162,7 +181,13 @@ def train(
             store,
             run.id,
             lambda: Runner(
-                places.home, places.data, device=asked, only=run.id, share=now, command=f"lazytrain train ({run.name})"
+                places.home,
+                places.data,
+                device=asked,
+                only=run.id,
+                share=now,
+                command=f"lazytrain train ({run.name})",
+                may_train=(lambda: None) if now else None,
             ),
             make_reporter(sys.stdout, sys.stderr),
             interrupts,
@@ -196,19 +221,24 @@ def queue(
 
 
 @app.command()
-def work(context: typer.Context, home: Home = None, data: Data = None, device: Device = None) -> None:
+def work(
+    context: typer.Context,
+    jobs: Jobs = "1",
+    forever: Annotated[bool, typer.Option("--forever", help="Wait for new runs when the queue is empty.")] = False,
+    home: Home = None,
+    data: Data = None,
+    device: Device = None,
+) -> None:
     """Train the queue, without a screen, until it is empty.
 
     Exit status: 0 all finished, 1 a run failed, 130 stopped by Ctrl-C (what was trained is kept).
     """
     places, asked = _places(context, home, data), _device(context, device)
+    settings = load_settings(places.home)
+    count = _num_jobs(jobs, settings)
     check_device(asked)
-    from engine.runner import Runner
-
-    with Interrupts() as interrupts, Store(places.home) as store:
-        runner = Runner(places.home, places.data, device=asked, until_empty=True, command="lazytrain work")
-        status = follow_queue(store, runner, make_reporter(sys.stdout, sys.stderr), interrupts)
-    raise typer.Exit(status)
+    be_nice(settings.nice)
+    raise typer.Exit(work_queue(places, asked, count, forever=forever))
 
 
 # ── wishes ─────────────────────────────────────────────────────────────────────────────────────────────────
@@ -292,6 +322,14 @@ def _places(context: typer.Context, home: Path | None, data: Path | None = None)
     """Options after the subcommand, else those before it, else the environment."""
     outer_home, outer_data, _ = context.obj
     return find_places(home or outer_home, data or outer_data)
+
+
+def _num_jobs(jobs: str, settings: HomeSettings) -> int:
+    if jobs == "auto":
+        return num_jobs(os.cpu_count() or 1, keep_core_free=settings.keep_core_free)
+    if not jobs.isdecimal() or not 1 <= int(jobs) <= MOST_JOBS:
+        raise Refused(f"--jobs: {jobs!r} must be 'auto' or a number from 1 to {MOST_JOBS}")
+    return int(jobs)
 
 
 def _device(context: typer.Context, device: str | None) -> str:

@@ -176,8 +176,18 @@ def follow_run(
         interrupts.join(runner)
 
 
-def follow_queue(store: Store, runner: RunnerLike, reporter: Reporter, interrupts: Interrupts) -> int:
-    """Tell what `runner` trains until the queue is empty; returns 0, or 1 if a run failed, or 130 after Ctrl-C."""
+def follow_queue(
+    store: Store,
+    runner: RunnerLike,
+    reporter: Reporter,
+    interrupts: Interrupts,
+    reporter_for: Callable[[Run], Reporter] | None = None,
+) -> int:
+    """Tell what `runner` trains until the queue is empty; returns 0, or 1 if a run failed, or 130 after Ctrl-C.
+
+    Several runs at once have a reporter each, from `reporter_for`; else `reporter` tells of all.
+    """
+    reporters: dict[str, Reporter] = {}
     over = {run.id for run in store.runs() if run.state.over}
     told: dict[str, RunTold] = {}
     runner.start()
@@ -193,15 +203,15 @@ def follow_queue(store: Store, runner: RunnerLike, reporter: Reporter, interrupt
                     if run.id in over or run.state is State.QUEUED or run.device not in (None, status.device):
                         continue
                     if run.id not in told:
-                        told[run.id] = RunTold(store, run, reporter)
+                        reporters[run.id] = reporter_for(run) if reporter_for is not None else reporter
+                        told[run.id] = RunTold(store, run, reporters[run.id])
                         reporter.say(f"{run.name} ({run.id})")
                     told[run.id].tell(run)
                     if run.state.over:
                         over.add(run.id)
                         del told[run.id]
-                        reporter.close()
                         num_failed += run.state is State.FAILED
-                        _end(run, reporter, interrupts)
+                        _end(run, reporters.pop(run.id), interrupts)
             if status.phase == "waiting" and status.text != last_status:
                 last_status = status.text
                 reporter.warn(status.text)

@@ -22,4 +22,8 @@ Settings = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="FIELD=VALUE", help="Change a field, such as learning_rate=0.1; may be repeated."),
 ]
+Jobs = Annotated[
+    str,
+    typer.Option("--jobs", metavar="N", help="Train so many runs at once; 'auto': as many as cores, but one."),
+]
 Name = Annotated[str | None, typer.Option("--name", help="Name of the run; a taken one gets a number.")]

@@ -91,19 +91,22 @@ def describe_progress(run: Run) -> str:
 class PlainReporter:
     """One line an epoch, and at most one about steps every ten seconds.
 
+    `prefix` begins each line, where several runs are told at once.
     A reader that goes away (`lazytrain train … | head -1`) is no reason to lose a run: it trains on unheard.
     """
 
-    def __init__(self, stdout: TextIO, stderr: TextIO, clock: Callable[[], float] = time.monotonic) -> None:
-        self._stdout, self._stderr, self._clock = stdout, stderr, clock
+    def __init__(
+        self, stdout: TextIO, stderr: TextIO, clock: Callable[[], float] = time.monotonic, prefix: str = ""
+    ) -> None:
+        self._stdout, self._stderr, self._clock, self._prefix = stdout, stderr, clock, prefix
         self._last_line = clock()
 
     def say(self, text: str) -> None:
         self._last_line = self._clock()
-        write_line(self._stdout, text)
+        write_line(self._stdout, self._prefix + text)
 
     def warn(self, text: str) -> None:
-        write_line(self._stderr, text)
+        write_line(self._stderr, self._prefix + text)
 
     def show(self, run: Run) -> None:
         if run.progress is not None and self._clock() - self._last_line >= PLAIN_SECONDS:
