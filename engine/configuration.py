@@ -30,6 +30,10 @@ class RunConfiguration(Frozen):
     """Dotted names of the fields changed from the preset before the start."""
     device: str = "auto"
     """What was asked for; the run records what it got."""
+    module_digest: str | None = None
+    """Of a user's own net: of its source when the run was queued."""
+    data_digest: str | None = None
+    """Of a dataset that is a folder of images: of its files' names and sizes when the run was queued."""
 
     @property
     def suggested_name(self) -> str:
@@ -55,4 +59,7 @@ def flatten(values: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any
 
 
 def _short(value: Any) -> str:
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    """All its digits where six don't tell it from another: two values of a grid have two names."""
+    if isinstance(value, float):
+        return f"{value:g}" if float(f"{value:g}") == value else repr(value)
+    return str(value)

@@ -115,6 +115,10 @@ class RunFinished:
     outcome: ClassVar[str] = "finished"
 
 
+DIVERGED = "loss became "
+"""How the reason of a run that diverged begins."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunDiverged:
     """The loss became NaN or infinite and the configuration says to stop."""
@@ -128,7 +132,7 @@ class RunDiverged:
     @property
     def reason(self) -> str:
         became = "NaN" if isnan(self.loss) else "infinite"
-        return f"loss became {became} at step {self.step:,} (epoch {self.epoch}): try a lower learning rate"
+        return f"{DIVERGED}{became} at step {self.step:,} (epoch {self.epoch}): try a lower learning rate"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
@@ -71,11 +71,15 @@ def load_catalogue(user_folder: Path | None = None) -> Catalogue:
     default = _load("hyperparameters", user_folder, _read_hyperparameters({}))
     base = default[DEFAULT].value
     base_fields = base.values.model_dump(include=set(base.changed)) if base else {}
-    return Catalogue(
+    catalogue = Catalogue(
         architectures=_load("architectures", user_folder, _read_architecture),
         hyperparameters=_load("hyperparameters", user_folder, _read_hyperparameters(base_fields)) | _kept(default),
         studies=_load("studies", user_folder, _read(Study)),
     )
+    # Here, since it builds on this module.
+    from presets.expansion import check_studies
+
+    return replace(catalogue, studies=check_studies(catalogue))
 
 
 def override(preset: HyperparameterPreset, settings: Mapping[str, Any], source: str) -> Hyperparameters:
@@ -134,8 +138,7 @@ def _load(
         try:
             value = read(tomllib.loads(source.read_text(encoding="utf-8")), origin)
         except ValidationError as error:
-            known = Hyperparameters.model_fields if kind == "hyperparameters" else Architecture.model_fields
-            loaded[name] = Preset(name, path, origin, error=str(explain(error, path, known)))
+            loaded[name] = Preset(name, path, origin, error=str(explain(error, path, _FIELDS[kind])))
         except tomllib.TOMLDecodeError as error:
             loaded[name] = Preset(name, path, origin, error=f"{path}: not valid TOML: {error}")
         except (OSError, UnicodeDecodeError, PresetError) as error:
@@ -162,6 +165,12 @@ def _toml_files(folder: Traversable) -> list[Traversable]:
     return sorted((entry for entry in folder.iterdir() if entry.name.endswith(".toml")), key=lambda entry: entry.name)
 
 
+_FIELDS: dict[str, Mapping[str, Any]] = {
+    kind: {each.alias or name: each for name, each in model.model_fields.items()}
+    for kind, model in (("architectures", Architecture), ("hyperparameters", Hyperparameters), ("studies", Study))
+}
+"""What a file of each kind may hold."""
+
 _ORDER: dict[str, tuple[str, ...]] = {
     "architectures": (
         *("coolnet-v10", "coolnet-v7", "coolnet-v1", "coolnet-v2", "coolnet-v2-k3", "coolnet-v2-k9", "coolnet-v3"),
@@ -171,6 +180,10 @@ _ORDER: dict[str, tuple[str, ...]] = {
     "hyperparameters": (
         *("quick", "default", "batch-5", "batch-10", "batch-20", "lr-10", "lr-0.1", "lr-0.0001"),
         *("decreasing-lr", "augmentation", "mse"),
+    ),
+    "studies": (
+        *("learning-rate", "batch-size", "decreasing-lr", "augmentation", "mse", "activations", "architectures"),
+        *("coolnet-variants", "whole-report"),
     ),
 }
 """The order in which shipped presets are listed: what a newcomer wants first."""

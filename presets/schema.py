@@ -19,6 +19,8 @@ class Frozen(BaseModel):
 
 PositiveInt = Annotated[int, Field(ge=1, strict=True)]
 Probability = Annotated[float, Field(ge=0, le=1)]
+Seed = Annotated[int, Field(ge=0, lt=2**63, strict=True)]
+Names = Annotated[tuple[Annotated[str, Field(min_length=1)], ...], Field(min_length=1)]
 
 
 class Conv(Frozen):
@@ -308,8 +310,45 @@ class Pair(Frozen):
 
 
 class Study(Frozen):
-    """A family of runs that change one thing."""
+    """A family of runs that change one thing: a grid, a list of pairs, or several studies together.
+
+    `presets.expansion` makes the runs of it.
+    """
 
     title: Annotated[str, Field(min_length=1)]
     about: str = ""
-    runs: Annotated[tuple[Pair, ...], Field(min_length=1)]
+    report: str = ""
+    """What the original report saw."""
+    architectures: Names | None = None
+    """Of a grid: every architecture with every one of `hyperparameters`, and every value of `grid`."""
+    hyperparameters: Names | None = None
+    """Of a grid; `default` alone if it isn't given."""
+    runs: Annotated[tuple[Pair, ...], Field(min_length=1)] | None = None
+    """In place of a grid of presets: just these pairs, each with every value of `grid`."""
+    studies: Names | None = None
+    """In place of both: the runs of these studies, each once."""
+    grid: dict[str, Annotated[tuple[Any, ...], Field(min_length=1)]] = {}
+    """Hyperparameter → its values: `learning_rate = [10.0, 0.1]`, `"augmentation.flip" = [0, 0.5]`."""
+    settings: Annotated[dict[str, Any], Field(alias="set")] = {}
+    """Hyperparameter → the value that every run has instead of its preset's."""
+    seeds: Annotated[tuple[Seed, ...], Field(min_length=1)] = (0,)
+    """Every run is made once with each."""
+
+    @model_validator(mode="after")
+    def _one_form(self) -> Self:
+        given = [name for name in ("architectures", "runs", "studies") if getattr(self, name) is not None]
+        if len(given) != 1:
+            raise ValueError(f"give exactly one of architectures, runs, studies (given: {', '.join(given) or 'none'})")
+        if self.hyperparameters is not None and self.architectures is None:
+            raise ValueError(f"hyperparameters goes with architectures; {given[0]} names its own")
+        if self.grid and self.studies is not None:
+            raise ValueError("grid goes with architectures or runs, not with studies; set works with all three")
+        for table, fields in (("set", self.settings), ("grid", self.grid)):
+            if "seed" in fields:
+                raise ValueError(f"{table}.seed: write seeds = [0, 1, 2] instead")
+        both = next((name for name in self.grid if name in self.settings), None)
+        if both is not None:
+            raise ValueError(f"{both} is in set and in grid: leave it in one of them")
+        if len(set(self.seeds)) < len(self.seeds):
+            raise ValueError(f"seeds = {list(self.seeds)}: each seed once")
+        return self

@@ -15,7 +15,9 @@ from presets import (
     Hyperparameters,
     LayerError,
     Preset,
+    Study,
     count_parameters,
+    expand_study,
     size_layers,
 )
 from tui.output import print_table
@@ -27,7 +29,7 @@ CIFAR10_CLASSES = 10
 
 
 def print_presets(catalogue: Catalogue, console: Console) -> None:
-    """Two tables, and what is broken."""
+    """Three tables, and what is broken."""
     architectures = [
         (name + _origin(preset), format_count(default_parameters(preset.value)), preset.value.about)
         for name, preset in catalogue.architectures.items()
@@ -42,7 +44,7 @@ def print_presets(catalogue: Catalogue, console: Console) -> None:
     ]
     print_table(console, ("hyperparameters", "+differs from the defaults in"), hyperparameters)
     studies = [
-        (name + _origin(preset), str(len(preset.value.runs)), preset.value.about)
+        (name + _origin(preset), str(len(expand_study(catalogue, name))), preset.value.about)
         for name, preset in catalogue.studies.items()
         if preset.value is not None
     ]
@@ -73,10 +75,26 @@ def presets_record(catalogue: Catalogue) -> dict[str, Any]:
             for preset in catalogue.hyperparameters.values()
         ],
         "studies": [
-            {**_about(preset), "runs": preset.value.model_dump()["runs"] if preset.value else []}
+            {
+                **_about(preset),
+                "report": preset.value.report if preset.value else None,
+                "runs": _runs(catalogue, preset),
+            }
             for preset in catalogue.studies.values()
         ],
     }
+
+
+def _runs(catalogue: Catalogue, study: Preset[Study]) -> list[dict[str, Any]]:
+    """Each run with what is set beside its preset of hyperparameters, dotted."""
+    if study.value is None:
+        return []
+    records: list[dict[str, Any]] = []
+    for run in expand_study(catalogue, study.name):
+        before = dict(flatten(catalogue.hyperparameter_preset(run.hyperparameters).values.model_dump()))
+        changed = {name: value for name, value in flatten(run.values.model_dump()) if before[name] != value}
+        records.append({"architecture": run.architecture, "hyperparameters": run.hyperparameters, "set": changed})
+    return records
 
 
 def broken_presets(catalogue: Catalogue) -> list[str]:
