@@ -13,7 +13,8 @@ from textual.app import App, ComposeResult
 
 from tui.widgets.axis import StickyRange, nice_step, planned_end, tick_labels, ticks
 from tui.widgets.canvas import BLANK, Stroke, draw
-from tui.widgets.chart import COLUMN_BEFORE, ChartData, MetricChart
+from tui.widgets.chart import COLUMN_BEFORE, MetricChart
+from tui.widgets.chart_data import ChartData
 from tui.widgets.chart_lines import Figure
 
 # ── axes ───────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from engine.records import Message, Run
 from presets import Report
 from tui.text import format_fraction, format_loss
-from tui.widgets.chart import ChartData
+from tui.widgets.chart_data import ChartData
 from tui.widgets.chart_lines import Figure
 
 if TYPE_CHECKING:

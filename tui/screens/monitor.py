@@ -147,7 +147,7 @@ class MonitorScreen(Screen[None]):
                 yield MetricChart("accuracy", percent=True, id="accuracy")
         yield RunStatus(id="status")
         yield Static(id="too-small")
-        yield Footer(compact=True)
+        yield Footer(compact=True, show_command_palette=False)
 
     def on_mount(self) -> None:
         self._ready = True

@@ -7,9 +7,7 @@ are repainted, and a chart whose picture is the same isn't drawn again.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from rich.style import Style
 from textual import events
@@ -20,7 +18,9 @@ from textual.widget import Widget
 
 from tui.text import format_fraction, format_loss
 from tui.widgets.axis import StickyRange, planned_end, tick_labels, ticks
+from tui.widgets.chart_data import ChartData
 from tui.widgets.chart_lines import TONES, Figure, Line, Tone, fitting_start, put_figures
+from tui.widgets.picture import Picture
 
 SMALLEST = (40, 7)
 """Below this width or height, frame included, a chart is noise: its figures are shown instead."""
@@ -31,44 +31,6 @@ DOT_SPACING = 4
 """Cells between two dots of the test curve, at least."""
 COLUMN_BEFORE = 1 + GUTTER
 """Cells left of the canvas: frame, label, axis."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class ChartData:
-    """What a chart shows. Accuracies are fractions, steps are counted from 1."""
-
-    key: object
-    """Another one begins anew: the y range forgets what it held."""
-    steps: Any
-    """[N] int64: where each training window ends."""
-    train: Any
-    """[N]"""
-    test_steps: Any
-    """[E]"""
-    test: Any
-    """[E]"""
-    steps_per_epoch: float
-    num_epochs: int
-    position: float
-    """Epochs done, as a number with a fraction."""
-    smoothing: float = 0.0
-    """Weight of what came before, 0 (none) to below 1."""
-    best: tuple[float, float] | None = None
-    """(epoch, value) to mark."""
-    resumed: tuple[float, ...] = ()
-    """Epochs (with fractions) at which the run was taken up again."""
-    bad: float | None = None
-    """Epoch (with a fraction) of the first NaN or infinite value."""
-    figures: tuple[Figure, ...] = ()
-    """For the frame, the most important first: the last ones go where there is no room."""
-
-
-@dataclass(slots=True)
-class _Picture:
-    """The canvas as it was drawn last, and what it was drawn from."""
-
-    inputs: object = None
-    rows: list[Any] = field(default_factory=list[Any])
 
 
 class MetricChart(Widget):
@@ -116,15 +78,13 @@ class MetricChart(Widget):
         self.data: ChartData | None = None
         self.empty_text = ""
         self.cursor: int | None = None
-        self.num_drawn = 0
-        """How often plotext drew: a picture that is the same isn't drawn again."""
         self._range = StickyRange(100.0 if percent else math.inf)
         self._canvas_size = (0, 0)
         self._x_end = 0.0
         self._lines: list[Line] = []
         self._strips: dict[int, Strip] = {}
         self._styles: dict[Tone, Style] = {}
-        self._picture = _Picture()
+        self._picture = Picture()
 
     # ── what is shown ──────────────────────────────────────────────────────────────────────────────────────
 
@@ -140,6 +100,11 @@ class MetricChart(Widget):
         if column != self.cursor:
             self.cursor = column
             self._update()
+
+    @property
+    def num_drawn(self) -> int:
+        """How often plotext drew: a picture that is the same isn't drawn again."""
+        return self._picture.num_drawn
 
     @property
     def canvas_width(self) -> int:
@@ -293,24 +258,12 @@ class MetricChart(Widget):
             x, means = column_means(data.steps, data.train, self.canvas_width, 0, last_step)
             strokes.insert(1, (x, smooth(means, data.smoothing) * (100 if self.percent else 1)))
             tones = ["raw", "train", "test"]
-        points = tuple((x.tolist(), y.tolist()) for x, y in strokes)
-        inputs = (points, self.canvas_width, self.canvas_height, last_step, limits)
-        if inputs != self._picture.inputs:
-            self._picture = _Picture(inputs, self._draw(points, last_step, limits))
-        for y, row in enumerate(self._picture.rows, start=1):
-            line = lines[y]
-            for column, owner in enumerate(row.owners, start=COLUMN_BEFORE):
-                if owner >= 0:
-                    line.characters[column] = row.characters[column - COLUMN_BEFORE]
-                    line.tones[column] = tones[owner]
+        rows = self._picture.show(self.canvas_width, self.canvas_height, strokes, last_step, limits)
+        end = COLUMN_BEFORE + self.canvas_width
+        for line, row in zip(lines[1:], rows, strict=False):
+            line.characters[COLUMN_BEFORE:end] = row.characters
+            line.tones[COLUMN_BEFORE:end] = ["axis" if owner < 0 else tones[owner] for owner in row.owners]
         self._put_marks(lines, data, limits)
-
-    def _draw(self, points: Sequence[tuple[list[float], list[float]]], end: float, limits: tuple[float, float]) -> Any:
-        # plotext is a quarter of a second to import: only once there is something to draw.
-        from tui.widgets.canvas import Stroke, draw
-
-        self.num_drawn += 1
-        return draw(self.canvas_width, self.canvas_height, [Stroke(x, y) for x, y in points], (0.0, end), limits)
 
     def _put_marks(self, lines: list[Line], data: ChartData, limits: tuple[float, float]) -> None:
         per_epoch = data.steps_per_epoch

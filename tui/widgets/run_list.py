@@ -73,7 +73,8 @@ class RunList(ScrollView, can_focus=True, inherit_bindings=False):
         self.border_title = "Runs"
         self.runs: Sequence[Run] = ()
         self.selected_id: str | None = None
-        self._lines: list[tuple[State, str, str, bool]] = []
+        self._lines: dict[int, tuple[State, str, str, bool]] = {}
+        self._places: dict[str, int] = {}
 
     # ── what is shown ──────────────────────────────────────────────────────────────────────────────────────
 
@@ -85,12 +86,13 @@ class RunList(ScrollView, can_focus=True, inherit_bindings=False):
 
     def line_of(self, run_id: str | None) -> int:
         """Where a run is listed; -1 if it isn't."""
-        return next((line for line, run in enumerate(self.runs) if run.id == run_id), -1)
+        return self._places.get(run_id, -1) if run_id is not None else -1
 
     def show(self, runs: Sequence[Run]) -> None:
         """List the runs as they are now. A selected run that is gone leaves the selection to the one in its place."""
         line = self.line_of(self.selected_id)
         length_changed, self.runs = len(runs) != len(self.runs), runs
+        self._places = {run.id: place for place, run in enumerate(runs)}
         if self.selected_id is None:
             # At first, what trains now is what people came to see.
             self.selected_id = next((run.id for run in runs if run.state is State.RUNNING), None)
@@ -154,12 +156,13 @@ class RunList(ScrollView, can_focus=True, inherit_bindings=False):
         """Repaint the lines in view that look different."""
         top, height = self.scroll_offset.y, self.scrollable_content_region.height
         wide = self.scrollable_content_region.width >= WIDE
-        lines = [
-            (run.state, run.name, describe_briefly(run, wide=wide), run.id == self.selected_id) for run in self.runs
-        ]
+        lines = {
+            line: (run.state, run.name, describe_briefly(run, wide=wide), run.id == self.selected_id)
+            for line, run in enumerate(self.runs[top : top + height], start=top)
+        }
         before, self._lines = self._lines, lines
-        for line in range(top, min(top + height, len(lines))):
-            if line >= len(before) or lines[line] != before[line]:
+        for line, shown in lines.items():
+            if before.get(line) != shown:
                 self.refresh_lines(line)
 
     def _keep_selected_in_view(self) -> None:
