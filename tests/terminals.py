@@ -72,9 +72,14 @@ def wait_for_exit(terminal: Terminal) -> int:
 
 
 class PtyTerminal:
-    """A pseudo-terminal whose other end pyte draws."""
+    """A pseudo-terminal whose other end pyte draws.
 
-    def __init__(self, command: Sequence[str], folder: Path, environment: Mapping[str, str]) -> None:
+    `controlling`: the command's own, as a login's is: the kernel sends it signals, for its loss too.
+    """
+
+    def __init__(
+        self, command: Sequence[str], folder: Path, environment: Mapping[str, str], *, controlling: bool = False
+    ) -> None:
         import fcntl
         import pty
         import struct
@@ -92,8 +97,10 @@ class PtyTerminal:
             cwd=folder,
             env={**environment, "TERM": "xterm-256color", "COLORTERM": "truecolor"},
             start_new_session=True,
+            preexec_fn=(lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0)) if controlling else None,  # noqa: PLW1509
         )
         os.close(theirs)
+        self._lost = False
 
     def __enter__(self) -> Self:
         return self
@@ -101,9 +108,35 @@ class PtyTerminal:
     def __exit__(self, *_: object) -> None:
         self._process.kill()
         self._process.wait()
-        os.close(self._ours)
+        self.hang_up()
+
+    @property
+    def pid(self) -> int:
+        """The command's process."""
+        return self._process.pid
+
+    def send_signal(self, number: int) -> None:
+        """Send the command a signal."""
+        self._process.send_signal(number)
+
+    @property
+    def restored(self) -> bool:
+        """Whether what is typed is shown, line by line, and the cursor too."""
+        import termios
+
+        self.text()
+        flags = termios.tcgetattr(self._ours)[3]
+        return bool(flags & termios.ECHO and flags & termios.ICANON) and not self._screen.cursor.hidden
+
+    def hang_up(self) -> None:
+        """The terminal goes away."""
+        if not self._lost:
+            self._lost = True
+            os.close(self._ours)
 
     def text(self) -> str:
+        if self._lost:
+            return "(the terminal is gone)"
         while select.select([self._ours], [], [], 0)[0] and self._read():
             pass
         return "\n".join(self._screen.display)
@@ -116,7 +149,9 @@ class PtyTerminal:
         return self._process.poll()
 
     def rest(self) -> None:
-        if select.select([self._ours], [], [], LOOK_SECONDS)[0] and not self._read():
+        if self._lost:
+            select.select([], [], [], LOOK_SECONDS)
+        elif select.select([self._ours], [], [], LOOK_SECONDS)[0] and not self._read():
             # The other end is closed, which makes this end readable for ever.
             self._process.wait(timeout=PATIENCE_SECONDS)
 

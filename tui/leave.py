@@ -12,6 +12,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from engine.background import step_back
 from engine.records import Run, State
 from engine.store import NotPossible, RunNotFound, Store
 from tui.outlet import point_away
@@ -81,6 +82,7 @@ def go_on_alone(
     signal.signal(signal.SIGCONT, signal.SIG_DFL)
     runner.leave_screen()
     link.release(status, text)
+    step_back(places.home)
     write_log(places.home, "goes on without a screen until the queue is empty")
     runner.join()
     write_log(places.home, f"ends: {runner.status.error or 'the queue is empty'}")

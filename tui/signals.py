@@ -11,12 +11,12 @@ import os
 import select
 import signal
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from tui.outlet import is_terminal, point_away
+from tui.outlet import point_away
 
 FORGET, END = 0, 255
 """Bytes that are no signal's number."""
@@ -28,6 +28,7 @@ class Signals:
     Args:
         log: where output goes after a hang-up.
         alive: a descriptor that becomes readable when the parent is gone, which counts as a hang-up.
+        terminals: the standard descriptors that were a terminal's at the start; it may be gone already.
         numbers: the signals to end; those that are ignored already stay so.
 
     Attributes:
@@ -39,6 +40,7 @@ class Signals:
         self,
         log: Path,
         alive: int | None = None,
+        terminals: Iterable[int] = (),
         numbers: tuple[signal.Signals, ...] = (signal.SIGTERM, signal.SIGINT),
     ) -> None:
         self.hung_up = False
@@ -46,7 +48,7 @@ class Signals:
         self._log, self._alive = log, alive
         self._on_hang_up: Callable[[], object] = _nothing
         self._on_signal: Callable[[signal.Signals], object] = _nothing_of
-        self._terminals = [descriptor for descriptor in (0, 1, 2) if is_terminal(descriptor)]
+        self._terminals = list(terminals)
         self._lock = threading.Lock()
         self._wake_in, self._wake_out = os.pipe()
         os.set_blocking(self._wake_out, False)

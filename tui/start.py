@@ -6,9 +6,10 @@ import contextlib
 import os
 import sys
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, TextIO
 
+from tui.outlet import is_terminal
 from tui.parent import Link, run_in_child
 from tui.places import Places
 
@@ -37,17 +38,18 @@ def start_screen(places: Places, device: str = "auto") -> int:
     if problem:
         sys.stderr.write(f"lazytrain: {problem}\n")
         return REFUSED
+    terminals = [descriptor for descriptor in (0, 1, 2) if is_terminal(descriptor)]
     if not hasattr(os, "fork"):
-        return run_screen(places, device, None)
-    return run_in_child(lambda link: run_screen(places, device, link))
+        return run_screen(places, device, None, terminals)
+    return run_in_child(lambda link: run_screen(places, device, link, terminals))
 
 
-def run_screen(places: Places, device: str, link: Link | None) -> int:
+def run_screen(places: Places, device: str, link: Link | None, terminals: Sequence[int]) -> int:
     """The app's process; `link` leads to the one that waits for it, if there is one."""
     from tui.leave import log_path
     from tui.signals import Signals
 
-    signals = Signals(log_path(places.home), alive=link.alive if link else None)
+    signals = Signals(log_path(places.home), alive=link.alive if link else None, terminals=terminals)
     if link is not None:
         link.ready()
 
