@@ -21,6 +21,7 @@ from textual.screen import Screen
 from engine.records import Run
 from engine.store import NotPossible, RunNotFound, Store, StoreError
 from presets import load_catalogue
+from tui.attendance import Attendance
 from tui.cell_diff import CellDiffApp
 from tui.commands import LazytrainCommands
 from tui.datasets import DatasetShelf
@@ -104,6 +105,7 @@ class LazytrainApp(CellDiffApp[int]):
         self.catalogue = load_catalogue(home / "presets")
         self.shelf = DatasetShelf(data, home / "cache" / "datasets")
         self.departure = Departure(self)
+        self.attendance = Attendance(self)
         self.runner_started = False
         self.runs: list[Run] = []
         self.monitor_screen: MonitorScreen | None = None
@@ -132,6 +134,7 @@ class LazytrainApp(CellDiffApp[int]):
         await self.switch_mode("launch")
         self._follow_runner()
         self.refresh_runs()
+        self.attendance.begin()
         self.set_interval(POLL_SECONDS, self._poll)
         self.call_after_refresh(self._start_runner)
 
@@ -142,6 +145,7 @@ class LazytrainApp(CellDiffApp[int]):
 
     def on_unmount(self) -> None:
         self.remember()
+        self.attendance.be_seen()
         self.store.close()
 
     # ── runs ───────────────────────────────────────────────────────────────────────────────────────────────
@@ -158,6 +162,7 @@ class LazytrainApp(CellDiffApp[int]):
         self._pace.begin()
         self._stale, self._live = False, self.store.live_states()
         self.runs = self.store.runs()
+        self.attendance.look(self.runs)
         self._show_headline()
         screen = self.screen_stack[0]
         for each in (self.launch_screen, self.monitor_screen):

@@ -20,6 +20,7 @@ from engine.database import StoreError
 from engine.datasets import DatasetError
 from engine.errors import DeviceError
 from engine.records import Run, State
+from engine.report import SinceError, last_presence, make_report, read_since
 from engine.settings import Settings as HomeSettings
 from engine.settings import load_settings
 from engine.store import NotPossible, RunNotFound, Store
@@ -41,6 +42,7 @@ from tui.options import (
 )
 from tui.output import make_console, print_json, print_run, print_runs, run_record
 from tui.places import Places, find_places
+from tui.report import print_report, report_record
 from tui.reporters import make_reporter, write_line
 from tui.text import STATE_LOOKS
 from tui.working import MOST_JOBS, work_queue
@@ -131,13 +133,48 @@ def show(context: typer.Context, run: RunReference, as_json: AsJson = False, hom
 
 
 @app.command()
+def report(
+    context: typer.Context,
+    since: Annotated[
+        str, typer.Option("--since", help="How long ago (8h, 90min), a time (23:00), or 'last': the last screen.")
+    ] = "12h",
+    as_json: AsJson = False,
+    home: Home = None,
+) -> None:
+    """Say what finished, what failed and why, and how good it got."""
+    with Store(_places(context, home).home) as store:
+        now = store.clock()
+        try:
+            moment = read_since(since, now, last_presence(store.home))
+        except SinceError as error:
+            raise Refused(f"--since: {error}") from None
+        found = make_report(store, moment, now)
+    if as_json:
+        print_json(report_record(found))
+    else:
+        print_report(found, make_console())
+
+
+@app.command()
 def doctor(
-    context: typer.Context, as_json: AsJson = False, home: Home = None, data: Data = None, device: Device = None
+    context: typer.Context,
+    as_json: AsJson = False,
+    service: Annotated[
+        bool, typer.Option("--service", help="Print a systemd user unit that trains the queue from boot on.")
+    ] = False,
+    home: Home = None,
+    data: Data = None,
+    device: Device = None,
 ) -> None:
     """Say what is found here: device, data, terminal, …
 
-    Versions, the device and why, threads, the data, the terminal, the store.
+    Versions, the device and why, threads, the data, the settings, the terminal, the store.
     """
+    if service:
+        from tui.service import service_unit
+
+        sys.stdout.write(service_unit(_places(context, home, data), _device(context, device)))
+        return
     from tui.doctor import examine, print_findings  # imports torch
 
     findings = examine(_places(context, home, data), _device(context, device))

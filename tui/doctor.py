@@ -16,10 +16,12 @@ from rich.console import Console
 
 from engine.database import StoreError
 from engine.datasets import DatasetError, describe_dataset
+from engine.settings import SettingsError, load_settings, settings_path
 from engine.store import Store
 from presets import load_catalogue
 from tui.listing import broken_presets
 from tui.places import Places
+from tui.service import logout_warning
 from tui.text import format_count
 
 Finding = tuple[str, str]
@@ -40,6 +42,7 @@ def examine(
         "device": list(_device(device)),
         "data": list(_data(places)),
         "presets": list(_presets(places)),
+        "settings": list(_settings(places)),
         "terminal": list(_terminal(environment)),
         "store": list(_store(places)),
     }
@@ -50,7 +53,7 @@ def print_findings(findings: Mapping[str, list[Finding]], console: Console) -> N
     for section, lines in findings.items():
         console.print(section, style="bold")
         for name, value in lines:
-            console.print(f"  {name:<14} {value}", soft_wrap=True)
+            console.print(f"  {name:<17} {value}", soft_wrap=True)
 
 
 def _versions() -> Iterator[Finding]:
@@ -104,6 +107,35 @@ def _presets(places: Places) -> Iterator[Finding]:
         yield "broken", error
 
 
+def _settings(places: Places) -> Iterator[Finding]:
+    path = settings_path(places.home)
+    yield "file", str(path) if path.exists() else f"{path} (not there yet: the defaults count)"
+    try:
+        settings = load_settings(places.home)
+    except SettingsError as error:
+        yield "broken", str(error)
+        return
+    for name in type(settings).model_fields:
+        value = getattr(settings, name)
+        mark = "" if name in settings.model_fields_set else "  (default)"
+        yield name, f"{_written(value)}{mark}"
+
+
+def _written(value: object) -> str:
+    """A setting as it stands in the file."""
+    match value:
+        case None:
+            return "not set"
+        case bool():
+            return str(value).lower()
+        case tuple():
+            return f"[{', '.join(map(_written, value))}]"
+        case int():
+            return str(value)
+        case _:
+            return f'"{value}"'
+
+
 def _terminal(environment: Mapping[str, str]) -> Iterator[Finding]:
     interactive = [
         name
@@ -121,6 +153,9 @@ def _terminal(environment: Mapping[str, str]) -> Iterator[Finding]:
     yield "encoding", encoding + ("" if "utf" in encoding.lower() else ": braille and glyphs can't be shown")
     multiplexer = "tmux" if "TMUX" in environment else "screen" if "STY" in environment else "none"
     yield "multiplexer", multiplexer + (", over SSH" if "SSH_CONNECTION" in environment else "")
+    warning = logout_warning()
+    if warning is not None:
+        yield "logout", f"⚠ {warning}"
 
 
 def _store(places: Places) -> Iterator[Finding]:
