@@ -26,6 +26,7 @@ from engine.locks import FileLock, LockHeld, touch
 from engine.lookout import Lookout
 from engine.notices import Herald
 from engine.opening import Opening
+from engine.preload import load_torch
 from engine.rebuild import rebuild
 from engine.records import Run, RunnerRecord, State
 from engine.settings import LiveSettings
@@ -233,7 +234,8 @@ class Runner:
             holder = None if self._share else self._holder(journal)
             if holder is None:
                 self._status = RunnerStatus(phase="loading", text="loading torch…")
-                from engine.device import choose_device  # imports torch
+                load_torch()
+                from engine.device import choose_device
 
                 choice = choose_device(self._asked)
                 lock = FileLock(journal.lock_path(self._lock_name(choice.device)))
