@@ -133,9 +133,15 @@ class Journal(Store):
     def end(
         self, run_id: str, state: State, *, outcome: str | None = None, error: str | None = None, **columns: Any
     ) -> None:
-        """The run is over: finished, stopped or failed; `columns` are set with it."""
+        """The run is over: finished, stopped or failed; `columns` are set with it.
+
+        If it was discarded in its last moment it is gone: nobody else would see to that now.
+        """
         now = self.clock()
         with transaction(self.connection):
+            if self.wanted(run_id) is Wanted.DISCARD:
+                self.connection.execute("DELETE FROM runs WHERE id = ?", (run_id,))
+                return
             ended = {"ended": now, "updated": now, "outcome": outcome, "error": error, "progress": None}
             self._set(run_id, state=state, **ended, **columns)
             level = "error" if state is State.FAILED else "info"

@@ -343,6 +343,9 @@ class Store:
             row = self.connection.execute("SELECT * FROM runs WHERE id = ?", (run_id,)).fetchone()
             if row is not None:
                 write_run(self.run_folder(run_id), {**dict(row), "progress": None})
+            if not self.connection.execute("SELECT 1 FROM runs WHERE id = ?", (run_id,)).fetchone():
+                # Discarded in this moment: it must not come back when a store is rebuilt.
+                self.remove_folder(run_id)
 
     # ── questions to a runner ──────────────────────────────────────────────────────────────────────────────
 

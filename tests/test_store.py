@@ -247,6 +247,15 @@ def test_discard_deletes_a_run_with_its_files(journal: Journal, running: Run) ->
     assert journal.runs() == []
 
 
+def test_a_run_discarded_in_its_last_moment_is_gone(journal: Journal, running: Run) -> None:
+    journal.discard(running.id)
+    for verb in (journal.pause, journal.resume, journal.stop):
+        with pytest.raises(NotPossible, match="being discarded"):
+            verb(running.id)
+    journal.end(running.id, State.FINISHED)
+    assert journal.runs() == []
+
+
 # ── names and references ───────────────────────────────────────────────────────────────────────────────────
 
 

@@ -101,8 +101,8 @@ def _compare(store: Store, known: dict[str, str], crowd: Crowd) -> None:
     """Every run that was queued and not discarded is there, under its last name, and all are the same run."""
     runs = {run.id: run for run in store.runs()}
     crowd.num_trained = len(runs)
-    if runs.keys() != known.keys():
-        crowd.faults.append(f"runs lost or left: {runs.keys() ^ known.keys()}")
+    crowd.faults += [f"{run_id} is lost" for run_id in known.keys() - runs.keys()]
+    crowd.faults += [f"{run_id} was discarded and is there" for run_id in runs.keys() - known.keys()]
     crowd.faults += [
         f"{run.id} is called {run.name!r}, was renamed {known[run.id]!r}"
         for run in runs.values()
