@@ -55,6 +55,7 @@ def command_at_random(home: Path, seconds: float, seed: int, num_clients: int = 
     known: dict[str, str] = {}
     with Store(home) as store:
         while not store.runners():
+            _expect_one_alive(runners)
             time.sleep(0.02)
         clients = [
             subprocess.Popen(
@@ -76,7 +77,7 @@ def command_at_random(home: Path, seconds: float, seed: int, num_clients: int = 
             crowd.refused += report.get("refused", 0)
             crowd.faults += report["faults"]
             known |= report.get("runs", {})
-        _finish(store)
+        _finish(store, runners)
         for runner in runners:
             runner.communicate()
             if runner.returncode:
@@ -85,9 +86,15 @@ def command_at_random(home: Path, seconds: float, seed: int, num_clients: int = 
     return crowd
 
 
-def _finish(store: Store) -> None:
+def _expect_one_alive(runners: list[subprocess.Popen[bytes]]) -> None:
+    if all(runner.poll() is not None for runner in runners):
+        raise RuntimeError(f"both runners ended: {[runner.returncode for runner in runners]}")
+
+
+def _finish(store: Store, runners: list[subprocess.Popen[bytes]]) -> None:
     """Let everything that isn't over be trained to its end, now that nobody disturbs."""
     while True:
+        _expect_one_alive(runners)
         runs = store.runs()
         for run in runs:
             if run.state is State.PAUSED or run.state.resumable:
