@@ -382,16 +382,16 @@ def end(home: Path, run: Run, state: State, **facts: Any) -> None:
 def test_what_is_there_is_found_whatever_it_is_called(home: Path, catalogue: Catalogue) -> None:
     planned = plan(catalogue)
     with Store(home) as store:
-        twins = Twins(store)
+        twins = Twins()
         other = plan(catalogue, epochs=3)
         for each in other:
             queue_run(store, each, None)
-        assert twins.find(planned, store.runs()) == {}
+        assert twins.find(store, planned, store.runs()) == {}
         renamed = planned[1].configuration.model_copy(update={"architecture_name": "mine", "device": "cpu"})
         run = store.add_run(renamed, "something else")
-        assert twins.find(planned, store.runs()) == {planned[1].identity: run}
+        assert twins.find(store, planned, store.runs()) == {planned[1].identity: run}
         store.discard(run.id)
-        assert twins.find(planned, store.runs()) == {}
+        assert twins.find(store, planned, store.runs()) == {}
 
 
 def test_the_run_that_got_furthest_is_the_one_that_counts(home: Path, catalogue: Catalogue) -> None:
@@ -399,10 +399,10 @@ def test_the_run_that_got_furthest_is_the_one_that_counts(home: Path, catalogue:
     with Store(home) as store:
         stopped, queued, finished = (queue_run(store, first, None, again=True) for _ in range(3))
         store.stop(stopped.id)
-        twins = Twins(store)
-        assert twins.find([first], store.runs())[first.identity].id == queued.id
+        twins = Twins()
+        assert twins.find(store, [first], store.runs())[first.identity].id == queued.id
         end(home, finished, State.FINISHED)
-        assert twins.find([first], store.runs())[first.identity].id == finished.id
+        assert twins.find(store, [first], store.runs())[first.identity].id == finished.id
 
 
 def test_standing_and_what_queueing_does(home: Path, catalogue: Catalogue) -> None:

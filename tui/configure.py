@@ -9,6 +9,7 @@ from typing import Any
 from engine.configuration import RunConfiguration, flatten
 from engine.datasets import describe_dataset
 from engine.estimate import check_configuration
+from engine.identity import freeze
 from presets import Hyperparameters, PresetError, load_catalogue, override, parse_setting
 from tui.places import Places
 
@@ -41,13 +42,13 @@ def configure(
     )
     facts = describe_dataset(values.dataset, places.data, places.cache, values.image_size)
     try:
-        check_configuration(configuration, facts)
+        check_configuration(configuration, facts, module_folder=places.presets)
     except PresetError as error:
         # The configuration knows its preset by name; a person mends a file.
         file = catalogue.architectures[architecture].path
         raise PresetError(f"{file}: {str(error).removeprefix(f'{architecture}: ')}") from None
     check_device(device)
-    return configuration
+    return freeze(configuration, facts, places.presets)
 
 
 def anchor(settings: Mapping[str, Any]) -> dict[str, Any]:

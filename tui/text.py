@@ -78,6 +78,14 @@ def format_duration(seconds: float | None) -> str:
     return f"{second} s"
 
 
+def rough(seconds: float) -> float:
+    """An expected time without digits that promise too much: 9 min, not 9 min 3 s."""
+    for step, above in ((300, 7200), (60, 300), (10, 60), (5, 20)):
+        if seconds >= above:
+            return round(seconds / step) * step
+    return max(1, round(seconds))
+
+
 def format_count(count: int | None) -> str:
     """12500 → `12,500`."""
     return NOTHING if count is None else f"{count:,}"

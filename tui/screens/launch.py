@@ -11,11 +11,17 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.content import Content
+from textual.events import DescendantFocus
 from textual.screen import Screen
 from textual.timer import Timer
+from textual.widget import Widget
 from textual.widgets import Footer, Static
 
+from engine.configuration import RunConfiguration
+from engine.datasets import DatasetFacts
 from engine.estimate import Estimate, LayerCheck, estimate
+from engine.identity import freeze
+from engine.places import module_folder
 from engine.records import Run, State
 from presets import Hyperparameters
 from tui.draft import Draft, Edits
@@ -33,6 +39,7 @@ from tui.widgets.plan import (
     describe_time,
 )
 from tui.widgets.preset_list import PENDING, WARNING, PresetList, PresetRow
+from tui.widgets.study_panel import StudyPanel, list_studies
 from tui.widgets.top_bar import TopBar
 
 if TYPE_CHECKING:
@@ -40,6 +47,10 @@ if TYPE_CHECKING:
 
 ESTIMATE_DELAY = 0.4
 """Seconds that a choice must stand before its time is measured: a runner leaves its training for that."""
+
+PAIR_STOPS = ("architectures", "hyperparameters", "net")
+STUDY_STOPS = ("studies", "study-runs")
+"""What left and right go between."""
 
 
 class LaunchScreen(Screen[None]):
@@ -55,6 +66,7 @@ class LaunchScreen(Screen[None]):
         Binding("a", "add", "add to queue", id="launch.add", tooltip="Queue this run and stay here"),
         Binding("e", "edit", "edit", id="launch.edit", tooltip="Change any hyperparameter, the name or the device"),
         Binding("r", "reset", "reset edits", id="launch.reset", tooltip="Back to the preset's own values"),
+        Binding("s", "studies", "studies", id="launch.studies", tooltip="Go to the studies: several runs at once"),
         Binding("slash", "filter", "filter", key_display="/", id="launch.filter", tooltip="Type to narrow a list"),
         Binding("left,h", "focus_list(-1)", "left", id="launch.left", tooltip="Go to the list at the left", show=False),
         Binding("right,l", "focus_list(1)", "right", id="launch.right", tooltip="Go to the right", show=False),
@@ -65,6 +77,8 @@ class LaunchScreen(Screen[None]):
         self.draft = draft
         self.proposal = Proposal(draft=draft, configuration=None, dataset=None, check=LayerCheck(pending=True))
         self.estimate: Estimate | None = None
+        self.shows_study = False
+        """The right side is about the chosen study, not about a pair of presets."""
         self._may_estimate = False
         self._estimate_timer: Timer | None = None
         self._after_check: Callable[[], None] | None = None
@@ -73,7 +87,10 @@ class LaunchScreen(Screen[None]):
         draft = self.draft
         yield TopBar()
         with Horizontal(id="columns"):
-            yield PresetList((), draft.architecture.name, title="Architecture", id="architectures")
+            with Vertical(id="left"):
+                yield PresetList((), draft.architecture.name, title="Architecture", id="architectures")
+                studies = list_studies(self.app.catalogue)
+                yield PresetList(studies, studies[0].name if studies else "", title="Studies", id="studies")
             yield PresetList((), draft.hyperparameters.name, title="Hyperparameters", id="hyperparameters")
             with Vertical(id="right"):
                 with VerticalScroll(id="net"):
@@ -87,6 +104,7 @@ class LaunchScreen(Screen[None]):
                     yield Static(id="data")
                     yield Static(id="source")
                     yield Static(id="report")
+            yield StudyPanel(id="study")
         yield Footer(compact=True, show_command_palette=False)
 
     def on_mount(self) -> None:
@@ -99,11 +117,24 @@ class LaunchScreen(Screen[None]):
         event.stop()
         self._take_choice()
 
+    def on_descendant_focus(self, event: DescendantFocus) -> None:
+        """The right side shows what the list with the focus is about."""
+        if event.widget.id in (*PAIR_STOPS, *STUDY_STOPS) and (event.widget.id in STUDY_STOPS) != self.shows_study:
+            self.shows_study = event.widget.id in STUDY_STOPS
+            self.set_class(self.shows_study, "-study")
+            self.refresh_bindings()
+        self._take_choice()
+
     def _take_choice(self) -> None:
         """Make the draft what the lists have under their cursors.
 
         Keys come before messages: enter right after an arrow must not start what the cursor has just left.
         """
+        if self.shows_study:
+            chosen = self.query_one("#studies", PresetList).chosen
+            if chosen in self.app.catalogue.studies:
+                self.query_one(StudyPanel).show_study(self.app.catalogue.studies[chosen])
+            return
         architecture = self.query_one("#architectures", PresetList).chosen
         hyperparameters = self.query_one("#hyperparameters", PresetList).chosen
         before, catalogue = self.draft, self.app.catalogue
@@ -134,6 +165,9 @@ class LaunchScreen(Screen[None]):
 
     def show_runs(self, runs: list[Run]) -> None:
         """Something changed in the store: a runner may have answered."""
+        if self.shows_study:
+            self.query_one(StudyPanel).show()
+            return
         unknown = self.estimate is None or self.estimate.pending
         if self.proposal.pending is not None or (self._may_estimate and unknown):
             self._show()
@@ -208,16 +242,23 @@ class LaunchScreen(Screen[None]):
     # ── starting ───────────────────────────────────────────────────────────────────────────────────────────
 
     def action_train(self) -> None:
-        """Queue the run and show it on Monitor."""
+        """Queue the run, or the study's, and show it on Monitor."""
+        self._take_choice()
+        if self.shows_study:
+            self.query_one(StudyPanel).launch(lambda runs: self.app.open_monitor(runs[0].id))
+            return
         self._when_checked(lambda: self._queue(open_monitor=True))
 
     def action_add(self) -> None:
-        """Queue the run and stay."""
+        """Queue the run, or the study's, and stay."""
+        self._take_choice()
+        if self.shows_study:
+            self.query_one(StudyPanel).launch(lambda _runs: None)
+            return
         self._when_checked(lambda: self._queue(open_monitor=False))
 
     def _when_checked(self, then: Callable[[], None]) -> None:
         """Do it now, or as soon as the net is known to fit; choosing another cancels it."""
-        self._take_choice()
         if self.proposal.pending is not None:
             self._after_check = then
             self.notify(f"{self.draft.title}: queued as soon as it has been checked.", markup=False)
@@ -229,7 +270,7 @@ class LaunchScreen(Screen[None]):
         if refusal is not None or configuration is None:
             self.notify(refusal or "", title="can't be trained", severity="error", timeout=10, markup=False)
             return
-        run = self.app.store.add_run(configuration, self.draft.edits.run_name)
+        run = self.app.store.add_run(self._freeze(configuration), self.draft.edits.run_name)
         self.app.nudge()
         self.app.remember()
         self.draft = self.draft.without_run_name()
@@ -241,12 +282,21 @@ class LaunchScreen(Screen[None]):
             place = f"number {queued.index(run.id) + 1} in the queue" if run.id in queued else "started"
             self.notify(f"{run.name}: {place}", title="added", timeout=3, markup=False)
 
+    def _freeze(self, configuration: RunConfiguration) -> RunConfiguration:
+        """With digests of the data and of a user's own net, by which a study knows the run again."""
+        shelf, values = self.app.shelf, configuration.hyperparameters
+        facts = shelf.known(values) if shelf.is_found(values) else shelf.find(values)
+        folder = module_folder(self.app.home)
+        return freeze(configuration, facts, folder) if isinstance(facts, DatasetFacts) else configuration
+
     # ── editing and going about ────────────────────────────────────────────────────────────────────────────
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         match action:
             case "reset":
-                return bool(self.draft.edits)
+                return bool(self.draft.edits) and not self.shows_study
+            case "edit":
+                return not self.shows_study
             case "filter":
                 return not any(each.filtering for each in self.query(PresetList))
             case _:
@@ -276,6 +326,18 @@ class LaunchScreen(Screen[None]):
 
     def action_focus_list(self, places: int) -> None:
         """Move the focus between the columns, without going round."""
-        stops = [self.query_one(name) for name in ("#architectures", "#hyperparameters", "#net")]
+        names = STUDY_STOPS if self.shows_study else PAIR_STOPS
+        stops = [self.query_one(f"#{name}") for name in names]
         at = stops.index(self.focused) if self.focused in stops else 0
         stops[max(0, min(len(stops) - 1, at + places))].focus()
+
+    def action_studies(self) -> None:
+        """Go to the studies, or back."""
+        self.query_one("#architectures" if self.shows_study else "#studies").focus()
+
+    @property
+    def focus_chain(self) -> list[Widget]:
+        """The studies come last: tab goes from the architectures to the hyperparameters, which belong to them."""
+        chain = super().focus_chain
+        last = [widget for widget in chain if widget.id in STUDY_STOPS]
+        return [widget for widget in chain if widget not in last] + last

@@ -11,7 +11,7 @@ from engine.datasets import DatasetFacts
 from engine.estimate import Estimate
 from presets import HyperparameterPreset, Hyperparameters, Report
 from tui.draft import Draft, differences
-from tui.text import format_count, format_duration, format_fraction, format_number, format_rate
+from tui.text import format_count, format_duration, format_fraction, format_number, format_rate, rough
 
 CORE = ("dataset", "epochs", "batch_size", "learning_rate")
 """Fields that are always shown."""
@@ -101,14 +101,6 @@ def describe_time(estimate: Estimate | None, waiting: str) -> Content:
             return Content.styled(f"time unknown: {error}", "$text-warning")
         case _:
             return Content.styled(waiting, "$foreground-muted")
-
-
-def rough(seconds: float) -> float:
-    """An expected time without digits that promise too much: 9 min, not 9 min 3 s."""
-    for step, above in ((300, 7200), (60, 300), (10, 60), (5, 20)):
-        if seconds >= above:
-            return round(seconds / step) * step
-    return max(1, round(seconds))
 
 
 def short(name: str) -> str:
