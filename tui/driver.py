@@ -8,23 +8,31 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import select
 import signal
 import sys
+import threading
+from codecs import getincrementaldecoder
 from collections.abc import Callable
 from typing import Any, cast
 
+from textual._xterm_parser import XTermParser
 from textual.app import App
 from textual.drivers.linux_driver import LinuxDriver
 
 from tui.outlet import Outlet
 
+TICK_SECONDS = 0.1
+"""How long an escape may stay alone before it is a key; Textual's own."""
+GRACE_SECONDS = 0.03
+"""How long a terminal that is left may still be silent before it has said everything."""
 FOREGROUND_SECONDS = 0.25
 """How often a suspended screen whose job goes on in the background (`bg`) looks whether it is back."""
 
 
 class ScreenDriver(LinuxDriver):
-    """Three differences: a write to a lost terminal is no error; reading from one neither panics nor spins for long
-    (whoever noticed the hang-up ends the app); and SIGTSTP and SIGCONT are handled in the app's own loop, once each.
+    """Three differences: a write to a lost terminal is no error; reading from one ends without a word (whoever notices
+    the hang-up ends the app); and SIGTSTP and SIGCONT are handled in the app's own loop, once each.
     """
 
     def __init__(
@@ -35,6 +43,9 @@ class ScreenDriver(LinuxDriver):
             self._file = cast(Any, Outlet(sys.__stderr__))
         self._loop = asyncio.get_running_loop()
         self._suspended = False
+        self._closing = threading.Event()
+        self._wake_in, self._wake_out = os.pipe()
+        os.set_blocking(self._wake_in, False)
         signal.signal(signal.SIGTSTP, self._on_loop(app.action_suspend_process))
         signal.signal(signal.SIGCONT, self._on_loop(self.come_back))
 
@@ -50,10 +61,38 @@ class ScreenDriver(LinuxDriver):
         if not self._suspended:
             super().write(data)
 
+    def start_application_mode(self) -> None:
+        self._closing.clear()
+        with contextlib.suppress(BlockingIOError):
+            os.read(self._wake_in, 4096)
+        super().start_application_mode()
+
+    def disable_input(self) -> None:
+        self._closing.set()
+        os.write(self._wake_out, b"!")
+        super().disable_input()
+
     def run_input_thread(self) -> None:
-        # A terminal that is gone, or another job's now.
-        with contextlib.suppress(OSError):
-            super().run_input_thread()
+        # As in Textual, but it ends when it is told to, not at its next tick, and when the terminal is gone.
+        parser = XTermParser(self._debug)
+        decode = getincrementaldecoder("utf-8")("replace").decode
+        try:
+            while not self._closing.is_set():
+                # The parser wants to know when nothing comes: an escape that stays alone is a key.
+                ready = select.select([self.fileno, self._wake_in], [], [], TICK_SECONDS)[0]
+                if self.fileno in ready:
+                    data = os.read(self.fileno, 4096)
+                    if not data:
+                        return  # whoever polls the terminal has noticed the hang-up
+                    for message in parser.feed(decode(data)):
+                        self.process_message(message)
+                for message in parser.tick():
+                    self.process_message(message)
+            # What the terminal still had to say is nothing for the shell.
+            while select.select([self.fileno], [], [], GRACE_SECONDS)[0] and os.read(self.fileno, 4096):
+                pass
+        except OSError:
+            return  # another job's terminal now
 
     def stop_application_mode(self) -> None:
         # Restoring it must not stop us where the terminal is a shell's again.
