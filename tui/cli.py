@@ -44,6 +44,7 @@ from tui.output import make_console, print_json, print_run, print_runs, run_reco
 from tui.places import Places, find_places
 from tui.report import print_report, report_record
 from tui.reporters import make_reporter, write_line
+from tui.study_command import study
 from tui.text import STATE_LOOKS
 from tui.working import MOST_JOBS, work_queue
 
@@ -276,6 +277,9 @@ def work(
     check_device(asked)
     be_nice(settings.nice)
     raise typer.Exit(work_queue(places, asked, count, forever=forever))
+
+
+app.command()(study)
 
 
 # ── wishes ─────────────────────────────────────────────────────────────────────────────────────────────────
