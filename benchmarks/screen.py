@@ -7,29 +7,45 @@ client. Bytes are counted at the terminal's end, processor time is the kernel's 
 from __future__ import annotations
 
 import argparse
+import asyncio
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from benchmarks.measuring import Figure, machine, table, write
 from benchmarks.pty_app import PtyApp
-from benchmarks.scripted import ScriptedTraining, fill_store
+from benchmarks.scripted import STEPS_PER_EPOCH, ScriptedTraining, fill_large_store, fill_store
+from engine.series import first_bad
 
 
-def watch(app: PtyApp, training: ScriptedTraining | None, seconds: int) -> list[tuple[int, float]]:
-    """Bytes and processor seconds of each second, figures being written all the while if there is a training."""
-    slices: list[tuple[int, float]] = []
+def watch(app: PtyApp, training: ScriptedTraining | None, seconds: int) -> list[tuple[float, float]]:
+    """Bytes and processor seconds a second, of every two; figures are written all the while if there is a training."""
+    slices: list[tuple[float, float]] = []
     sent, cpu = app.num_bytes, app.cpu_seconds()
     began = time.perf_counter()
-    for second in range(1, seconds + 1):
+    for second in range(2, seconds + 1, 2):
         while (left := began + second - time.perf_counter()) > 0:
             if training is not None:
                 training.go_on()
             time.sleep(min(0.1, left))
-        slices.append((app.num_bytes - sent, app.cpu_seconds() - cpu))
+        slices.append(((app.num_bytes - sent) / 2, (app.cpu_seconds() - cpu) / 2))
         sent, cpu = app.num_bytes, app.cpu_seconds()
     return slices
+
+
+@contextmanager
+def open_monitor(home: Path, redraws: float, environment: dict[str, str] | None = None) -> Iterator[PtyApp]:
+    """The app on Monitor, at rest."""
+    with PtyApp(["-m", "benchmarks.screen_app", str(home), str(redraws)], environment=environment) as app:
+        app.wait_for("CoolNet")
+        app.wait_for_quiet()
+        app.press("2")
+        app.wait_for("accuracy")
+        app.wait_for_quiet(1.0)
+        yield app
 
 
 def measure_live(redraws: float, seconds: int, *, cell_diff: bool = True, num_points: int = 0) -> dict[str, Any]:
@@ -38,32 +54,116 @@ def measure_live(redraws: float, seconds: int, *, cell_diff: bool = True, num_po
         home = Path(folder)
         training = fill_store(home, num_points=num_points)
         environment = {"LAZYTRAIN_CELL_DIFF": str(int(cell_diff))}
-        arguments = ["-m", "benchmarks.screen_app", str(home), str(redraws)]
-        with PtyApp(arguments, environment=environment) as app:
-            app.wait_for("CoolNet")
-            app.wait_for_quiet()
-            app.press("2")
-            app.wait_for("accuracy")
-            app.wait_for_quiet(1.0)
+        with open_monitor(home, redraws, environment) as app:
             watch(app, training, 3)
             live = watch(app, training, seconds)
-            app.wait_for_quiet(1.5)
+            app.wait_for_quiet(2.5)
             idle = watch(app, None, max(5, seconds // 3))
         training.close()
     rest = Figure.of([cpu for _, cpu in idle])
     return {
         "bytes_per_second": Figure.of([sent for sent, _ in live]),
         "mean_bytes_per_second": sum(sent for sent, _ in live) / len(live),
-        "idle_bytes": sum(sent for sent, _ in idle),
+        "idle_bytes": round(2 * sum(sent for sent, _ in idle)),
         "frame_ms": Figure.of([1000 * (cpu - rest.median) / redraws for _, cpu in live]),
         "share_percent": Figure.of([100 * cpu for _, cpu in live]),
         "idle_share_percent": Figure.of([100 * cpu for _, cpu in idle]),
     }
 
 
+def measure_axis_change(trials: int) -> Figure:
+    """Bytes of the frame in which the x axis doubles."""
+    sent: list[float] = []
+    for _ in range(trials):
+        with tempfile.TemporaryDirectory() as folder:
+            home = Path(folder)
+            # The axis ends at 12.5 epochs: a quarter of the plan.
+            training = fill_store(home, epoch=12.49)
+            with open_monitor(home, 1.0) as app:
+                before = app.num_bytes
+                training.train_to(int(12.6 * STEPS_PER_EPOCH))
+                app.wait_until(lambda app=app, before=before: app.num_bytes - before > 400, "the new axis")
+                app.wait_for_quiet(1.2)
+                sent.append(app.num_bytes - before)
+            training.close()
+    return Figure.of(sent)
+
+
+def measure_large_chart(num_points: int, trials: int) -> Figure:
+    """Milliseconds of processor time in which a chart over many points is composed and drawn anew."""
+    import numpy as np
+    from textual.app import App
+
+    from tui.widgets.chart import MetricChart
+    from tui.widgets.chart_data import ChartData
+
+    steps = np.arange(1, num_points + 1)
+    noise = np.random.default_rng(0)
+    losses = 0.25 + 1.95 * np.exp(-steps / num_points * 5) + noise.normal(0, 0.05, num_points)
+    tests = steps[:: num_points // 50].astype("f8")
+    chart = MetricChart("loss")
+
+    class ChartApp(App[None]):
+        def compose(self) -> Iterator[MetricChart]:
+            yield chart
+
+    async def measure() -> list[float]:
+        took: list[float] = []
+        async with ChartApp().run_test(size=(80, 17)):
+            for trial in range(trials):
+                # Each time some more points, and a spike, so that the picture is another one.
+                count = num_points - 1000 * (trials - trial)
+                ordinary, losses[count - 1] = losses[count - 1], 0.5 + trial % 7 / 4
+                began = time.thread_time()
+                data = ChartData(
+                    key="run",
+                    steps=steps[:count],
+                    train=losses[:count],
+                    test_steps=tests,
+                    test=losses[:: num_points // 50],
+                    steps_per_epoch=num_points / 50,
+                    num_epochs=50,
+                    position=count / num_points * 50,
+                )
+                first_bad(losses[:count])
+                chart.show(data)
+                took.append(1000 * (time.thread_time() - began))
+                losses[count - 1] = ordinary
+        if chart.num_drawn < trials // 2:
+            raise RuntimeError("the chart was hardly ever drawn")
+        return took[3:]
+
+    return Figure.of(asyncio.run(measure()))
+
+
+def measure_large_store(num_runs: int, points_each: int, num_points: int, trials: int) -> dict[str, Any]:
+    """Milliseconds from a key to what it asks for, and memory: a long list, and a run of many points."""
+    listed: list[float] = []
+    opened: list[float] = []
+    grown: list[float] = []
+    with tempfile.TemporaryDirectory() as folder:
+        home = Path(folder)
+        fill_large_store(home, num_runs, points_each, num_points)
+        for _ in range(trials):
+            with PtyApp(["-m", "benchmarks.screen_app", str(home), "1"]) as app:
+                app.wait_for("CoolNet")
+                app.wait_for_quiet()
+                idle = app.memory()
+                since, pressed = app.num_arrivals, app.press("2")
+                listed.append(1000 * (app.wait_for(f"Runs · {num_runs + 1:,}", since) - pressed))
+                app.wait_for_quiet()
+                since, pressed = app.num_arrivals, app.press("\x1b[F")
+                opened.append(1000 * (app.wait_for("large run", since) - pressed))
+                opened[-1] = 1000 * (app.wait_for_quiet() - pressed)
+                grown.append((app.memory() - idle) / 1e6)
+    return {"list_ms": Figure.of(listed), "open_ms": Figure.of(opened), "memory_mb": Figure.of(grown)}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seconds", type=int, default=20, help="how long each rate is watched")
+    parser.add_argument("--runs", type=int, default=2000, help="runs in the large store")
+    parser.add_argument("--points", type=int, default=5000, help="points of each of them")
     parser.add_argument("--json", type=Path, help="where to write the results")
     options = parser.parse_args()
     results: dict[str, Any] = {"machine": machine()}
@@ -100,6 +200,19 @@ def main() -> None:
             rows,
         )
     )
+    results["axis_change_bytes"] = measure_axis_change(3)
+    results["large_chart_ms"] = measure_large_chart(1_000_000, 40)
+    large = measure_large_store(options.runs, options.points, 1_000_000, 5)
+    results |= {"list_ms": large["list_ms"], "open_ms": large["open_ms"], "memory_mb": large["memory_mb"]}
+    rows = [
+        ["an axis that doubles, bytes", results["axis_change_bytes"]],
+        ["a chart over 1,000,000 points drawn anew, CPU ms", results["large_chart_ms"]],
+        [f"from 2 to the list of {options.runs:,} runs, ms", results["list_ms"]],
+        ["from a key to the charts of 1,000,000 points, ms", results["open_ms"]],
+        ["memory above idle after both, MB", results["memory_mb"]],
+    ]
+    print()
+    print(table(["large", "median (middle half)"], rows))
     write(options.json, results)
 
 

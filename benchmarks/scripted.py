@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 from engine.configuration import RunConfiguration
+from engine.database import transaction
 from engine.events import POINT_FORMAT, EpochRecord, Point, Progress, RunStarted
 from engine.journal import Journal
 from engine.records import State
@@ -131,4 +132,32 @@ def write_points(journal: Journal, run_id: str, num_points: int, last_step: int)
             points = []
 
 
-__all__ = ["POINT_FORMAT", "ScriptedTraining", "begin", "fill_store", "write_points"]
+def fill_large_store(home: Path, num_runs: int, points_each: int, num_points: int) -> None:
+    """Many runs that are over, of `points_each` points, and at the list's end one of `num_points`."""
+    with Journal(home) as journal:
+        run_id = begin(journal, "lazynet")
+        ScriptedTraining(journal, run_id, 0).train_to(NUM_EPOCHS * STEPS_PER_EPOCH)
+        journal.end(run_id, State.FINISHED, outcome="all epochs done")
+        template = dict(journal.connection.execute("SELECT * FROM runs WHERE id = ?", (run_id,)).fetchone())
+        points = journal.packed_points(run_id)[: points_each * POINT_FORMAT.size]
+        size = CHUNK_POINTS * POINT_FORMAT.size
+        # Copies, written past the journal: one by one they would take minutes.
+        with transaction(journal.connection):
+            for number in range(num_runs - 1):
+                copy = {**template, "id": f"{number:08x}", "name": f"copy {number}", "num_points": points_each}
+                journal.connection.execute(
+                    f"INSERT INTO runs ({', '.join(copy)}) VALUES ({', '.join('?' * len(copy))})", tuple(copy.values())
+                )
+                journal.connection.executemany(
+                    "INSERT INTO chunks (run_id, number, data) VALUES (?, ?, ?)",
+                    [
+                        (copy["id"], chunk, points[start : start + size])
+                        for chunk, start in enumerate(range(0, len(points), size))
+                    ],
+                )
+        large = begin(journal, "coolnet-v10")
+        journal.rename(large, "large run")
+        write_points(journal, large, num_points, 40 * STEPS_PER_EPOCH)
+        ScriptedTraining(journal, large, 40 * STEPS_PER_EPOCH).train_to(40 * STEPS_PER_EPOCH)
+        journal.end(large, State.STOPPED)
+        journal.connection.execute("UPDATE runs SET ended = 1 WHERE id = ?", (large,))

@@ -59,6 +59,7 @@ class Store:
         self.path = home / "store.sqlite3"
         self.clock = clock
         self._seen_version: int | None = None
+        self._known: dict[str, tuple[tuple[object, ...], Run]] = {}
         try:
             if is_lost(self.path):
                 raise StoreDamaged("the file is gone", "damaged")
@@ -118,8 +119,15 @@ class Store:
 
     def runs(self) -> list[Run]:
         """Every run: the active ones, then the queue in its order, then the rest, newest first."""
-        rows = self.connection.execute(f"SELECT {_RUN_COLUMNS} FROM runs")
-        return sorted((_run(row) for row in rows), key=_list_order)
+        rows = self.connection.execute(f"SELECT {_RUN_COLUMNS} FROM runs").fetchall()
+        # Of thousands of runs a few change: the others are taken as they were made last time.
+        read = ((row["id"], tuple(row), row) for row in rows)
+        known = self._known
+        self._known = {
+            run_id: known[run_id] if run_id in known and known[run_id][0] == values else (values, _run(row))
+            for run_id, values, row in read
+        }
+        return sorted((run for _, run in self._known.values()), key=_list_order)
 
     def live_states(self) -> list[tuple[object, ...]]:
         """State, wish, name and place of each run that isn't over: the same as before if only figures changed."""

@@ -16,6 +16,7 @@ from tui.widgets.canvas import BLANK, Stroke, draw
 from tui.widgets.chart import COLUMN_BEFORE, MetricChart
 from tui.widgets.chart_data import ChartData
 from tui.widgets.chart_lines import Figure
+from tui.widgets.picture import Picture, to_dots
 
 # ── axes ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -259,3 +260,24 @@ async def test_every_segment_has_a_style(theme: str, monkeypatch: pytest.MonkeyP
         await pilot.pause()
         for y in range(16):
             assert all(isinstance(segment.style, Style) for segment in app.chart.render_line(y))
+
+
+def test_picture_is_drawn_again_only_when_a_dot_changed() -> None:
+    picture, x, y = Picture(), np.array([0.0, 50.0]), np.array([0.2, 0.7])
+
+    def show(x: np.ndarray, y: np.ndarray) -> list[str]:
+        return ["".join(row.characters) for row in picture.show(10, 4, [(x, y)], 100.0, (0.0, 1.0))]
+
+    first = show(x, y)
+    assert show(x + 1e-6, y + 1e-6) == first
+    assert picture.num_drawn == 1
+    assert show(np.append(x, 90.0), np.append(y, 0.9)) != first
+    assert picture.num_drawn == 2
+
+
+@given(points=st.lists(st.tuples(st.floats(0, 100), st.floats(0, 1)), min_size=1, max_size=50))
+def test_every_point_has_a_dot_inside(points: list[tuple[float, float]]) -> None:
+    x, y = (np.array(values) for values in zip(*sorted(points), strict=True))
+    dots = to_dots(x, y, (20, 16), 100.0, (0.0, 1.0))
+    assert all(0 <= column < 20 and 0 <= row < 16 for column, row in dots)
+    assert {column for column, _ in dots} == {min(19, int(value / 5)) for value in x.tolist()}
