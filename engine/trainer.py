@@ -21,7 +21,8 @@ from engine.checkpoint import load_newest
 from engine.configuration import RunConfiguration
 from engine.data import Dataset, prepare_dataset
 from engine.datasets import DatasetError
-from engine.device import DeviceChoice, make_exact
+from engine.device import DeviceChoice, choose_device, make_exact
+from engine.errors import DeviceError
 from engine.events import EpochEnded, Event, Noticed, RunDiverged, RunFinished, RunStarted, StepsDone
 from engine.journal import Journal
 from engine.paths import AutogradPath
@@ -108,7 +109,7 @@ class Trainer:
             event = self._train()
         except (Left, StoreDamaged):
             raise
-        except (DatasetError, PresetError, LayerError) as error:
+        except (DatasetError, DeviceError, PresetError, LayerError) as error:
             return _failed(str(error))
         except Exception as error:  # noqa: BLE001  a net may raise anything, and the queue goes on
             if _out_of_memory(error):
@@ -123,6 +124,9 @@ class Trainer:
 
     def _train(self) -> RunFinished | RunDiverged:
         configuration = self._keep(lambda: self._journal.configuration(self._run.id))
+        if configuration.device not in ("auto", self._choice.device):
+            # The run was queued for another device than the one this runner holds.
+            self._choice = choose_device(configuration.device)
         dataset = self._prepare(configuration)
         make_exact(self._choice.device, deterministic=configuration.hyperparameters.deterministic)
         snapshot = self._resume()

@@ -119,16 +119,21 @@ def test_a_bad_run_never_takes_the_queue_with_it(bench: Bench) -> None:
     missing = bench.queue(dataset="folder:nowhere")
     broken = bench.queue(Architecture(title="mine", module="no_such_module:Net"))
     impossible = bench.queue(Architecture.model_validate({"title": "v9", "layers": [{"maxpool": 40}]}))
+    elsewhere = bench.store.configuration(impossible.id).model_copy(
+        update={"architecture": CATALOGUE.architecture("lazynet"), "device": "cuda:9"}
+    )
+    absent = bench.store.add_run(elsewhere)
     good = bench.queue()
     bench.train()
     assert bench.state(good) is State.FINISHED
-    failed = [bench.store.run(run.id) for run in (diverging, missing, broken, impossible)]
-    assert [run.state for run in failed] == [State.FAILED] * 4
+    failed = [bench.store.run(run.id) for run in (diverging, missing, broken, impossible, absent)]
+    assert [run.state for run in failed] == [State.FAILED] * 5
     reasons = [run.error or "" for run in failed]
     assert "loss became NaN at step" in reasons[0]
     assert "nowhere" in reasons[1]
     assert "no_such_module" in reasons[2]
     assert "layer 1 (maxpool 40): input 3×32×32" in reasons[3]
+    assert "device 'cuda:9' is not here; there is: cpu" in reasons[4]
 
 
 def test_a_net_that_raises_fails_alone_and_leaves_its_traceback(bench: Bench) -> None:
