@@ -310,8 +310,6 @@ class Runner:
         return False
 
     def _train(self, journal: Journal, run: Run, choice: DeviceChoice) -> None:
-        from engine.trainer import Trainer  # imports torch
-
         status = RunnerStatus(phase="training", text=f"trains {run.name}", device=choice.device)
 
         def tell(trouble: str | None) -> None:
@@ -324,6 +322,8 @@ class Runner:
         # A wish from between the claim and now, when the control thread did not look after this run.
         self._wishes.wanted = journal.wanted(run.id)
         answer = partial(answer_newest, journal, choice.device)
+        from engine.trainer import Trainer  # imports torch, with the run taken up already
+
         Trainer(
             journal,
             run,

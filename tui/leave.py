@@ -53,7 +53,9 @@ def work_here(runner: Runner | None, runs: Sequence[Run], *, waits_too: bool = F
         return []
     if runner.status.phase == "waiting" and not (runner.holds_device or waits_too):
         return []
-    active = [run for run in runs if run.state.active] if runner.status.phase == "training" else []
+    # While torch is loaded, what seems to be trained is a dead process's: it is taken up first.
+    here = runner.status.phase in ("training", "loading")
+    active = [run for run in runs if run.state.active] if here else []
     return active + [run for run in runs if run.state is State.QUEUED]
 
 
