@@ -174,6 +174,15 @@ def test_names_tell_run_and_study_and_never_collide(home: Path) -> None:
     assert len(set(names)) == 12
 
 
+def test_the_readmes_example_is_as_it_says(home: Path) -> None:
+    readme = (Path(__file__).resolve().parent.parent / "README.md").read_text(encoding="utf-8")
+    example = readme.partition("# presets/studies/rates.toml\n")[2].partition("```")[0]
+    write_study(home, example.partition("\n")[2], "rates")
+    runs = expand_study(load_catalogue(home / "presets"), "rates")
+    assert len(runs) == 36
+    assert "= 36 runs" in example
+
+
 # ── mistakes ───────────────────────────────────────────────────────────────────────────────────────────────
 
 

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from engine.configuration import RunConfiguration
 from engine.datasets import DatasetError, DatasetFacts
 from engine.estimate import LayerCheck, checked_layers
+from engine.identity import freeze
+from engine.places import module_folder
 from engine.store import Store
 from presets import Architecture, Hyperparameters, Preset, PresetError
 from tui.datasets import DatasetShelf, Known
@@ -77,3 +80,10 @@ def check_architecture(preset: Preset[Architecture], facts: DatasetFacts | None,
     if facts is None:
         return LayerCheck(pending=True)
     return checked_layers(store, preset.value, facts, preset.path)
+
+
+def freeze_for_queue(configuration: RunConfiguration, shelf: DatasetShelf, home: Path) -> RunConfiguration:
+    """With digests of the data and of a user's own net, by which a study knows the run again."""
+    values = configuration.hyperparameters
+    facts = shelf.known(values) if shelf.is_found(values) else shelf.find(values)
+    return freeze(configuration, facts, module_folder(home)) if isinstance(facts, DatasetFacts) else configuration

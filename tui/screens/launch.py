@@ -17,15 +17,11 @@ from textual.timer import Timer
 from textual.widget import Widget
 from textual.widgets import Footer, Static
 
-from engine.configuration import RunConfiguration
-from engine.datasets import DatasetFacts
 from engine.estimate import Estimate, LayerCheck, estimate
-from engine.identity import freeze
-from engine.places import module_folder
 from engine.records import Run, State
 from presets import Hyperparameters
 from tui.draft import Draft, Edits
-from tui.proposal import Proposal, check_architecture, propose
+from tui.proposal import Proposal, check_architecture, freeze_for_queue, propose
 from tui.screens.edit import EditScreen
 from tui.widgets.flow import Flow
 from tui.widgets.layer_table import LayerTable
@@ -38,12 +34,12 @@ from tui.widgets.plan import (
     describe_settings,
     describe_time,
 )
-from tui.widgets.preset_list import PENDING, WARNING, PresetList, PresetRow
-from tui.widgets.study_panel import StudyPanel, list_studies
+from tui.widgets.preset_list import PENDING, WARNING, PresetList, PresetRow, list_studies
 from tui.widgets.top_bar import TopBar
 
 if TYPE_CHECKING:
     from tui.app import LazytrainApp
+    from tui.widgets.study_panel import StudyPanel
 
 ESTIMATE_DELAY = 0.4
 """Seconds that a choice must stand before its time is measured: a runner leaves its training for that."""
@@ -79,6 +75,7 @@ class LaunchScreen(Screen[None]):
         self.estimate: Estimate | None = None
         self.shows_study = False
         """The right side is about the chosen study, not about a pair of presets."""
+        self._study: StudyPanel | None = None
         self._may_estimate = False
         self._estimate_timer: Timer | None = None
         self._after_check: Callable[[], None] | None = None
@@ -104,12 +101,20 @@ class LaunchScreen(Screen[None]):
                     yield Static(id="data")
                     yield Static(id="source")
                     yield Static(id="report")
-            yield StudyPanel(id="study")
         yield Footer(compact=True, show_command_palette=False)
 
     def on_mount(self) -> None:
         self.query_one("#plan").border_title = "edit before you start"
         self.show_draft()
+        self.call_after_refresh(self._add_study_panel)
+
+    async def _add_study_panel(self) -> None:
+        # Imported after the first frame, which needs nothing of it.
+        from tui.widgets.study_panel import StudyPanel
+
+        self._study = StudyPanel(id="study")
+        await self.query_one("#columns").mount(self._study)
+        self._take_choice()
 
     # ── what is chosen ─────────────────────────────────────────────────────────────────────────────────────
 
@@ -123,6 +128,8 @@ class LaunchScreen(Screen[None]):
             self.shows_study = event.widget.id in STUDY_STOPS
             self.set_class(self.shows_study, "-study")
             self.refresh_bindings()
+            if not self.shows_study:
+                self._show()  # the store may hold answers by now
         self._take_choice()
 
     def _take_choice(self) -> None:
@@ -132,8 +139,8 @@ class LaunchScreen(Screen[None]):
         """
         if self.shows_study:
             chosen = self.query_one("#studies", PresetList).chosen
-            if chosen in self.app.catalogue.studies:
-                self.query_one(StudyPanel).show_study(self.app.catalogue.studies[chosen])
+            if self._study is not None and self._study.is_mounted and chosen in self.app.catalogue.studies:
+                self._study.show_study(self.app.catalogue.studies[chosen])
             return
         architecture = self.query_one("#architectures", PresetList).chosen
         hyperparameters = self.query_one("#hyperparameters", PresetList).chosen
@@ -166,7 +173,8 @@ class LaunchScreen(Screen[None]):
     def show_runs(self, runs: list[Run]) -> None:
         """Something changed in the store: a runner may have answered."""
         if self.shows_study:
-            self.query_one(StudyPanel).show()
+            if self._study is not None:
+                self._study.show()
             return
         unknown = self.estimate is None or self.estimate.pending
         if self.proposal.pending is not None or (self._may_estimate and unknown):
@@ -243,19 +251,18 @@ class LaunchScreen(Screen[None]):
 
     def action_train(self) -> None:
         """Queue the run, or the study's, and show it on Monitor."""
-        self._take_choice()
-        if self.shows_study:
-            self.query_one(StudyPanel).launch(lambda runs: self.app.open_monitor(runs[0].id))
-            return
-        self._when_checked(lambda: self._queue(open_monitor=True))
+        self._launch(open_monitor=True)
 
     def action_add(self) -> None:
         """Queue the run, or the study's, and stay."""
+        self._launch(open_monitor=False)
+
+    def _launch(self, *, open_monitor: bool) -> None:
         self._take_choice()
-        if self.shows_study:
-            self.query_one(StudyPanel).launch(lambda _runs: None)
-            return
-        self._when_checked(lambda: self._queue(open_monitor=False))
+        if not self.shows_study:
+            self._when_checked(lambda: self._queue(open_monitor=open_monitor))
+        elif self._study is not None:
+            self._study.launch(lambda runs: self.app.open_monitor(runs[0].id) if open_monitor else None)
 
     def _when_checked(self, then: Callable[[], None]) -> None:
         """Do it now, or as soon as the net is known to fit; choosing another cancels it."""
@@ -270,7 +277,9 @@ class LaunchScreen(Screen[None]):
         if refusal is not None or configuration is None:
             self.notify(refusal or "", title="can't be trained", severity="error", timeout=10, markup=False)
             return
-        run = self.app.store.add_run(self._freeze(configuration), self.draft.edits.run_name)
+        run = self.app.store.add_run(
+            freeze_for_queue(configuration, self.app.shelf, self.app.home), self.draft.edits.run_name
+        )
         self.app.nudge()
         self.app.remember()
         self.draft = self.draft.without_run_name()
@@ -281,13 +290,6 @@ class LaunchScreen(Screen[None]):
             queued = [each.id for each in self.app.runs if each.state is State.QUEUED]
             place = f"number {queued.index(run.id) + 1} in the queue" if run.id in queued else "started"
             self.notify(f"{run.name}: {place}", title="added", timeout=3, markup=False)
-
-    def _freeze(self, configuration: RunConfiguration) -> RunConfiguration:
-        """With digests of the data and of a user's own net, by which a study knows the run again."""
-        shelf, values = self.app.shelf, configuration.hyperparameters
-        facts = shelf.known(values) if shelf.is_found(values) else shelf.find(values)
-        folder = module_folder(self.app.home)
-        return freeze(configuration, facts, folder) if isinstance(facts, DatasetFacts) else configuration
 
     # ── editing and going about ────────────────────────────────────────────────────────────────────────────
 

@@ -16,6 +16,7 @@ from textual.reactive import reactive
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
+from presets import Catalogue, expand_study
 from tui.text import shorten
 
 WARNING = "⚠"
@@ -37,6 +38,16 @@ class PresetRow:
         """Whether every word of `text` is in the title or the name."""
         own = f"{self.title} {self.name}".casefold()
         return all(word in own for word in text.casefold().split())
+
+
+def list_studies(catalogue: Catalogue) -> list[PresetRow]:
+    """Every study with the number of its runs."""
+    return [
+        PresetRow(name, preset.value.title, f"{len(expand_study(catalogue, name))} runs")
+        if preset.value is not None
+        else PresetRow(name, name, mark=WARNING)
+        for name, preset in catalogue.studies.items()
+    ]
 
 
 class PresetList(ScrollView, can_focus=True):

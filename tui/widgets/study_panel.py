@@ -17,13 +17,13 @@ from engine.places import module_folder
 from engine.records import Run
 from engine.store import Store
 from engine.studies import PlannedRun, Twins, plan_study
-from presets import Catalogue, Hyperparameters, Preset, Study, expand_study
+from presets import Hyperparameters, Preset, Study, expand_study
 from tui.headline import Expectation
 from tui.study import StudyDraft, StudyRow, queue_rows
 from tui.study_words import describe_end, describe_reuse, describe_total
 from tui.widgets.flow import Flow
 from tui.widgets.plan import describe_settings
-from tui.widgets.preset_list import WARNING, PresetRow
+from tui.widgets.preset_list import WARNING
 from tui.widgets.study_runs import StudyRuns
 
 if TYPE_CHECKING:
@@ -217,16 +217,6 @@ class StudyPanel(Vertical):
         )
         self.show()
         then(queued)
-
-
-def list_studies(catalogue: Catalogue) -> list[PresetRow]:
-    """Every study with the number of its runs."""
-    return [
-        PresetRow(name, preset.value.title, f"{len(expand_study(catalogue, name))} runs")
-        if preset.value is not None
-        else PresetRow(name, name, mark=WARNING)
-        for name, preset in catalogue.studies.items()
-    ]
 
 
 def _escape(title: str) -> str:
