@@ -7,7 +7,7 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import psutil
@@ -56,9 +56,9 @@ class House:
             RunConfiguration(architecture_name="lazynet", architecture=net, hyperparameters=values), None
         )
 
-    def open(self, *arguments: str, controlling: bool = True) -> PtyTerminal:
+    def open(self, *arguments: str, controlling: bool = True, command: Sequence[str] = COMMAND) -> PtyTerminal:
         """A terminal with `lazytrain ARGUMENTS` in it."""
-        return PtyTerminal((*COMMAND, *arguments), self.folder, self.environment, controlling=controlling)
+        return PtyTerminal((*command, *arguments), self.folder, self.environment, controlling=controlling)
 
     def processes(self) -> list[psutil.Process]:
         """Everything alive that works on this home."""

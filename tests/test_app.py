@@ -159,7 +159,7 @@ async def test_the_runner_is_started_once_and_its_words_and_errors_are_shown(hom
         assert app.headline == "loading torch…"
         runner.status = RunnerStatus(phase="ended", text="no cuda here", error="no cuda here")
         await until(pilot, lambda: app.headline == "⚠ no cuda here")
-        assert toasts(app) == ["no cuda here"]
+        await until(pilot, lambda: toasts(app) == ["no cuda here"])
         assert runner.asked.count("start") == 1
 
 

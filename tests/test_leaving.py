@@ -11,8 +11,11 @@ import psutil
 import pytest
 
 from engine.records import State
+from engine.runner import Runner
 from tests.leaving import House, check_whole, is_idle, wait_for
-from tests.terminals import PtyTerminal, TmuxTerminal, has_tmux, see, wait_for_exit, wait_until
+from tests.terminals import PATIENCE_SECONDS, PtyTerminal, TmuxTerminal, has_tmux, see, wait_for_exit, wait_until
+from tui.leave import hand_over
+from tui.places import Places
 
 FINISHES = 100
 """Epochs that take some seconds: longer than it takes to leave."""
@@ -75,6 +78,20 @@ def check_a_waiting_screen_takes_over(house: House, first: PtyTerminal, trainer:
         assert house.trainer() != trainer
         house.store.resume(stopped.id)
         house.wait(State.RUNNING, stopped.step, second)
+
+
+def test_without_fork_the_run_is_handed_to_a_process_of_its_own(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = house.queue(FINISHES)
+    runner = Runner(house.home, house.home / "data", device="cpu")
+    runner.start()
+    house.wait(State.RUNNING, 0)
+    for name, value in house.environment.items():
+        monkeypatch.setenv(name, value)
+    process = hand_over(runner, Places(home=house.home, data=house.home / "data"), "cpu", house.store.runs())
+    assert house.store.run(run.id).state is not State.STOPPED
+    assert process.wait(PATIENCE_SECONDS) == 0
+    assert house.store.run(run.id).state is State.FINISHED
+    assert [record.epoch for record in house.store.epochs(run.id)] == list(range(1, FINISHES + 1))
 
 
 # ── losing the terminal ────────────────────────────────────────────────────────────────────────────────────
@@ -148,6 +165,18 @@ def test_a_terminal_that_takes_nothing_holds_up_no_step(house: House) -> None:
 
 
 # ── ending it ──────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_sigterm_ends_a_screen_whose_terminal_takes_nothing(house: House) -> None:
+    house.queue()
+    with house.open() as terminal:
+        see(terminal, "1 Launch")
+        house.wait(State.RUNNING, 0, terminal)
+        terminal.press(*("1", "2") * 60)
+        terminal.send_signal(signal.SIGTERM)
+        wait_for(lambda: terminal.exited() is not None, "the end, with nobody reading")
+        assert terminal.exited() == 143
+    assert house.store.find("last").state is State.STOPPED
 
 
 @pytest.mark.parametrize("to", ["parent", "child"])

@@ -10,8 +10,10 @@ import time
 from pathlib import Path
 
 from tests.chaos.crowd import command_at_random
+from tests.chaos.hangups import hang_up_often
 from tests.chaos.kills import kill_often
 from tests.chaos.room import fill_and_free, small_disk
+from tests.chaos.slow import stop_reading
 
 EACH = 5
 """So often at least is each phase met by a kill."""
@@ -22,6 +24,8 @@ def main() -> None:
     parser.add_argument("--kills", type=int, default=60, help="kill -9 at least so often (0: not at all)")
     parser.add_argument("--fills", type=int, default=10, help="fill the disk so often; needs root for a small tmpfs")
     parser.add_argument("--seconds", type=float, default=60.0, help="let four processes command one store so long")
+    parser.add_argument("--hangups", type=int, default=30, help="close the terminal of a screen so often")
+    parser.add_argument("--unread", type=float, default=10.0, help="seconds in which nobody reads a screen's terminal")
     parser.add_argument("--seed", type=int, default=random.randrange(10**6))
     asked = parser.parse_args()
     good = True
@@ -42,6 +46,14 @@ def main() -> None:
             started = time.monotonic()
             crowd = command_at_random(Path(folder) / "crowd", asked.seconds, asked.seed)
             good &= _tell("crowd", started, crowd, not crowd.faults)
+        if asked.hangups:
+            started = time.monotonic()
+            hangups = hang_up_often(Path(folder) / "hangups", asked.hangups, asked.seed, each=EACH)
+            good &= _tell("hang-ups", started, hangups, not hangups.faults)
+        if asked.unread:
+            started = time.monotonic()
+            standstill = stop_reading(Path(folder) / "slow", asked.unread)
+            good &= _tell("slow terminal", started, standstill, standstill.unharmed)
     sys.exit(not good)
 
 

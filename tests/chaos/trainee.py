@@ -53,7 +53,7 @@ def train(home: str, board_path: str, only: str) -> NoReturn:
     """Train the run `only`, or the queue (`-`), and end the process."""
     board = Board(Path(board_path))
     board.phase = "start-up"
-    _show_phases(board)
+    show_phases(board)
     from engine.runner import Runner
 
     runner = Runner(Path(home), Path(home), device="cpu", only=only if only != "-" else None, until_empty=only == "-")
@@ -66,7 +66,7 @@ def train(home: str, board_path: str, only: str) -> NoReturn:
     os._exit(1 if runner.status.error else 0)
 
 
-def _show_phases(board: Board) -> None:
+def show_phases(board: Board) -> None:
     from engine import archive, checkpoint, journal, saving, trainer
 
     saving.SAVE_SECONDS, saving.SAVE_SHARE = 0.15, 0.3
