@@ -12,7 +12,7 @@ import pytest
 
 from engine.records import State
 from engine.runner import Runner
-from tests.leaving import House, check_whole, is_idle, wait_for
+from tests.leaving import House, check_whole, comes_to_rest, wait_for
 from tests.terminals import PATIENCE_SECONDS, PtyTerminal, TmuxTerminal, has_tmux, see, wait_for_exit, wait_until
 from tui.leave import hand_over
 from tui.places import Places
@@ -124,7 +124,7 @@ def test_a_paused_run_stays_paused_through_a_hang_up_and_nothing_spins(house: Ho
         trainer = house.trainer()
         terminal.hang_up()
         wait_for(lambda: len(house.processes()) == 1, "the waiting parent to end")
-        assert is_idle(trainer)
+        assert comes_to_rest(trainer)
         assert house.store.run(run.id).step == paused.step
         assert house.store.run(run.id).state is State.PAUSED
         house.store.resume(run.id)

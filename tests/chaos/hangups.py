@@ -11,7 +11,7 @@ from pathlib import Path
 
 from engine.records import Run, State
 from tests.chaos.board import Board
-from tests.leaving import House, check_whole, is_idle, wait_for
+from tests.leaving import House, check_whole, comes_to_rest, wait_for
 from tests.terminals import PtyTerminal
 
 MOMENTS = ("start-up", "loading", "training", "evaluating", "saving", "paused")
@@ -63,7 +63,7 @@ def _hang_up(house: House, run: Run, aim: str, chance: random.Random) -> str:
         terminal.hang_up()
         if aim == "paused":
             wait_for(lambda: len(house.processes()) == 1, "the waiting parent to end")
-            assert is_idle(house.trainer()), "the paused process isn't idle"
+            assert comes_to_rest(house.trainer()), "the paused process doesn't come to rest"
             assert house.store.run(run.id).state is State.PAUSED, "the pause was lost"
             house.store.resume(run.id)
         check_whole(house.store, house.wait(State.FINISHED))
