@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from textual import events
 from textual.pilot import Pilot
 from textual.widgets import Input
 
@@ -329,3 +330,15 @@ def test_picture_of_the_edit_form(home: Path, snap_compare: Any, size: tuple[int
         await type_into(pilot, "epochs", "0")
 
     assert snap_compare(make_app(home), terminal_size=size, run_before=edit)
+
+
+async def test_keys_of_one_packet_go_to_the_list_they_mean(home: Path) -> None:
+    async with started(home) as (app, pilot):
+        before = launch(app).draft
+        # Both are in the app's queue before either is looked at, as when they arrive together.
+        for key in ("right", "down"):
+            app.post_message(events.Key(key, None))
+        await settle(pilot)
+        after = launch(app).draft
+        assert after.architecture.name == before.architecture.name
+        assert after.hyperparameters.name != before.hyperparameters.name

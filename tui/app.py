@@ -135,6 +135,8 @@ class LazytrainApp(CellDiffApp[int]):
         self._follow_runner()
         self.refresh_runs()
         self.attendance.begin()
+        if self.store.notice is not None:
+            self.notify(self.store.notice, title="run store", severity="warning", timeout=30)
         self.set_interval(POLL_SECONDS, self._poll)
         self.call_after_refresh(self._start_runner)
 

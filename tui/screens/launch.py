@@ -64,8 +64,21 @@ class LaunchScreen(Screen[None]):
         Binding("r", "reset", "reset edits", id="launch.reset", tooltip="Back to the preset's own values"),
         Binding("s", "studies", "studies", id="launch.studies", tooltip="Go to the studies: several runs at once"),
         Binding("slash", "filter", "filter", key_display="/", id="launch.filter", tooltip="Type to narrow a list"),
-        Binding("left,h", "focus_list(-1)", "left", id="launch.left", tooltip="Go to the list at the left", show=False),
-        Binding("right,l", "focus_list(1)", "right", id="launch.right", tooltip="Go to the right", show=False),
+        # First in line, so that a key typed right after goes to the new list, even if both arrive in one packet.
+        Binding(
+            *("left,h", "focus_list(-1)", "left"),
+            id="launch.left",
+            tooltip="Go to the list at the left",
+            show=False,
+            priority=True,
+        ),
+        Binding(
+            *("right,l", "focus_list(1)", "right"),
+            id="launch.right",
+            tooltip="Go to the right",
+            show=False,
+            priority=True,
+        ),
     ]
 
     def __init__(self, draft: Draft) -> None:
@@ -112,8 +125,9 @@ class LaunchScreen(Screen[None]):
         # Imported after the first frame, which needs nothing of it.
         from tui.widgets.study_panel import StudyPanel
 
-        self._study = StudyPanel(id="study")
-        await self.query_one("#columns").mount(self._study)
+        panel = StudyPanel(id="study")
+        await self.query_one("#columns").mount(panel)
+        self._study = panel  # only now that its own widgets are there
         self._take_choice()
 
     # ── what is chosen ─────────────────────────────────────────────────────────────────────────────────────
@@ -294,6 +308,8 @@ class LaunchScreen(Screen[None]):
     # ── editing and going about ────────────────────────────────────────────────────────────────────────────
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        if action == "focus_list" and isinstance(self.focused, PresetList) and self.focused.filtering:
+            return False  # while a list is narrowed, letters belong to it
         match action:
             case "reset":
                 return bool(self.draft.edits) and not self.shows_study
@@ -331,7 +347,7 @@ class LaunchScreen(Screen[None]):
         names = STUDY_STOPS if self.shows_study else PAIR_STOPS
         stops = [self.query_one(f"#{name}") for name in names]
         at = stops.index(self.focused) if self.focused in stops else 0
-        stops[max(0, min(len(stops) - 1, at + places))].focus()
+        self.set_focus(stops[max(0, min(len(stops) - 1, at + places))])
 
     def action_studies(self) -> None:
         """Go to the studies, or back."""
