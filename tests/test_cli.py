@@ -605,6 +605,7 @@ def test_ctrl_c_takes_a_queued_run_out_of_the_queue(home: Path) -> None:
 
 def test_a_second_ctrl_c_ends_at_once() -> None:
     ended: list[int] = []
+    before = signal.getsignal(signal.SIGINT)
     with Interrupts(ended.append) as interrupts:
         signal.raise_signal(signal.SIGINT)
         assert (interrupts.received, ended) == (signal.SIGINT, [])
@@ -612,7 +613,7 @@ def test_a_second_ctrl_c_ends_at_once() -> None:
         assert ended == [130]
         signal.raise_signal(signal.SIGTERM)
         assert ended == [130, 143]
-    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    assert signal.getsignal(signal.SIGINT) is before
 
 
 def test_plain_lines_about_steps_are_ten_seconds_apart(home: Path) -> None:
