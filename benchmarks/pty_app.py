@@ -105,7 +105,7 @@ class PtyApp:
                 raise RuntimeError(
                     f"waited in vain for {what!r}; it ended with {self.process.poll()}:\n{self.text()[-2000:]}"
                 )
-            time.sleep(0.002)
+            time.sleep(0.002)  # what is awaited comes from another process, and a busy loop would disturb it
 
     def wait_for_quiet(self, seconds: float = 0.5) -> float:
         """Wait until nothing has arrived for `seconds`; when the last of it came."""

@@ -30,7 +30,7 @@ def watch(app: PtyApp, training: ScriptedTraining | None, seconds: int) -> list[
         while (left := began + second - time.perf_counter()) > 0:
             if training is not None:
                 training.go_on()
-            time.sleep(min(0.1, left))
+            time.sleep(min(0.1, left))  # the window that is measured has to pass
         slices.append(((app.num_bytes - sent) / 2, (app.cpu_seconds() - cpu) / 2))
         sent, cpu = app.num_bytes, app.cpu_seconds()
     return slices

@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import os
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 
 import torch
@@ -19,6 +20,7 @@ from benchmarks.tutorial import TutorialLoop
 from engine.configuration import RunConfiguration
 from engine.data import Dataset, load_dataset
 from engine.device import choose_device
+from engine.events import EpochRecord, Point, Progress
 from engine.journal import Journal
 from engine.places import cache_folder
 from engine.records import Wanted
@@ -65,12 +67,19 @@ class TimedJournal(Journal):
         self._first: tuple[int, float] | None = None
         self._last = (0, 0.0)
 
-    def write(self, run_id: str, **what: object) -> None:  # type: ignore[override]
-        super().write(run_id, **what)  # type: ignore[arg-type]
-        progress = what.get("progress")
-        if progress is None or not getattr(progress, "step", 0):
+    def write(
+        self,
+        run_id: str,
+        *,
+        points: Iterable[Point] = (),
+        progress: Progress | None = None,
+        record: EpochRecord | None = None,
+        best: bool = False,
+    ) -> None:
+        super().write(run_id, points=points, progress=progress, record=record, best=best)
+        if progress is None or not progress.step:
             return
-        self._last = (progress.step, progress.seconds)  # type: ignore[attr-defined]
+        self._last = (progress.step, progress.seconds)
         if self._first is None and self._last[1] >= self._warm_up:
             self._first = self._last
         if self._last[1] >= self._seconds:
@@ -144,7 +153,8 @@ def main() -> None:
     ]
     head = ("net", "ours, images/s", "tutorial, 2 workers", "tutorial, none", "ratio to 2 workers", "ratio to none")
     print(table(head, rows))
-    print(f"\naugmentation, all transforms at 0.5, costs CoolNet v10 {cost} of its images/s")
+    if cost is not None:
+        print(f"\naugmentation, all transforms at 0.5, costs CoolNet v10 {cost} of its images/s")
     print(f"medians of {args.trials} interleaved trials (middle half in brackets); {machine()}")
     write(args.json, {"machine": machine(), "results": results, "augmentation cost": cost})
 
