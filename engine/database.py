@@ -13,12 +13,21 @@ from typing import Any, Self
 
 from engine.trouble import Reserve, StoreDamaged, StoreError, StoreTrouble, sqlite_trouble
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 MIGRATIONS: dict[int, tuple[str, ...]] = {
     1: (
         "ALTER TABLE runs ADD COLUMN attempts INTEGER NOT NULL DEFAULT 0",
         "ALTER TABLE runs ADD COLUMN attempt_step INTEGER NOT NULL DEFAULT 0",
         "ALTER TABLE runs ADD COLUMN micro_batches INTEGER NOT NULL DEFAULT 1",
+    ),
+    2: (
+        "ALTER TABLE runs ADD COLUMN tags TEXT NOT NULL DEFAULT '[]'",
+        "ALTER TABLE runs ADD COLUMN note TEXT NOT NULL DEFAULT ''",
+        "ALTER TABLE runs ADD COLUMN archived INTEGER NOT NULL DEFAULT 0",
+        "ALTER TABLE runs ADD COLUMN versions TEXT",
+        "CREATE TABLE confusions ("
+        "run_id TEXT NOT NULL REFERENCES runs ON DELETE CASCADE, epoch INTEGER NOT NULL,"
+        " classes TEXT NOT NULL, counts BLOB NOT NULL, PRIMARY KEY (run_id, epoch)) STRICT, WITHOUT ROWID",
     ),
 }
 """Version → the statements that make the next one of it."""

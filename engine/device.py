@@ -21,6 +21,11 @@ class DeviceChoice:
     reason: str
 
 
+def describe_versions() -> str:
+    """Of what decides a run's last bits: `torch 2.9.0, Python 3.12.4`."""
+    return f"torch {torch.__version__}, Python {platform.python_version()}"
+
+
 def choose_device(asked: str = "auto") -> DeviceChoice:
     """The best device here, or the one `asked` for (`cpu`, `cuda`, `cuda:1`, `mps`, …).
 

@@ -114,7 +114,7 @@ class Journal(Store):
         with durable(self.connection), transaction(self.connection):
             self._set(run_id, updated=self.clock())
 
-    def begin(self, run_id: str, started: RunStarted, device_reason: str) -> None:
+    def begin(self, run_id: str, started: RunStarted, device_reason: str, versions: str | None = None) -> None:
         """The run trains from step `started.step` on."""
         with transaction(self.connection):
             self._set(
@@ -127,6 +127,7 @@ class Journal(Store):
                 device=started.device,
                 device_reason=device_reason,
                 threads=started.threads,
+                versions=versions,
                 updated=self.clock(),
             )
 

@@ -112,6 +112,13 @@ class Run:
     """How often its process died since it last got further than before."""
     micro_batches: int = 1
     """Parts each batch is computed in, since it didn't fit into the device's memory whole."""
+    tags: tuple[str, ...] = ()
+    """A person's own words for it, sorted."""
+    note: str = ""
+    archived: bool = False
+    """Out of the list until asked for."""
+    versions: str | None = None
+    """Of torch and Python, where it was trained last."""
 
     @property
     def fraction(self) -> float:

@@ -354,6 +354,8 @@ class Runner:
     def _record(self, lock: FileLock, choice: DeviceChoice) -> RunnerRecord:
         import torch
 
+        from engine.device import describe_versions
+
         return RunnerRecord(
             lock=lock.path.name,
             host=platform.node(),
@@ -363,7 +365,7 @@ class Runner:
             device_name=choice.name,
             reason=choice.reason,
             threads=torch.get_num_threads(),
-            versions=f"torch {torch.__version__}, Python {platform.python_version()}",
+            versions=describe_versions(),
             started=time.time(),
         )
 

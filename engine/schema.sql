@@ -10,7 +10,9 @@ CREATE TABLE runs (
   best_epoch INTEGER, best_accuracy REAL, train_loss REAL, train_accuracy REAL, test_loss REAL, test_accuracy REAL,
   error TEXT, outcome TEXT, weights_sha256 TEXT, progress TEXT,
   attempts INTEGER NOT NULL DEFAULT 0, attempt_step INTEGER NOT NULL DEFAULT 0,
-  micro_batches INTEGER NOT NULL DEFAULT 1
+  micro_batches INTEGER NOT NULL DEFAULT 1,
+  tags TEXT NOT NULL DEFAULT '[]', note TEXT NOT NULL DEFAULT '', archived INTEGER NOT NULL DEFAULT 0,
+  versions TEXT
 ) STRICT;
 CREATE INDEX runs_by_state ON runs (state, position);
 -- Point n of a run lies in chunk n / 1024: a million points are a thousand rows.
@@ -38,3 +40,9 @@ CREATE TABLE runners (
 CREATE TABLE questions (
   key TEXT PRIMARY KEY, question TEXT NOT NULL, asked REAL NOT NULL, result TEXT, error TEXT, answered REAL
 ) STRICT;
+-- Of the test images: how many of each true class (row) were taken for which (column), int32, little-endian.
+CREATE TABLE confusions (
+  run_id TEXT NOT NULL REFERENCES runs ON DELETE CASCADE, epoch INTEGER NOT NULL,
+  classes TEXT NOT NULL, counts BLOB NOT NULL,
+  PRIMARY KEY (run_id, epoch)
+) STRICT, WITHOUT ROWID;

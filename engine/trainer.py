@@ -21,7 +21,7 @@ from engine.checkpoint import load_newest
 from engine.configuration import RunConfiguration
 from engine.data import Dataset, prepare_dataset
 from engine.datasets import DatasetError
-from engine.device import DeviceChoice, choose_device, make_exact
+from engine.device import DeviceChoice, choose_device, describe_versions, make_exact
 from engine.errors import DeviceError
 from engine.events import EpochEnded, Event, Noticed, RunDiverged, RunFinished, RunStarted, StepsDone
 from engine.journal import Journal
@@ -228,7 +228,7 @@ class Trainer:
         match event:
             case RunStarted():
                 text = f"{self._choice.name}, {self._choice.reason}"
-                self._keep(partial(journal.begin, run_id, event, text))
+                self._keep(partial(journal.begin, run_id, event, text, describe_versions()))
                 self._patience.state = State.RUNNING
             case StepsDone(points=points, progress=progress):
                 self._keep(partial(journal.write, run_id, points=points, progress=progress))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import subprocess
 import sys
@@ -267,6 +268,25 @@ def test_names_cannot_collide(journal: Journal) -> None:
     assert journal.rename(runs[0].id, "best yet").name == "best yet #2"
     with pytest.raises(ValueError, match="empty"):
         journal.rename(runs[0].id, "  ")
+
+
+def test_tags_a_note_and_the_archive_stay_with_the_run(journal: Journal, running: Run) -> None:
+    run = journal.tag(running.id, ["night", "baseline ", "night"])
+    assert run.tags == ("baseline", "night")
+    assert journal.annotate(run.id, " worth a second look\n").note == "worth a second look"
+    with pytest.raises(ValueError, match="'two words': a tag is one word"):
+        journal.tag(run.id, ["two words"])
+    with pytest.raises(NotPossible, match="only a run that is over can be archived"):
+        journal.put_away(run.id)
+    journal.end(run.id, State.FINISHED)
+    assert journal.put_away(run.id).archived
+    assert not journal.put_away(run.id, away=False).archived
+    kept = json.loads((journal.run_folder(run.id) / "run.json").read_text(encoding="utf-8"))
+    assert (json.loads(kept["tags"]), kept["note"], kept["archived"]) == (
+        ["baseline", "night"],
+        "worth a second look",
+        0,
+    )
 
 
 def test_a_run_is_found_by_id_beginning_name_or_last(journal: Journal) -> None:

@@ -118,11 +118,12 @@ def _place_rows(run: Run, configuration: RunConfiguration, runners: Sequence[Run
         "" if run.threads else f"asked for: {configuration.hyperparameters.threads}",
     )
     yield "path", run.path or NOTHING, "how a step is computed"
+    if run.versions:
+        yield "versions", run.versions, ""
     if run.state.active:
         for runner in runners:
             if runner.device == run.device:
                 yield "trained by", f"{runner.command} (process {runner.pid} on {runner.host})", runner.device_name
-                yield "versions", runner.versions, ""
 
 
 def _result_rows(run: Run, configuration: RunConfiguration) -> Iterator[Row]:

@@ -1,0 +1,252 @@
+"""What is read from the run store: runs, their curves and logs, who trains, and how a store is opened.
+
+A connection belongs to the thread that opened it; open another for another thread.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import fields
+from pathlib import Path
+from typing import Self
+
+from engine.configuration import RunConfiguration
+from engine.database import StoreDamaged, connect, damage
+from engine.events import POINT_FORMAT, EpochRecord, Progress
+from engine.locks import is_held, last_seen
+from engine.rebuild import NOTICE, is_lost, rebuild
+from engine.records import ACTIVE, CHUNK_POINTS, Message, Run, RunnerRecord, State, Wanted
+
+SUSPENDED_SECONDS = 6.0
+"""A trainer that was not seen for so long is frozen: a live one shows itself every two seconds."""
+NOTICE_SECONDS = 24 * 3600.0
+
+_RUN_COLUMNS = ", ".join(field.name for field in fields(Run))
+_EPOCH_COLUMNS = ", ".join(field.name for field in fields(EpochRecord))
+
+
+class RunNotFound(LookupError):
+    """No run, or more than one, goes by that reference; the message says which there are."""
+
+
+class Reader:
+    """One connection to the run store in `home`, for looking.
+
+    One that is damaged or gone is set aside and rebuilt from the runs' folders; `notice` says so.
+
+    Raises:
+        StoreError: it can't be opened.
+    """
+
+    def __init__(self, home: Path, *, clock: Callable[[], float] = time.time) -> None:
+        self.home = home
+        self.path = home / "store.sqlite3"
+        self.clock = clock
+        self._seen_version: int | None = None
+        self._known: dict[str, tuple[tuple[object, ...], Run]] = {}
+        try:
+            if is_lost(self.path):
+                raise StoreDamaged("the file is gone", "damaged")
+            self._open()
+        except StoreDamaged as found:
+            rebuild(self.path, str(found).removeprefix(f"{self.path}: "))
+            self._open()
+
+    def _open(self) -> None:
+        self.connection = connect(self.path)
+        self._file = _identity(self.path)
+
+    def close(self) -> None:
+        self.connection.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    # ── looking ────────────────────────────────────────────────────────────────────────────────────────────
+
+    def changed(self) -> bool:
+        """Whether another connection wrote since the last call (True the first time). Costs microseconds."""
+        if self.replaced():
+            self.connection.close()
+            self._open()
+            self._seen_version = None
+        version = self.connection.execute("PRAGMA data_version").fetchone()[0]
+        changed, self._seen_version = version != self._seen_version, version
+        return changed
+
+    def reopen(self) -> None:
+        """After StoreDamaged: look at the whole file, and rebuild it from the runs' folders if it is damaged.
+
+        Raises:
+            StoreError: that can't be done.
+        """
+        found = damage(self.connection)
+        self.connection.close()
+        if found is not None:
+            rebuild(self.path, found)
+        self._open()
+        self._seen_version = None
+
+    def replaced(self) -> bool:
+        """Whether another process put a rebuilt store in this one's place; `changed` opens that."""
+        return _identity(self.path) not in (self._file, None)
+
+    @property
+    def notice(self) -> str | None:
+        """What everyone who uses this store should be told: that it was rebuilt within the last day, and why."""
+        row = self.connection.execute("SELECT value FROM meta WHERE key = ?", (NOTICE,)).fetchone()
+        notice = json.loads(row["value"]) if row else {"time": 0.0, "text": ""}
+        return notice["text"] if self.clock() - notice["time"] < NOTICE_SECONDS else None
+
+    def runs(self) -> list[Run]:
+        """Every run: the active ones, then the queue in its order, then the rest, newest first."""
+        rows = self.connection.execute(f"SELECT {_RUN_COLUMNS} FROM runs").fetchall()
+        # Of thousands of runs a few change: the others are taken as they were made last time.
+        read = ((row["id"], tuple(row), row) for row in rows)
+        known = self._known
+        self._known = {
+            run_id: known[run_id] if run_id in known and known[run_id][0] == values else (values, _run(row))
+            for run_id, values, row in read
+        }
+        return sorted((run for _, run in self._known.values()), key=_list_order)
+
+    def live_states(self) -> list[tuple[object, ...]]:
+        """State, wish, name and place of each run that isn't over: the same as before if only figures changed."""
+        live = (*ACTIVE, State.QUEUED)
+        rows = self.connection.execute(
+            f"SELECT id, state, wanted, name, position, error FROM runs WHERE state IN ({', '.join('?' * len(live))})",
+            live,
+        )
+        return [tuple(row) for row in rows]
+
+    def run(self, run_id: str) -> Run:
+        """One run. Raises RunNotFound."""
+        row = self.connection.execute(f"SELECT {_RUN_COLUMNS} FROM runs WHERE id = ?", (run_id,)).fetchone()
+        if row is None:
+            raise RunNotFound(f"no run {run_id!r}")
+        return _run(row)
+
+    def find(self, reference: str) -> Run:
+        """The run meant by an id, an unambiguous beginning of one, a name, or `last` (the one made last).
+
+        Raises:
+            RunNotFound: none or several fit.
+        """
+        select = f"SELECT {_RUN_COLUMNS} FROM runs "
+        if reference == "last":
+            rows = self.connection.execute(select + "ORDER BY created DESC, rowid DESC LIMIT 1").fetchall()
+        else:
+            rows = self.connection.execute(select + "WHERE id = ? OR name = ?", (reference, reference)).fetchall()
+            rows = (
+                rows
+                or self.connection.execute(
+                    select + "WHERE substr(id, 1, ?) = ?", (len(reference), reference)
+                ).fetchall()
+            )
+        if len(rows) == 1:
+            return _run(rows[0])
+        if not rows:
+            raise RunNotFound(f"no run {reference!r}: `lazytrain runs` lists them")
+        several = ", ".join(f"{row['id']} ({row['name']})" for row in rows[:5])
+        raise RunNotFound(f"{reference!r} fits {len(rows)} runs: {several}; write more of the id")
+
+    def configuration(self, run_id: str) -> RunConfiguration:
+        """What was frozen when the run was queued. Raises RunNotFound."""
+        row = self.connection.execute("SELECT configuration FROM runs WHERE id = ?", (run_id,)).fetchone()
+        if row is None:
+            raise RunNotFound(f"no run {run_id!r}")
+        return RunConfiguration.model_validate_json(row["configuration"])
+
+    def packed_points(self, run_id: str, since: int = 0) -> bytes:
+        """The run's points from number `since` on, packed by `POINT_FORMAT`."""
+        first, skipped = divmod(since, CHUNK_POINTS)
+        rows = self.connection.execute(
+            "SELECT data FROM chunks WHERE run_id = ? AND number >= ? ORDER BY number", (run_id, first)
+        )
+        return b"".join(row["data"] for row in rows)[skipped * POINT_FORMAT.size :]
+
+    def epochs(self, run_id: str, since: int = 0) -> list[EpochRecord]:
+        """The run's finished epochs after epoch `since`, in order."""
+        rows = self.connection.execute(
+            f"SELECT {_EPOCH_COLUMNS} FROM epochs WHERE run_id = ? AND epoch > ? ORDER BY epoch", (run_id, since)
+        )
+        return [_epoch(row) for row in rows]
+
+    def messages(self, run_id: str | None = None, since: int = 0, limit: int = 1000) -> list[Message]:
+        """The newest `limit` messages after id `since`, oldest first; of all runs if none is named."""
+        rows = self.connection.execute(
+            "SELECT id, run_id, time, level, text FROM messages WHERE (?1 IS NULL OR run_id = ?1) AND id > ?2 "
+            "ORDER BY id DESC LIMIT ?3",
+            (run_id, since, limit),
+        )
+        return [Message(**dict(row)) for row in rows][::-1]
+
+    def runners(self) -> list[RunnerRecord]:
+        """The processes that hold a device now."""
+        columns = ", ".join(field.name for field in fields(RunnerRecord) if field.name != "seen")
+        rows = self.connection.execute(f"SELECT {columns} FROM runners ORDER BY started").fetchall()
+        held = ((row, self.lock_path(row["lock"])) for row in rows)
+        return [RunnerRecord(**dict(row), seen=last_seen(lock) or 0.0) for row, lock in held if is_held(lock)]
+
+    def last_seen(self, run: Run) -> float | None:
+        """When the run's trainer last showed that it isn't frozen, in Unix seconds; None before the first time."""
+        return last_seen(self.run_folder(run.id) / "lock")
+
+    def is_suspended(self, run: Run, after: float = SUSPENDED_SECONDS) -> bool:
+        """Whether the run's trainer is frozen (Ctrl-Z, SIGSTOP) or gone, not seen for `after` seconds.
+
+        Costs a look at a file. The store doesn't change by it: look again about each second while a run is active.
+        """
+        return run.state.active and self.clock() - (self.last_seen(run) or 0.0) > after
+
+    # ── places ─────────────────────────────────────────────────────────────────────────────────────────────
+
+    def lock_path(self, name: str) -> Path:
+        """The lock file of a device's runner."""
+        return self.home / "locks" / name
+
+    def run_folder(self, run_id: str) -> Path:
+        """Where the run's checkpoints and its lock lie; deleted with it."""
+        return self.home / "runs" / run_id
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    """Which file lies at `path`; None if there is none for the moment."""
+    try:
+        status = os.stat(path)  # noqa: PTH116  asked ten times a second
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
+
+
+def _list_order(run: Run) -> tuple[float, ...]:
+    if run.state in ACTIVE:
+        return (0, run.position, run.created)
+    if run.state is State.QUEUED:
+        return (1, run.position, run.created)
+    return (2, -(run.ended or run.created), -run.created)
+
+
+def _run(row: sqlite3.Row) -> Run:
+    values = dict(row)
+    values["state"], values["wanted"] = State(values["state"]), Wanted(values["wanted"])
+    values["tags"], values["archived"] = tuple(json.loads(values["tags"])), bool(values["archived"])
+    if values["progress"] is not None:
+        values["progress"] = Progress(**json.loads(values["progress"]))
+    return Run(**values)
+
+
+def _epoch(row: sqlite3.Row) -> EpochRecord:
+    # SQLite keeps NaN as NULL: a figure that is missing where there must be one was NaN.
+    never_null = {name: float("nan") for name in _ALWAYS_THERE if row[name] is None}
+    return EpochRecord(**{**dict(row), **never_null})
+
+
+_ALWAYS_THERE: Sequence[str] = ("train_loss", "train_accuracy", "test_loss", "test_accuracy")
