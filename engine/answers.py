@@ -5,11 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from engine.configuration import RunConfiguration
 from engine.journal import Journal
 from engine.places import module_folder
 from engine.trouble import StoreTrouble
-from presets.schema import Architecture
 
 
 def answer_newest(journal: Journal, device: str) -> None:
@@ -32,12 +30,14 @@ def _find_out(question: dict[str, Any], device: str, folder: Path) -> dict[str, 
     shape, classes = tuple(question["input_shape"]), question["num_classes"]
     match question["kind"]:
         case "measure":
+            from engine.configuration import RunConfiguration
             from engine.measure import measure  # imports torch
 
             configuration = RunConfiguration.model_validate(question["configuration"])
             return measure(configuration, shape, classes, device, module_folder=folder)
         case "check":
             from engine.architecture import check_net  # imports torch
+            from presets.schema import Architecture
 
             architecture = Architecture.model_validate(question["architecture"])
             return {"rows": check_net(architecture, shape, classes, folder)}

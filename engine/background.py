@@ -7,7 +7,7 @@ import os
 import sys
 from pathlib import Path
 
-from engine.settings import LiveSettings
+from engine.live_settings import LiveSettings
 
 
 def step_back(home: Path) -> None:

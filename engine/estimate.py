@@ -11,16 +11,16 @@ import platform
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from engine.configuration import RunConfiguration
 from engine.store import Store
 from presets.errors import PresetError
 from presets.layers import LayerError, format_shape, size_layers
-from presets.schema import Architecture
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from engine.configuration import RunConfiguration
     from engine.datasets import DatasetFacts
+    from presets.schema import Architecture
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,12 +11,14 @@ import subprocess
 import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from engine.journal import Journal
 from engine.records import Run, State, iso
-from engine.settings import Settings
 from engine.trouble import StoreError
+
+if TYPE_CHECKING:
+    from engine.settings import Settings
 
 COMMAND_SECONDS = 30.0
 """A command is ended after so long, with what it started."""

@@ -12,14 +12,16 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import fields
 from pathlib import Path
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
-from engine.configuration import RunConfiguration
 from engine.database import StoreDamaged, connect, damage
 from engine.events import POINT_FORMAT, EpochRecord, Progress
 from engine.locks import is_held, last_seen
 from engine.rebuild import NOTICE, is_lost, rebuild
 from engine.records import ACTIVE, CHUNK_POINTS, Message, Run, RunnerRecord, State, Wanted
+
+if TYPE_CHECKING:
+    from engine.configuration import RunConfiguration
 
 SUSPENDED_SECONDS = 6.0
 """A trainer that was not seen for so long is frozen: a live one shows itself every two seconds."""
@@ -159,6 +161,8 @@ class Reader:
 
     def configuration(self, run_id: str) -> RunConfiguration:
         """What was frozen when the run was queued. Raises RunNotFound."""
+        from engine.configuration import RunConfiguration  # takes pydantic, which a list of runs needs not
+
         row = self.connection.execute("SELECT configuration FROM runs WHERE id = ?", (run_id,)).fetchone()
         if row is None:
             raise RunNotFound(f"no run {run_id!r}")

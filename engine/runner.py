@@ -22,6 +22,7 @@ from engine.answers import answer_newest
 from engine.database import damage
 from engine.errors import DeviceError
 from engine.journal import Journal
+from engine.live_settings import LiveSettings
 from engine.locks import FileLock, LockHeld, touch
 from engine.lookout import Lookout
 from engine.notices import Herald
@@ -29,7 +30,6 @@ from engine.opening import Opening
 from engine.preload import load_torch
 from engine.rebuild import rebuild
 from engine.records import Run, RunnerRecord, State
-from engine.settings import LiveSettings
 from engine.store import RunNotFound, Store
 from engine.trouble import Reserve, StoreDamaged, StoreError, StoreTrouble, reason, trouble_kind
 from engine.wishes import Wishes

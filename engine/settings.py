@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import tomllib
-from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, ValidationError, field_validator
 
+from engine.live_settings import settings_path
 from engine.opening import Hours
 from presets import PresetError, explain
 from presets.schema import Frozen
@@ -55,11 +54,6 @@ class Settings(Frozen):
         return value
 
 
-def settings_path(home: Path) -> Path:
-    """Where the settings of a home lie."""
-    return home / "settings.toml"
-
-
 def load_settings(home: Path) -> Settings:
     """The settings of a home, the defaults if there is no file. Raises SettingsError."""
     path = settings_path(home)
@@ -76,40 +70,3 @@ def load_settings(home: Path) -> Settings:
         return Settings.model_validate(written)
     except ValidationError as error:
         raise SettingsError(str(explain(error, str(path), Settings.model_fields))) from error
-
-
-class LiveSettings:
-    """The settings as they stand now: the file is read again when it changed. While it is broken, the last ones count.
-
-    Args:
-        complain: told once of each broken version of the file.
-    """
-
-    def __init__(self, home: Path, complain: Callable[[str], object] = lambda _: None) -> None:
-        self._home = home
-        self._complain = complain
-        self._seen: tuple[int, int] | None = None
-        self._settings = Settings()
-        self.error: str | None = None
-        """Why the file as it stands can't be used."""
-        self._read()
-
-    def __call__(self) -> Settings:
-        if self._stamp() != self._seen:
-            self._read()
-        return self._settings
-
-    def _read(self) -> None:
-        self._seen, self.error = self._stamp(), None
-        try:
-            self._settings = load_settings(self._home)
-        except SettingsError as error:
-            self.error = str(error)
-            self._complain(self.error)
-
-    def _stamp(self) -> tuple[int, int] | None:
-        try:
-            status = os.stat(settings_path(self._home))  # noqa: PTH116  asked each second
-        except OSError:
-            return None
-        return status.st_mtime_ns, status.st_ino

@@ -11,13 +11,15 @@ import json
 import secrets
 import shutil
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from engine.archive import write_run
-from engine.configuration import RunConfiguration
 from engine.database import StoreDamaged, StoreError, StoreTrouble, transaction
 from engine.reading import Reader, RunNotFound
 from engine.records import CHUNK_POINTS, Answer, Run, State, Wanted
+
+if TYPE_CHECKING:
+    from engine.configuration import RunConfiguration
 
 REPEAT_SECONDS = 30.0
 """A question that waits is marked as still wanted this often."""

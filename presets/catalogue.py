@@ -6,20 +6,18 @@ A broken file never hides the others: it is listed with its reason.
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from importlib.resources import files
-from importlib.resources.abc import Traversable
 from pathlib import Path
-from typing import Any, Generic, Literal, TypeVar, cast
+from typing import Any, Generic, TypeVar, cast
 
 from pydantic import BaseModel, ValidationError
 
 from presets.errors import PresetError, explain
+from presets.listing import Origin, find_files
 from presets.schema import Architecture, HyperparameterPreset, Hyperparameters, Study
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
-Origin = Literal["shipped", "yours"]
 DEFAULT = "default"
 
 
@@ -133,7 +131,7 @@ def _load(
     kind: str, user_folder: Path | None, read: Callable[[dict[str, Any], Origin], ModelT]
 ) -> dict[str, Preset[ModelT]]:
     loaded: dict[str, Preset[ModelT]] = {}
-    for name, origin, source in _files(kind, user_folder):
+    for name, origin, source in find_files(kind, user_folder):
         path = str(source)
         try:
             value = read(tomllib.loads(source.read_text(encoding="utf-8")), origin)
@@ -148,45 +146,11 @@ def _load(
     return loaded
 
 
-def _files(kind: str, user_folder: Path | None) -> Iterator[tuple[str, Origin, Traversable]]:
-    """(name, origin, file): shipped first in their written order, then the user's by name."""
-    shipped = {entry.name.removesuffix(".toml"): entry for entry in _toml_files(files("presets") / kind)}
-    listed = _ORDER.get(kind, ())
-    for name in sorted(shipped, key=lambda name: (listed.index(name) if name in listed else len(listed), name)):
-        yield name, "shipped", shipped[name]
-    if user_folder is not None and (user_folder / kind).is_dir():
-        for entry in _toml_files(user_folder / kind):
-            yield entry.name.removesuffix(".toml"), "yours", entry
-
-
-def _toml_files(folder: Traversable) -> list[Traversable]:
-    if not folder.is_dir():
-        return []
-    return sorted((entry for entry in folder.iterdir() if entry.name.endswith(".toml")), key=lambda entry: entry.name)
-
-
 _FIELDS: dict[str, Mapping[str, Any]] = {
     kind: {each.alias or name: each for name, each in model.model_fields.items()}
     for kind, model in (("architectures", Architecture), ("hyperparameters", Hyperparameters), ("studies", Study))
 }
 """What a file of each kind may hold."""
-
-_ORDER: dict[str, tuple[str, ...]] = {
-    "architectures": (
-        *("coolnet-v10", "coolnet-v7", "coolnet-v1", "coolnet-v2", "coolnet-v2-k3", "coolnet-v2-k9", "coolnet-v3"),
-        *("coolnet-v4", "coolnet-v5", "coolnet-v6", "coolnet-v8", "boringnet", "boringnet-relu"),
-        *("boringnet-leaky-relu", "lazynet", "resnet18"),
-    ),
-    "hyperparameters": (
-        *("quick", "default", "batch-5", "batch-10", "batch-20", "lr-10", "lr-0.1", "lr-0.0001"),
-        *("decreasing-lr", "augmentation", "mse"),
-    ),
-    "studies": (
-        *("learning-rate", "batch-size", "decreasing-lr", "augmentation", "mse", "activations", "architectures"),
-        *("coolnet-variants", "whole-report"),
-    ),
-}
-"""The order in which shipped presets are listed: what a newcomer wants first."""
 
 
 def _read(model: type[ModelT]) -> Callable[[dict[str, Any], Origin], ModelT]:

@@ -6,7 +6,7 @@ import subprocess
 import sys
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -18,6 +18,7 @@ from presets import (
     PresetError,
     SizedLayer,
     count_parameters,
+    list_titles,
     load_catalogue,
     override,
     parse_setting,
@@ -373,3 +374,29 @@ def test_presets_need_no_torch_and_no_screen() -> None:
     code = "import sys, presets; presets.load_catalogue(); print({'torch', 'textual', 'numpy'} & set(sys.modules))"
     shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert shown.stdout.strip() == "set()"
+
+
+# ── at a glance ────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_titles_at_a_glance_are_those_of_the_files_and_in_their_order(tmp_path: Path) -> None:
+    folder = tmp_path / "architectures"
+    folder.mkdir()
+    (folder / "lazynet.toml").write_text("title = 'my LazyNet'  # mine\nlayers = ['relu']\n")
+    (folder / "escaped.toml").write_text('title = "caf\\u00e9"\nlayers = ["relu"]\n')
+    (folder / "latin.toml").write_bytes(b"title = '\xe9'")
+    catalogue = load_catalogue(tmp_path)
+    kinds = {"architectures": catalogue.architectures, "studies": catalogue.studies}
+    for kind, presets in {**kinds, "hyperparameters": catalogue.hyperparameters}.items():
+        titles = list_titles(cast(Any, kind), tmp_path)
+        assert list(titles) == list(presets)
+        for name, preset in presets.items():
+            hidden = name == "escaped" or preset.value is None
+            assert titles[name] == (name if hidden else cast(Any, preset.value).title)
+    assert list_titles("architectures", tmp_path)["lazynet"] == "my LazyNet"
+
+
+def test_titles_at_a_glance_take_no_pydantic() -> None:
+    code = "import sys, presets; print(len(presets.list_titles('architectures')), 'pydantic' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == [str(len(ARCHITECTURES)), "False"]

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from engine.live_settings import LiveSettings, settings_path
 from engine.opening import Hours
-from engine.settings import LiveSettings, Settings, SettingsError, load_settings, settings_path
+from engine.settings import Settings, SettingsError, load_settings
 from presets import PresetError
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from engine.live_settings import LiveSettings
 from engine.notices import sentence
 from engine.records import Run
 from engine.report import last_presence, make_report, note_presence
-from engine.settings import LiveSettings
 from tui.screens.summary import SummaryScreen
 
 if TYPE_CHECKING:
