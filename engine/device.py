@@ -65,6 +65,23 @@ def make_exact(device: str, *, deterministic: bool) -> None:
         torch.use_deterministic_algorithms(deterministic)
 
 
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether a device, or the machine, had too little memory: torch's CPU allocator raises a plain RuntimeError."""
+    if isinstance(error, (MemoryError, torch.OutOfMemoryError)):
+        return True
+    return isinstance(error, RuntimeError) and any(
+        words in str(error) for words in ("can't allocate memory", "backend out of memory")
+    )
+
+
+def free_cached_memory(device: str) -> None:
+    """Give back what torch keeps of a device's memory for later use."""
+    if device.startswith("cuda"):
+        torch.cuda.empty_cache()
+    elif device.startswith("mps"):
+        torch.mps.empty_cache()
+
+
 def _name(device: str) -> str:
     if device.startswith("cuda"):
         return torch.cuda.get_device_name(device)

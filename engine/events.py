@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from math import isnan
 from typing import ClassVar, NamedTuple
 
+from engine.confusion import Confusion
+
 
 class Point(NamedTuple):
     """Means over one window of the fixed grid of steps, which ends at `step`."""
@@ -104,6 +106,8 @@ class EpochEnded:
     best: bool
     """Whether no earlier epoch was better, by `EpochRecord.chosen_accuracy`."""
     points: tuple[Point, ...] = ()
+    confusion: Confusion | None = None
+    """Over the test images; None where it isn't known: too many classes, or resumed from within an old evaluation."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,6 +8,7 @@ from dataclasses import asdict, fields
 from typing import Any
 
 from engine.archive import RUN
+from engine.confusion import Confusion
 from engine.database import durable, transaction
 from engine.events import POINT_FORMAT, EpochRecord, Point, Progress, RunStarted
 from engine.locks import FileLock, LockHeld
@@ -181,8 +182,12 @@ class Journal(Store):
         progress: Progress | None = None,
         record: EpochRecord | None = None,
         best: bool = False,
+        confusion: Confusion | None = None,
     ) -> None:
-        """Add points and an epoch's figures, and say where the training stands."""
+        """Add points and an epoch's figures, and say where the training stands.
+
+        Of the confusion matrices the last and the best epoch's are kept.
+        """
         with transaction(self.connection):
             columns: dict[str, Any] = {"updated": self.clock()}
             packed = b"".join(POINT_FORMAT.pack(*point) for point in points)
@@ -194,6 +199,8 @@ class Journal(Store):
                     columns |= {"step": progress.step, "seconds": progress.seconds}
             if record is not None:
                 columns |= self._add_epoch(run_id, record, best=best)
+                if confusion is not None:
+                    self._add_confusion(run_id, record.epoch, confusion, best=best)
             self._set(run_id, **columns)
 
     def rewind(self, run_id: str, step: int, epoch: int) -> None:
@@ -208,7 +215,8 @@ class Journal(Store):
             self.connection.execute("DELETE FROM chunks WHERE run_id = ? AND number >= ?", (run_id, first))
             if within:
                 self._insert_chunk(run_id, first, packed[first * CHUNK_POINTS * size : kept * size])
-            self.connection.execute("DELETE FROM epochs WHERE run_id = ? AND epoch > ?", (run_id, epoch))
+            for table in ("epochs", "confusions"):
+                self.connection.execute(f"DELETE FROM {table} WHERE run_id = ? AND epoch > ?", (run_id, epoch))
             self.connection.execute("UPDATE runs SET revision = revision + 1 WHERE id = ?", (run_id,))
             self._set(
                 run_id, step=step, epoch=epoch, num_points=kept, progress=None, **epoch_columns(self.epochs(run_id))
@@ -316,3 +324,13 @@ class Journal(Store):
         if best:
             columns |= {"best_epoch": record.epoch, "best_accuracy": record.chosen_accuracy}
         return columns
+
+    def _add_confusion(self, run_id: str, epoch: int, confusion: Confusion, *, best: bool) -> None:
+        self.connection.execute(
+            "INSERT OR REPLACE INTO confusions (run_id, epoch, classes, counts) VALUES (?, ?, ?, ?)",
+            (run_id, epoch, json.dumps(confusion.classes, ensure_ascii=False), confusion.pack()),
+        )
+        best_epoch = epoch if best else self.run(run_id).best_epoch
+        self.connection.execute(
+            "DELETE FROM confusions WHERE run_id = ? AND epoch NOT IN (?, ?)", (run_id, epoch, best_epoch or epoch)
+        )

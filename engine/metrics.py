@@ -44,6 +44,15 @@ class Means:
         self.num_images += other.num_images
 
 
+def count_confusions(logits: Tensor, targets: Tensor) -> Tensor:
+    """How often each true class was taken for which: int64 [classes²], row by row, still on the device.
+
+    `logits` float [N, classes], `targets` int64 [N].
+    """
+    num_classes = logits.shape[1]
+    return torch.bincount(targets * num_classes + logits.argmax(dim=1), minlength=num_classes**2)
+
+
 def measure_rows(logits: Tensor, targets: Tensor, values: Hyperparameters) -> Tensor:
     """Figures over rows, still on the device: float64 [loss sum, number correct, first bad row, its loss].
 

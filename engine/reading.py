@@ -14,6 +14,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
+from engine.confusion import Confusion
 from engine.database import StoreDamaged, connect, damage
 from engine.events import POINT_FORMAT, EpochRecord, Progress
 from engine.locks import is_held, last_seen
@@ -182,6 +183,13 @@ class Reader:
             f"SELECT {_EPOCH_COLUMNS} FROM epochs WHERE run_id = ? AND epoch > ? ORDER BY epoch", (run_id, since)
         )
         return [_epoch(row) for row in rows]
+
+    def confusions(self, run_id: str) -> dict[int, Confusion]:
+        """Epoch → confusion matrix over the test images: of the best epoch and of the last, as far as there are any."""
+        rows = self.connection.execute(
+            "SELECT epoch, classes, counts FROM confusions WHERE run_id = ? ORDER BY epoch", (run_id,)
+        )
+        return {row["epoch"]: Confusion.unpack(json.loads(row["classes"]), row["counts"]) for row in rows}
 
     def messages(self, run_id: str | None = None, since: int = 0, limit: int = 1000) -> list[Message]:
         """The newest `limit` messages after id `since`, oldest first; of all runs if none is named."""

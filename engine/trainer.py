@@ -14,14 +14,19 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from engine.architecture import build_net
 from engine.checkpoint import load_newest
 from engine.configuration import RunConfiguration
 from engine.data import Dataset, prepare_dataset
 from engine.datasets import DatasetError
-from engine.device import DeviceChoice, choose_device, describe_versions, make_exact
+from engine.device import (
+    DeviceChoice,
+    choose_device,
+    describe_versions,
+    free_cached_memory,
+    is_out_of_memory,
+    make_exact,
+)
 from engine.errors import DeviceError
 from engine.events import EpochEnded, Event, Noticed, RunDiverged, RunFinished, RunStarted, StepsDone
 from engine.journal import Journal
@@ -112,7 +117,7 @@ class Trainer:
         except (DatasetError, DeviceError, PresetError, LayerError) as error:
             return _failed(str(error))
         except Exception as error:  # noqa: BLE001  a net may raise anything, and the queue goes on
-            if _out_of_memory(error):
+            if is_out_of_memory(error):
                 return _failed(f"out of memory on {self._choice.device}: {_first_line(error)}")
             return _failed(f"{type(error).__name__}: {_first_line(error)}{self._trace()}")
         if isinstance(event, RunDiverged):
@@ -134,7 +139,7 @@ class Trainer:
             try:
                 return self._train_from(configuration, dataset, snapshot)
             except Exception as error:
-                if not _out_of_memory(error) or not self._divide(configuration):
+                if not is_out_of_memory(error) or not self._divide(configuration):
                     raise
             self._let_training_go()
             snapshot = self._resume()
@@ -234,8 +239,8 @@ class Trainer:
                 self._keep(partial(journal.write, run_id, points=points, progress=progress))
                 if self._saver.due():
                     self._save()
-            case EpochEnded(record=record, best=best, points=points):
-                self._keep(partial(journal.write, run_id, points=points, record=record, best=best))
+            case EpochEnded(record=record, best=best, points=points, confusion=confusion):
+                self._keep(partial(journal.write, run_id, points=points, record=record, best=best, confusion=confusion))
                 if self._saver.due() or self._saver.affordable(training.seconds):
                     self._save()
             case Noticed(text=text, level=level):
@@ -341,19 +346,11 @@ class Trainer:
     def _let_training_go(self) -> None:
         self._training = self._wishes.training = None
         gc.collect()
-        if self._choice.device.startswith("cuda"):
-            torch.cuda.empty_cache()
+        free_cached_memory(self._choice.device)
 
 
 def _failed(error: str, **columns: Any) -> _Ending:
     return _Ending(State.FAILED, {"error": error, **columns})
-
-
-def _out_of_memory(error: Exception) -> bool:
-    """Whether a device, or the machine, had too little memory: torch's CPU allocator raises a plain RuntimeError."""
-    if isinstance(error, (MemoryError, torch.OutOfMemoryError)):
-        return True
-    return isinstance(error, RuntimeError) and "can't allocate memory" in str(error)
 
 
 def _first_line(error: BaseException) -> str:

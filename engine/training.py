@@ -235,6 +235,11 @@ class Training:
         self._net.eval()
         evaluation, watch = self._evaluation, self._watch
         while evaluation.advance():
+            if evaluation.notice is not None:
+                text, evaluation.notice = evaluation.notice, None
+                self._hold(evaluating=True)
+                yield Noticed(text=text, level="warning")
+                watch.start()
             if watch.clock() >= watch.due or self.wake:
                 progress = Progress(
                     phase="evaluating",
@@ -269,6 +274,7 @@ class Training:
         if best:
             self._best_epoch, self._best_accuracy = record.epoch, record.chosen_accuracy
             self.best_weights = {name: value.detach().clone() for name, value in self._net.state_dict().items()}
+        confusion = self._evaluation.confusion
         self._outcome = self._stop_reason(record)
         whole = self._step == self.steps_per_epoch
         self._evaluation.reset()
@@ -277,7 +283,7 @@ class Training:
         if whole:
             self._epoch, self._step = self._epoch + 1, 0
         self._phase = "done" if self._outcome else "training"
-        yield EpochEnded(record=record, best=best)
+        yield EpochEnded(record=record, best=best, confusion=confusion)
         self._watch.start()
 
     def _stop_reason(self, record: EpochRecord) -> str | None:
