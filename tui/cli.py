@@ -19,6 +19,7 @@ from engine.background import be_nice, num_jobs
 from engine.database import StoreError
 from engine.datasets import DatasetError
 from engine.errors import DeviceError
+from engine.export.files import ExportError
 from engine.records import Run, State
 from engine.report import SinceError, last_presence, make_report, read_since
 from engine.settings import Settings as HomeSettings
@@ -26,6 +27,7 @@ from engine.settings import load_settings
 from engine.store import NotPossible, RunNotFound, Store
 from presets import DEFAULT, PresetError, load_catalogue
 from tui.configure import check_device, configure
+from tui.export_command import export
 from tui.follow import FINISHED, REFUSED, Interrupts, follow_run, wait_until_confirmed
 from tui.listing import presets_record, print_presets
 from tui.options import (
@@ -53,7 +55,7 @@ class Refused(RuntimeError):
     """What was asked for is not done; the message says why and what to do."""
 
 
-USER_ERRORS = (PresetError, DatasetError, StoreError, RunNotFound, NotPossible, DeviceError, Refused)
+USER_ERRORS = (PresetError, DatasetError, StoreError, RunNotFound, NotPossible, DeviceError, ExportError, Refused)
 """What a person can put right: told in a sentence or two, with exit status 2."""
 
 app = typer.Typer(
@@ -154,6 +156,9 @@ def report(
         print_json(report_record(found))
     else:
         print_report(found, make_console())
+
+
+app.command()(export)
 
 
 @app.command()

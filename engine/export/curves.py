@@ -1,0 +1,139 @@
+"""The curves of a picture, from what was gathered: windows, means of epochs, means of seeds with their spread."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from engine.events import POINT_FORMAT
+from engine.export.axes import Frame
+from engine.export.gathered import Gathered
+from engine.export.scene import Point
+from engine.series import Array, extremes, first_bad, thin
+
+LOSS_NAMES = {"cross_entropy": "cross-entropy", "mse": "mean squared error"}
+POINTS_A_PIXEL = 1
+
+
+def _empty() -> Array:
+    return np.empty(0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Curve:
+    """Finite values `y` at epochs `x`, both [N]; `band` [N] is a standard deviation, [0] where there is none."""
+
+    x: Array = field(default_factory=_empty)
+    y: Array = field(default_factory=_empty)
+    band: Array = field(default_factory=_empty)
+
+    def __len__(self) -> int:
+        return len(self.x)
+
+    def extremes(self) -> tuple[float, ...]:
+        """Smallest and largest value, the band's included; nothing of an empty curve."""
+        both = (self.y - self.band, self.y + self.band) if len(self.band) else (self.y,)
+        return extremes(both) or ()
+
+    def thinned(self, frame: Frame, scale: float) -> list[Point]:
+        """Places on the picture; of more than two values a pixel column only the smallest and largest."""
+        x, y = self.x, self.y
+        columns = int(frame.width * POINTS_A_PIXEL)
+        if len(x) > 2 * columns:
+            x, y = thin(x, y, columns, frame.x.low, frame.x.high)
+        return [frame.place(float(epoch), float(value) * scale) for epoch, value in zip(x, y, strict=True)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DrawnRun:
+    """What is drawn of one run, or of the seeds of one setting."""
+
+    name: str
+    num_epochs: int
+    loss_kind: str
+    raw_loss: Curve
+    raw_accuracy: Curve
+    """Windows; of a single run only."""
+    train_loss: Curve
+    train_accuracy: Curve
+    test_loss: Curve
+    test_accuracy: Curve
+    best_epoch: int | None
+    """Marked on the test curve; None where several seeds have each their own."""
+    best_text: str
+    bad_epoch: float | None
+    """Where the loss first became NaN or infinite."""
+    bad_text: str
+
+
+def draw_runs(groups: Sequence[tuple[str, Sequence[Gathered]]]) -> list[DrawnRun]:
+    """The curves of each (name, runs)."""
+    return [_draw(name, runs, raw=len(groups) == 1 and len(runs) == 1) for name, runs in groups]
+
+
+def _draw(name: str, runs: Sequence[Gathered], *, raw: bool) -> DrawnRun:
+    windows = [_windows(gathered) for gathered in runs]
+    bad = [(epoch, value) for window in windows if (found := _bad(window)) for epoch, value in (found,)]
+    epochs, losses, accuracies = windows[0] if raw else (_empty(), _empty(), _empty())
+    single = runs[0] if len(runs) == 1 else None
+    kinds = {LOSS_NAMES[gathered.configuration.hyperparameters.loss] for gathered in runs}
+    return DrawnRun(
+        name=name,
+        num_epochs=max(gathered.run.num_epochs for gathered in runs),
+        loss_kind=" and ".join(sorted(kinds)),
+        raw_loss=_curve(epochs, losses),
+        raw_accuracy=_curve(epochs, accuracies),
+        train_loss=_mean(runs, "train_loss", -0.5),
+        train_accuracy=_mean(runs, "train_accuracy", -0.5),
+        test_loss=_mean(runs, "test_loss", 0.0),
+        test_accuracy=_mean(runs, "test_accuracy", 0.0),
+        best_epoch=single.run.best_epoch if single is not None else None,
+        best_text=_best_text(single) if single is not None else _mean_text(runs),
+        bad_epoch=min(bad)[0] if bad else None,
+        bad_text=min(bad)[1] if bad else "",
+    )
+
+
+def _windows(gathered: Gathered) -> tuple[Array, Array, Array]:
+    """Epochs (fractional), losses and accuracies of the run's windows, [N] each."""
+    rows = np.array(list(POINT_FORMAT.iter_unpack(gathered.packed)), "f8").reshape(-1, 6)
+    return rows[:, 0] / (gathered.steps_per_epoch or 1.0), rows[:, 1], rows[:, 2]
+
+
+def _bad(windows: tuple[Array, Array, Array]) -> tuple[float, str] | None:
+    epochs, losses, _ = windows
+    index = first_bad(losses)
+    return None if index is None else (float(epochs[index]), "NaN" if np.isnan(losses[index]) else "infinite")
+
+
+def _curve(x: Array, y: Array, band: Array | None = None) -> Curve:
+    kept = np.isfinite(y)
+    return Curve(x=x[kept], y=y[kept], band=band[kept] if band is not None else _empty())
+
+
+def _mean(runs: Sequence[Gathered], name: str, shift: float) -> Curve:
+    """One figure of the epochs; of several runs its mean and standard deviation over the epochs that all have."""
+    columns = [np.array([getattr(record, name) for record in gathered.epochs], "f8") for gathered in runs]
+    length = min(map(len, columns))
+    epochs = np.arange(1, length + 1) + shift
+    if len(columns) == 1:
+        return _curve(epochs, columns[0])
+    values = np.stack([column[:length] for column in columns])
+    return _curve(epochs, values.mean(axis=0), values.std(axis=0, ddof=1))
+
+
+def _best_text(gathered: Gathered) -> str:
+    best = gathered.best
+    if best is None:
+        return ""
+    by = " by validation" if gathered.validated else ""
+    return f"best{by} {100 * best.test_accuracy:.1f} % at epoch {best.epoch}"
+
+
+def _mean_text(runs: Sequence[Gathered]) -> str:
+    best = [gathered.best.test_accuracy for gathered in runs if gathered.best is not None]
+    if len(best) < 2:
+        return f"{len(runs)} seeds"
+    return f"best {100 * np.mean(best):.1f} ± {100 * np.std(best, ddof=1):.1f} %, {len(best)} seeds"

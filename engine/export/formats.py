@@ -1,0 +1,176 @@
+"""The formats that runs are taken away in, and the files that each makes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import StrEnum
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
+
+from engine.export.files import ExportError, OutputFile, distinct_names, file_name
+from engine.export.gathered import Gathered, gather, names_of
+from engine.export.record import write_json
+from engine.export.tables import epochs_path, write_epochs, write_points
+from engine.export.tensorboard import event_file, write_events
+from engine.export.weights import (
+    Describe,
+    Which,
+    describe_net,
+    read_weights,
+    write_safetensors,
+    write_state_dict,
+)
+from engine.reading import Reader
+from engine.records import Run
+
+if TYPE_CHECKING:
+    from engine.export.figure import Figure
+
+
+class Format(StrEnum):
+    """What `--format` takes."""
+
+    CSV = "csv"
+    JSON = "json"
+    TENSORBOARD = "tensorboard"
+    SVG = "svg"
+    PNG = "png"
+    WEIGHTS = "weights"
+
+    @property
+    def makes_folder(self) -> bool:
+        """Whether `-o` names a folder instead of a file."""
+        return self in (Format.TENSORBOARD, Format.WEIGHTS)
+
+    @property
+    def about(self) -> str:
+        """What one gets, in a few words."""
+        return _ABOUT[self]
+
+
+_ABOUT = {
+    Format.CSV: "tables: one of all points, one of all epochs",
+    Format.JSON: "everything known: settings, figures, log",
+    Format.TENSORBOARD: "a folder that TensorBoard opens",
+    Format.SVG: "a picture of loss and accuracy, sharp at any size",
+    Format.PNG: "the same picture in pixels",
+    Format.WEIGHTS: "the trained net, and the Python that loads it",
+}
+
+
+def default_output(runs: Sequence[Run], form: Format) -> Path:
+    """`coolnet-v10-default.csv` in the current folder, `coolnet-v10-default-tensorboard` for a folder."""
+    name = file_name(names_of(runs))
+    return Path(f"{name}-{form}" if form.makes_folder else f"{name}.{form}")
+
+
+def plan_export(
+    reader: Reader, runs: Sequence[Run], form: Format, output: Path, *, describe: Describe, which: Which = "best"
+) -> list[OutputFile]:
+    """The files that an export of `runs` makes, for `engine.export.files.write_files`.
+
+    csv, json, svg and png put all runs into one file (csv: two); tensorboard gives each a folder in `output`, and so
+    does weights where there are several runs. All is read here, and drawn and written later.
+
+    Args:
+        describe: what is known of a run's data, for the names of classes.
+        which: weights of the best epoch or of the last checkpoint.
+
+    Raises:
+        ExportError: a run has nothing to take away in this format.
+        RunNotFound: a run is gone.
+    """
+    if not runs:
+        raise ExportError("no runs to export: name them, `lazytrain runs` lists them")
+    runs = list({run.id: run for run in runs}.values())
+    names = distinct_names([run.name for run in runs])
+    if form is Format.WEIGHTS:
+        folders = [output / name for name in names] if len(runs) > 1 else [output]
+        return [
+            file
+            for run, folder in zip(runs, folders, strict=True)
+            for file in _weights(reader, run, folder, describe, which)
+        ]
+    gathered = [gather(reader, run.id) for run in runs]
+    match form:
+        case Format.CSV:
+            return [
+                OutputFile(output, partial(write_points, gathered), "points"),
+                OutputFile(epochs_path(output), partial(write_epochs, gathered), "epochs"),
+            ]
+        case Format.JSON:
+            return [OutputFile(output, partial(write_json, gathered), names_of(runs))]
+        case Format.TENSORBOARD:
+            return [
+                OutputFile(event_file(output / name, each), partial(write_events, each), each.run.name)
+                for name, each in zip(names, gathered, strict=True)
+            ]
+        case _:
+            return [OutputFile(output, partial(write_picture, make_figure(gathered), form), names_of(runs))]
+
+
+def make_figure(gathered: Sequence[Gathered]) -> Figure:
+    """The picture of some runs, one curve each."""
+    from engine.export.figure import Figure, Group  # numpy, with the first picture
+
+    return Figure(
+        groups=tuple(Group(name=each.run.name, runs=(each,)) for each in gathered),
+        title=names_of([each.run for each in gathered]),
+        subtitle=_subtitle(gathered),
+        report_accuracy=_report_accuracy(gathered),
+    )
+
+
+def write_picture(figure: Figure, form: Format, file: BinaryIO) -> None:
+    """The picture as SVG or PNG."""
+    from engine.export.figure import draw_figure
+
+    scene = draw_figure(figure)
+    if form is Format.PNG:
+        from engine.export.png import render_png
+
+        file.write(render_png(scene))
+    else:
+        from engine.export.svg import render_svg
+
+        file.write(render_svg(scene).encode())
+
+
+def _subtitle(gathered: Sequence[Gathered]) -> str:
+    """What all of them share of what matters most."""
+    facts = [
+        {
+            "dataset": values.dataset,
+            "batch": f"batch size {values.batch_size}",
+            "optimizer": values.optimizer.upper() if values.optimizer == "sgd" else values.optimizer,
+            "lr": f"learning rate {values.learning_rate:g}",
+            "seed": f"seed {values.seed}",
+        }
+        for values in (each.configuration.hyperparameters for each in gathered)
+    ]
+    return " · ".join(text for name, text in facts[0].items() if all(each[name] == text for each in facts))
+
+
+def _report_accuracy(gathered: Sequence[Gathered]) -> float | None:
+    figures = {each.configuration.report.test_accuracy if each.configuration.report else None for each in gathered}
+    return figures.pop() if len(figures) == 1 else None
+
+
+def _weights(reader: Reader, run: Run, folder: Path, describe: Describe, which: Which) -> list[OutputFile]:
+    configuration = reader.configuration(run.id)
+    weights = read_weights(reader, run, which)
+    script = describe_net(run, configuration, weights, describe)
+    return [
+        OutputFile(
+            folder / "weights.safetensors",
+            lambda file: write_safetensors(weights, run, script, file),
+            f"weights of {run.name}",
+        ),
+        OutputFile(folder / "weights.pt", lambda file: write_state_dict(weights, file), f"weights of {run.name}"),
+        OutputFile(folder / "load.py", lambda file: _write_text(script.text(), file), f"load.py of {run.name}"),
+    ]
+
+
+def _write_text(text: str, file: BinaryIO) -> None:
+    file.write(text.encode())

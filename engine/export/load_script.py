@@ -1,0 +1,108 @@
+"""`load.py`: the few lines of Python that build an exported net and give it its weights, without lazytrain."""
+
+from __future__ import annotations
+
+import textwrap
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NetSource:
+    """A Python expression that makes a net, and the import lines it needs beside torch's."""
+
+    expression: str
+    imports: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadScript:
+    """What is said of a net in `load.py` and in the weights' metadata."""
+
+    about: str
+    """One line: the run, its data, which weights."""
+    net: NetSource
+    input_shape: tuple[int, int, int]
+    """Channels, height, width."""
+    classes: tuple[str, ...]
+    """In the order of the logits."""
+    notes: tuple[str, ...] = ()
+
+    def text(self) -> str:
+        """The file."""
+        about = [*textwrap.wrap(self.about, 112), *(line for note in self.notes for line in textwrap.wrap(note, 112))]
+        head = "\n".join(_in_string(line) for line in about)
+        classes = "\n".join(f"    {name!r}," for name in self.classes)
+        imports = "\n".join(("import torch", *self.net.imports, "from torch import Tensor, nn"))
+        _, height, width = self.input_shape
+        return _TEMPLATE.format(
+            head=head,
+            imports=imports,
+            classes=classes,
+            net=self.net.expression,
+            shape=self.input_shape,
+            height=height,
+            width=width,
+        )
+
+
+def _in_string(line: str) -> str:
+    """A line as it may stand between three quotation marks."""
+    return line.replace("\\", "\\\\").replace('"""', "'''")
+
+
+_TEMPLATE = '''"""{head}
+
+Written by lazytrain; needs torch, and no lazytrain. `python load.py picture.png …` says what it sees (needs Pillow).
+"""
+
+from pathlib import Path
+
+{imports}
+
+INPUT_SHAPE = {shape}  # channels (RGB), height, width
+
+# In the order of the logits.
+CLASSES = (
+{classes}
+)
+
+
+def build_net() -> nn.Module:
+    """The net, with weights drawn anew."""
+    return {net}
+
+
+def load_net(folder: Path = Path(__file__).parent) -> nn.Module:
+    """The trained net, in eval mode, on the CPU."""
+    net = build_net()
+    net.load_state_dict(torch.load(folder / "weights.pt", weights_only=True))
+    # Or: from safetensors.torch import load_file; net.load_state_dict(load_file(folder / "weights.safetensors"))
+    return net.eval()
+
+
+def normalise(images: Tensor) -> Tensor:
+    """uint8 RGB [N, 3, {height}, {width}] -> float32 in -1 ... 1 as in training: (x / 255 - 0.5) / 0.5."""
+    return images.to(torch.float32).mul(1 / 127.5).sub(1.0)
+
+
+def read_picture(path: str) -> Tensor:
+    """A picture as the net takes it: uint8 [1, 3, {height}, {width}]."""
+    from PIL import Image
+
+    with Image.open(path) as image:
+        pixels = image.convert("RGB").resize(({width}, {height}), Image.Resampling.BILINEAR)
+    values = torch.frombuffer(bytearray(pixels.tobytes()), dtype=torch.uint8)
+    return values.view(1, {height}, {width}, 3).permute(0, 3, 1, 2)
+
+
+if __name__ == "__main__":
+    import sys
+
+    net = load_net()
+    for path in sys.argv[1:]:
+        with torch.no_grad():
+            probabilities = net(normalise(read_picture(path)))[0].softmax(dim=0)
+        likeliest = probabilities.topk(min(3, len(CLASSES)))
+        said = (f"{{CLASSES[place]}} {{share:.1%}}" for share, place in zip(likeliest.values, likeliest.indices))
+        print(f"{{path}}: {{', '.join(said)}}")
+'''
