@@ -95,7 +95,7 @@ def measure_large_chart(num_points: int, trials: int) -> Figure:
     from textual.app import App
 
     from tui.widgets.chart import MetricChart
-    from tui.widgets.chart_data import ChartData
+    from tui.widgets.chart_data import ChartData, Curve
 
     steps = np.arange(1, num_points + 1)
     noise = np.random.default_rng(0)
@@ -115,15 +115,16 @@ def measure_large_chart(num_points: int, trials: int) -> Figure:
                 count = num_points - 1000 * (trials - trial)
                 ordinary, losses[count - 1] = losses[count - 1], 0.5 + trial % 7 / 4
                 began = time.thread_time()
+                scale = 50 / num_points
+                test = losses[:: num_points // 50]
                 data = ChartData(
                     key="run",
-                    steps=steps[:count],
-                    train=losses[:count],
-                    test_steps=tests,
-                    test=losses[:: num_points // 50],
-                    steps_per_epoch=num_points / 50,
-                    num_epochs=50,
-                    position=count / num_points * 50,
+                    curves=(
+                        Curve(label="train", x=steps[:count], y=losses[:count], x_scale=scale, tone="train"),
+                        Curve(label="test", x=tests, y=test, x_scale=scale, tone="test", stroke="dots"),
+                    ),
+                    x_end=50,
+                    newest=count * scale,
                 )
                 first_bad(losses[:count])
                 chart.show(data)

@@ -5,6 +5,7 @@ numpy is imported here and nowhere at the screen's start: import this with the f
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -58,7 +59,7 @@ class GrowingArray:
 class Curves:
     """What is stored of one run's figures, read as it grows: `update` reads only what is new.
 
-    Losses are means over a window of steps, accuracies fractions; 28 bytes a point are kept.
+    Losses are means over a window of steps, accuracies fractions; 32 bytes a point are kept.
     """
 
     def __init__(self, store: Store, run_id: str) -> None:
@@ -74,6 +75,7 @@ class Curves:
         self._accuracies = GrowingArray("f4")
         self._learning_rates = GrowingArray("f4")
         self._rates = GrowingArray("f4")
+        self._seconds = GrowingArray("f4")
         self.epochs: list[EpochRecord] = []
         self._epoch_columns: dict[str, Array] = {}
 
@@ -97,6 +99,11 @@ class Curves:
     @property
     def images_per_second(self) -> Array:
         return self._rates.values
+
+    @property
+    def seconds(self) -> Array:
+        """Training time since the run's start at each window's end, pauses excluded; increasing, float32."""
+        return self._seconds.values
 
     def of_epochs(self, name: str) -> Array:
         """One column of the finished epochs, by `EpochRecord`'s field name; float64, NaN where there is none."""
@@ -141,18 +148,22 @@ class Curves:
             (self._accuracies, "accuracy"),
             (self._learning_rates, "learning_rate"),
             (self._rates, "images_per_second"),
+            (self._seconds, "seconds"),
         ):
             array.extend(new[name])
         return True
 
 
-def thin(x: Array, y: Array, num_columns: int, x_min: float, x_max: float) -> tuple[Array, Array]:
+def thin(
+    x: Array, y: Array, num_columns: int, x_min: float, x_max: float, *, positive: bool = False
+) -> tuple[Array, Array]:
     """The minimum and maximum of `y` in each of `num_columns` equal columns of [x_min, x_max]: a spike is never lost.
 
     Args:
         x: [N], increasing.
         y: [N]; NaN and infinite values are left out.
         num_columns: of the chart; the last one includes x_max.
+        positive: leave out values that are not above 0, too, as a logarithmic axis must.
 
     Returns:
         x and y of at most two points a column, in order of x. A column with one finite point keeps it exactly; one
@@ -161,13 +172,16 @@ def thin(x: Array, y: Array, num_columns: int, x_min: float, x_max: float) -> tu
     starts, ends = _columns(x, num_columns, x_min, x_max)
     if not len(starts):
         return x[:0], y[:0]
-    window = y[: ends[-1]]
-    lowest, highest = np.fmin.reduceat(window, starts), np.fmax.reduceat(window, starts)
-    if np.isinf(lowest).any() or np.isinf(highest).any():
-        window = np.where(np.isinf(window), np.nan, window)
-        lowest, highest = np.fmin.reduceat(window, starts), np.fmax.reduceat(window, starts)
-    first, last = window[starts], window[ends - 1]
-    falling = first > last
+    begin = starts[0]
+    window = y[begin : ends[-1]]
+    inside, last_inside = starts - begin, ends - begin - 1
+    lowest, highest = np.fmin.reduceat(window, inside), np.fmax.reduceat(window, inside)
+    with np.errstate(invalid="ignore"):
+        if np.isinf(lowest).any() or np.isinf(highest).any() or (positive and (lowest <= 0).any()):
+            kept = np.isfinite(window) & (window > 0) if positive else np.isfinite(window)
+            window = np.where(kept, window, np.nan)
+            lowest, highest = np.fmin.reduceat(window, inside), np.fmax.reduceat(window, inside)
+        falling = window[inside] > window[last_inside]
     pairs_x = np.column_stack((x[starts], x[ends - 1])).ravel()
     pairs_y = np.column_stack((np.where(falling, highest, lowest), np.where(falling, lowest, highest))).ravel()
     kept = np.isfinite(pairs_y)
@@ -181,7 +195,7 @@ def column_means(x: Array, y: Array, num_columns: int, x_min: float, x_max: floa
     starts, ends = _columns(x, num_columns, x_min, x_max)
     if not len(starts):
         return x[:0], y[:0]
-    means = np.add.reduceat(y[: ends[-1]], starts) / (ends - starts)
+    means = np.add.reduceat(y[starts[0] : ends[-1]], starts - starts[0]) / (ends - starts)
     kept = np.isfinite(means)
     return ((x[starts] + x[ends - 1]) / 2)[kept], means[kept]
 
@@ -191,14 +205,31 @@ def _columns(x: Array, num_columns: int, x_min: float, x_max: float) -> tuple[Ar
     if num_columns < 1 or not x_max > x_min or not len(x):
         return np.empty(0, "i8"), np.empty(0, "i8")
     edges: Array = np.linspace(x_min, x_max, num_columns + 1)
+    # Values compared with those of another type would make numpy convert the whole array.
     if np.issubdtype(x.dtype, np.integer):
-        # Integers compared with floats would make numpy convert the whole array.
         edges = np.ceil(edges).astype(x.dtype)
         edges[-1] = np.floor(x_max)
+    else:
+        edges = edges.astype(x.dtype)
     bounds = np.searchsorted(x, edges, side="left")
     bounds[-1] = np.searchsorted(x, edges[-1], side="right")
     filled = bounds[1:] > bounds[:-1]
     return bounds[:-1][filled], bounds[1:][filled]
+
+
+def crossing(x: Array, y: Array, position: float) -> float | None:
+    """`y` on the straight line between the points around `position`; None at a point, or without finite ones.
+
+    Where a window cuts a curve, this is where the curve comes in or goes out.
+    """
+    # In x's own type, lest numpy convert the whole array.
+    edge = math.ceil(position) if np.issubdtype(x.dtype, np.integer) else position
+    index = int(np.searchsorted(x, x.dtype.type(edge)))
+    if not 0 < index < len(x) or not x[index - 1] < position < x[index]:
+        return None
+    share = (position - float(x[index - 1])) / (float(x[index]) - float(x[index - 1]))
+    value = (1 - share) * float(y[index - 1]) + share * float(y[index])
+    return value if math.isfinite(value) else None
 
 
 def first_bad(values: Array) -> int | None:

@@ -11,12 +11,26 @@ from hypothesis import strategies as st
 from rich.style import Style
 from textual.app import App, ComposeResult
 
-from tui.widgets.axis import StickyRange, nice_step, planned_end, tick_labels, ticks
+from tui.widgets.axis import (
+    LogRange,
+    StickyRange,
+    log_labels,
+    log_ticks,
+    nice_step,
+    planned_end,
+    round_end,
+    short_counts,
+    tick_labels,
+    ticks,
+    time_unit,
+)
 from tui.widgets.canvas import BLANK, Stroke, draw
 from tui.widgets.chart import COLUMN_BEFORE, MetricChart
-from tui.widgets.chart_data import ChartData
+from tui.widgets.chart_data import ChartData, ChartView, Curve, Mark
 from tui.widgets.chart_lines import Figure
 from tui.widgets.picture import Picture, to_dots
+from tui.widgets.plot import LABEL_WIDTH
+from tui.widgets.tones import RUN_MARKERS, RUN_TONES, TONES, faint
 
 # ── axes ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -117,6 +131,7 @@ class ChartApp(App[None]):
 
 
 def data(num_epochs_done: int = 30, *, percent: bool = False) -> ChartData:
+    """A run of 50 epochs with 100 steps each."""
     steps = np.arange(1, num_epochs_done * 10 + 1) * 10
     train = 0.3 + 2 * np.exp(-steps / 1000)
     test_steps = np.arange(1, num_epochs_done + 1) * 100.0
@@ -130,13 +145,12 @@ def data(num_epochs_done: int = 30, *, percent: bool = False) -> ChartData:
     )
     return ChartData(
         key="run",
-        steps=steps,
-        train=train,
-        test_steps=test_steps,
-        test=test,
-        steps_per_epoch=100,
-        num_epochs=50,
-        position=float(num_epochs_done),
+        curves=(
+            Curve(label="train", x=steps, y=train, x_scale=0.01, tone="train", smooth=True),
+            Curve(label="test", x=test_steps, y=test, x_scale=0.01, tone="test", stroke="dots"),
+        ),
+        x_end=50,
+        newest=float(num_epochs_done),
         figures=figures,
     )
 
@@ -152,8 +166,8 @@ async def test_chart_shows_axes_figures_and_both_series() -> None:
         shown = lines(app.chart)
         assert shown[0].startswith("╭ loss ───")
         assert shown[0].endswith("train 0.412  test 1.204  ● best test 0.981 @ 14 ─╮")
-        assert shown[1].startswith("│  2.5┤")
-        assert shown[-2].startswith("│epoch 0")
+        assert shown[1].startswith("│   2.5┤")
+        assert shown[-2].startswith("│ epoch 0")
         assert " 50 " in shown[-2] or "50│" in shown[-2].replace(" ", "")
         body = "\n".join(shown[1:-2])
         assert "•" in body, "test is told apart by its dots"
@@ -184,12 +198,10 @@ async def test_same_picture_is_not_drawn_again() -> None:
 
 
 async def test_spike_of_one_point_is_visible() -> None:
-    steps = np.arange(1, 100_001)
     train = np.full(100_000, 1.0)
     train[50_000] = 3.0
-    shown = replace(
-        data(), steps=steps, train=train, steps_per_epoch=2000, position=50.0, test=np.empty(0), test_steps=np.empty(0)
-    )
+    spiked = Curve(label="train", x=np.arange(1, 100_001), y=train, x_scale=1 / 2000, tone="train")
+    shown = replace(data(), curves=(spiked,), newest=50.0)
     app = ChartApp()
     async with app.run_test(size=(80, 16)):
         app.chart.show(shown)
@@ -215,7 +227,7 @@ async def test_cursor_shows_the_values_at_it() -> None:
         app.chart.show(data())
         app.chart.point(app.chart.column_of(20))
         title = lines(app.chart)[0]
-        epoch = app.chart.epoch_at(app.chart.column_of(20))
+        epoch = app.chart.x_at(app.chart.column_of(20))
         assert f"epoch {epoch:.1f}" in title
         step = int(epoch * 10) * 10
         assert f"train {0.3 + 2 * np.exp(-step / 1000):.3f}" in title
@@ -226,8 +238,9 @@ async def test_cursor_shows_the_values_at_it() -> None:
 
 async def test_nan_best_and_resume_are_marked() -> None:
     broken = data()
-    broken.train[200:] = np.nan
-    marked = replace(broken, bad=20.1, best=(14.0, 1.2), resumed=(10.0,))
+    broken.curves[0].y[200:] = np.nan
+    marks = (Mark(kind="bad", x=20.1), Mark(kind="best", x=14.0, y=1.2), Mark(kind="resumed", x=10.0))
+    marked = replace(broken, marks=marks)
     app = ChartApp()
     async with app.run_test(size=(80, 16)):
         app.chart.show(marked)
@@ -242,11 +255,8 @@ async def test_nothing_to_show_says_so() -> None:
     async with app.run_test(size=(80, 16)):
         app.chart.show(None, empty_text="no figures yet")
         assert any("no figures yet" in line for line in lines(app.chart))
-        nothing = np.array([np.nan])
-        app.chart.show(
-            replace(data(), train=nothing, steps=np.array([1]), test=nothing, test_steps=nothing),
-            empty_text="no figures",
-        )
+        nothing = Curve(label="train", x=np.array([1]), y=np.array([np.nan]), tone="train")
+        app.chart.show(replace(data(), curves=(nothing,)), empty_text="no figures")
         assert any("no figures" in line for line in lines(app.chart))
 
 
@@ -266,7 +276,7 @@ def test_picture_is_drawn_again_only_when_a_dot_changed() -> None:
     picture, x, y = Picture(), np.array([0.0, 50.0]), np.array([0.2, 0.7])
 
     def show(x: np.ndarray, y: np.ndarray) -> list[str]:
-        return ["".join(row.characters) for row in picture.show(10, 4, [(x, y)], 100.0, (0.0, 1.0))]
+        return ["".join(row.characters) for row in picture.show(10, 4, [(x, y)], (0.0, 100.0), (0.0, 1.0))]
 
     first = show(x, y)
     assert show(x + 1e-6, y + 1e-6) == first
@@ -278,6 +288,167 @@ def test_picture_is_drawn_again_only_when_a_dot_changed() -> None:
 @given(points=st.lists(st.tuples(st.floats(0, 100), st.floats(0, 1)), min_size=1, max_size=50))
 def test_every_point_has_a_dot_inside(points: list[tuple[float, float]]) -> None:
     x, y = (np.array(values) for values in zip(*sorted(points), strict=True))
-    dots = to_dots(x, y, (20, 16), 100.0, (0.0, 1.0))
+    dots = to_dots(x, y, (20, 16), (0.0, 100.0), (0.0, 1.0))
     assert all(0 <= column < 20 and 0 <= row < 16 for column, row in dots)
     assert {column for column, _ in dots} == {min(19, int(value / 5)) for value in x.tolist()}
+
+
+# ── many curves ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def runs(count: int, view: ChartView | None = None) -> ChartData:
+    """Curves of so many runs over 50 epochs, each 0.2 above the one before."""
+    epochs = np.arange(1, 51.0)
+    curves = tuple(
+        Curve(
+            label=f"net {number}",
+            x=epochs,
+            y=1 + 0.2 * number + np.exp(-epochs / 5),
+            tone=RUN_TONES[number],
+            marker=RUN_MARKERS[number],
+            tag=f"{RUN_MARKERS[number]} net {number}",
+        )
+        for number in range(count)
+    )
+    return ChartData(key="runs", curves=curves, x_end=50, newest=50, view=view or ChartView())
+
+
+async def test_eight_runs_are_told_apart_without_colour() -> None:
+    app = ChartApp()
+    async with app.run_test(size=(100, 24)):
+        app.chart.show(runs(8))
+        shown = lines(app.chart)
+        body = [line[COLUMN_BEFORE : COLUMN_BEFORE + app.chart.canvas_width] for line in shown[1:-2]]
+        for marker in RUN_MARKERS:
+            assert sum(line.count(marker) for line in body) >= 3, marker
+        tags = [line[COLUMN_BEFORE + app.chart.canvas_width :].strip(" │") for line in shown]
+        assert [tag for tag in tags if tag.endswith(tuple("01234567"))] == [
+            f"{RUN_MARKERS[number]} net {number}" for number in range(7, -1, -1)
+        ]
+
+
+async def test_markers_stay_in_their_columns_as_a_curve_grows() -> None:
+    def markers(chart: MetricChart) -> set[tuple[int, int]]:
+        return {(x, y) for y, line in enumerate(lines(chart)[1:-2]) for x, each in enumerate(line) if each == "●"}
+
+    app = ChartApp()
+    async with app.run_test(size=(100, 24)):
+        whole = runs(1)
+        curve = whole.curves[0]
+        app.chart.show(replace(whole, curves=(replace(curve, x=curve.x[:40], y=curve.y[:40], tag="net"),)))
+        before = markers(app.chart)
+        app.chart.show(replace(whole, curves=(replace(curve, tag="net"),)))
+        assert len(before) >= 3
+        assert before < markers(app.chart)
+
+
+async def test_cursor_names_each_run() -> None:
+    app = ChartApp()
+    async with app.run_test(size=(120, 24)):
+        app.chart.show(runs(3))
+        app.chart.point(app.chart.column_of(50))
+        assert "● net 0 1.000  ▲ net 1 1.200  ■ net 2 1.400" in lines(app.chart)[0]
+
+
+async def test_a_band_lies_around_its_curve() -> None:
+    mean = runs(1).curves[0]
+    banded = replace(mean, low=mean.y - 0.3, high=mean.y + 0.3)
+    app = ChartApp()
+    async with app.run_test(size=(80, 24)):
+        app.chart.show(replace(runs(1), curves=(banded,)))
+        column = COLUMN_BEFORE + app.chart.column_of(40)
+        rows = [y for y, line in enumerate(lines(app.chart)) if line[column] == "░"]
+        assert len(rows) >= 4
+        assert rows[-1] - rows[0] <= len(rows), "the curve alone lies between them"
+
+
+async def test_faint_and_plain_tones_have_styles_of_their_own() -> None:
+    app = ChartApp()
+    async with app.run_test(size=(80, 24)):
+        styles = {tone: app.chart.get_component_rich_style(f"metric-chart--{tone}") for tone in TONES}
+        seen = [styles[tone].color for tone in RUN_TONES]
+        assert len(set(seen)) == len(RUN_TONES)
+        assert all(styles[tone].color != styles[faint(tone)].color for tone in (*RUN_TONES, "train", "test"))
+
+
+# ── windows, logarithms and averages ───────────────────────────────────────────────────────────────────────────────
+
+
+async def test_zoomed_in_it_thins_what_is_in_the_window_alone() -> None:
+    train = np.full(1_000_000, 1.0)
+    train[500_000], train[900_000] = 3.0, 50.0
+    curve = Curve(label="train", x=np.arange(1, 1_000_001), y=train, x_scale=1 / 20_000, tone="train")
+    app = ChartApp()
+    async with app.run_test(size=(80, 16)):
+        window = ChartView(window=(24.9995, 25.0025))
+        app.chart.show(ChartData(key="run", curves=(curve,), x_end=50, newest=50, view=window))
+        shown = lines(app.chart)
+        top = next(number for number, line in enumerate(shown) if any("⠀" < each <= "⣿" for each in line))
+        assert any("⠀" < each <= "⣿" for each in shown[top][COLUMN_BEFORE : COLUMN_BEFORE + 16])
+        assert shown[1].startswith("│   3.0┤") or shown[1].startswith("│     3┤"), "its own y axis"
+
+
+async def test_a_window_between_two_points_shows_the_line_between_them() -> None:
+    app = ChartApp()
+    async with app.run_test(size=(80, 16)):
+        app.chart.show(replace(data(), view=ChartView(window=(10.2, 10.8))))
+        columns = {x for line in lines(app.chart)[1:-2] for x, each in enumerate(line) if "⠀" < each <= "⣿"}
+        assert columns == set(range(COLUMN_BEFORE, COLUMN_BEFORE + app.chart.canvas_width))
+
+
+async def test_log_axis_says_so_and_leaves_out_what_is_not_positive() -> None:
+    losses = 10.0 ** -np.arange(0, 5, 0.1)
+    losses[10] = 0.0
+    losses[20] = -1.0
+    curve = Curve(label="train", x=np.arange(1, 51), y=losses, tone="train")
+    app = ChartApp()
+    async with app.run_test(size=(80, 16)):
+        app.chart.show(ChartData(key="run", curves=(curve,), x_end=50, newest=50, view=ChartView(log=True)))
+        shown = lines(app.chart)
+        assert shown[0].startswith("╭ loss, log ──")
+        labels = [label for line in shown[1:-2] if (label := line[1:7].strip())]
+        assert labels == ["1", "0.1", "0.01", "0.001", "1e-4", "1e-5"]
+
+
+async def test_accuracy_is_never_logarithmic() -> None:
+    app = ChartApp(percent=True)
+    async with app.run_test(size=(80, 16)):
+        app.chart.show(replace(data(percent=True), view=ChartView(log=True)))
+        assert "log" not in lines(app.chart)[0]
+        assert any("80 %┤" in line for line in lines(app.chart))
+
+
+@given(low=st.floats(1e-9, 1e6), factor=st.floats(1, 1e9), num_ticks=st.integers(2, 6))
+def test_log_ticks_lie_inside_and_are_few(low: float, factor: float, num_ticks: int) -> None:
+    limits = LogRange().fit(np.log10(low), np.log10(low * factor))
+    assert limits[0] <= np.log10(low) + 1e-6
+    assert limits[1] >= np.log10(low * factor) - 1e-6
+    values = log_ticks(10 ** limits[0], 10 ** limits[1], num_ticks)
+    assert 1 <= len(values) <= num_ticks + 1
+    labels = log_labels(values)
+    assert len(set(labels)) == len(labels)
+    assert all(len(label) <= LABEL_WIDTH for label in labels)
+
+
+async def test_zooming_does_not_change_the_moving_average() -> None:
+    def middle(chart: MetricChart) -> float:
+        assert chart.data is not None
+        drawn = chart.plot._draw(chart.data.curves[0], chart.data)
+        return float(np.interp(20.0, *drawn.shown))
+
+    app = ChartApp()
+    async with app.run_test(size=(80, 16)):
+        seen: list[float] = []
+        for window in (None, (15.0, 25.0), (19.5, 20.5)):
+            app.chart.show(replace(data(), view=ChartView(smoothing=0.85, window=window)))
+            seen.append(middle(app.chart))
+        assert seen == pytest.approx([seen[0]] * 3, rel=0.01)
+
+
+def test_axes_of_steps_images_and_time_read_well() -> None:
+    assert short_counts([0, 50_000, 100_000]) == ["0", "50k", "100k"]
+    assert short_counts([0, 500_000, 1_000_000, 1_500_000]) == ["0", "0.5M", "1.0M", "1.5M"]
+    assert short_counts([0, 5_000_000, 10_000_000]) == ["0", "5M", "10M"]
+    assert short_counts([0, 500, 1000]) == ["0", "500", "1000"]
+    assert [time_unit(seconds)[0] for seconds in (90, 1200, 20_000)] == ["s", "min", "h"]
+    assert [round_end(seconds) for seconds in (0.5, 61, 170, 1500, 8000)] == [1.0, 100.0, 180.0, 1800.0, 10800.0]

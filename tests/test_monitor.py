@@ -315,7 +315,7 @@ async def test_smoothing_keeps_the_raw_curve_behind(home: Path, filler: Filler) 
         assert charts(pilot)[0].num_drawn == drawn + 1
         await pilot.press("m", "m")
         assert screen_of(pilot).shown is not None
-        assert screen_of(pilot).shown.smoothing == 0  # type: ignore[union-attr]
+        assert screen_of(pilot).shown.view.smoothing == 0  # type: ignore[union-attr]
 
 
 async def test_every_key_says_what_it_does(home: Path) -> None:

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
 
 from engine.records import Message, Run
 from presets import Report
 from tui.text import format_fraction, format_loss
-from tui.widgets.chart_data import ChartData
+from tui.widgets.axis import planned_end, round_end
+from tui.widgets.chart_data import AxisKind, ChartData, ChartView, Curve, Mark
 from tui.widgets.chart_lines import Figure
 
 if TYPE_CHECKING:
     from engine.series import Curves
+
+Metric = Literal["loss", "accuracy"]
+Split = Literal["train", "test"]
 
 _TAKEN_UP = re.compile(
     r"(?:resumed|goes on|continued|queued again|interrupted)\D*?after step ([\d,]+)|resumed at step ([\d,]+)"
@@ -31,12 +35,72 @@ class ShownRun:
     validated: bool = False
     """Whether "best" looks at images held out for it, instead of at the test set."""
     resumed_steps: tuple[int, ...] = ()
-    smoothing: float = 0.0
+    batch_size: int = 1
+    view: ChartView = field(default_factory=ChartView)
 
     @property
     def best_of(self) -> str:
         """Which images "best" looks at."""
         return "validation" if self.validated else "test"
+
+
+class RunAxis:
+    """Where a run's figures lie on an x axis of one kind."""
+
+    def __init__(self, run: Run, curves: Curves, by: AxisKind, batch_size: int) -> None:
+        self._run, self._curves, self._by = run, curves, by
+        self._per_epoch = (run.num_steps or 1) / run.num_epochs
+        self._scale = {"epoch": 1 / self._per_epoch, "step": 1.0, "images": float(batch_size), "time": 1.0}[by]
+
+    def train(self) -> tuple[Any, float]:
+        """[N] for the training windows, and the axis' units per unit of it."""
+        return (self._curves.seconds, 1.0) if self._by == "time" else (self._curves.steps, self._scale)
+
+    def test(self) -> tuple[Any, float]:
+        """[E] for the finished epochs, and the axis' units per unit of it."""
+        steps = self._curves.of_epochs("step")
+        return (self._seconds_at(steps), 1.0) if self._by == "time" else (steps, self._scale)
+
+    def at(self, step: float) -> float:
+        """Where a step lies."""
+        return float(self._seconds_at(step)) if self._by == "time" else step * self._scale
+
+    @property
+    def newest(self) -> float:
+        """Where the run is."""
+        return self.at(self._run.step)
+
+    @property
+    def end(self) -> float:
+        """Where the axis ends: at the plan or a half of a half of it, or of times at a round one."""
+        run = self._run
+        if self._by != "time":
+            return planned_end(run.step / self._per_epoch, run.num_epochs) * self._per_epoch * self._scale
+        return max(self.newest, 1e-3) if run.state.over else round_end(self.newest)
+
+    def _seconds_at(self, steps: Any) -> Any:
+        import numpy as np
+
+        known, seconds = self._curves.steps, self._curves.seconds
+        return np.interp(steps, known, seconds) if len(known) else np.zeros_like(steps, "f8")
+
+
+def run_curve(
+    curves: Curves, axis: RunAxis, metric: Metric, split: Split, *, label: str | None = None, **looks: Any
+) -> Curve:
+    """One curve of a run: of its training windows, or of its tests after each epoch.
+
+    Args:
+        label: `train` or `test` if not given.
+        looks: the other fields of `Curve` (tone, stroke, marker, tag); by default the split's own.
+    """
+    if split == "train":
+        (x, scale), y = axis.train(), curves.losses if metric == "loss" else curves.accuracies
+        looks = {"tone": "train", "smooth": True, **looks}
+    else:
+        (x, scale), y = axis.test(), curves.of_epochs(f"test_{metric}")
+        looks = {"tone": "test", "stroke": "dots", **looks}
+    return Curve(label=label or split, x=x, y=y, x_scale=scale, **looks)
 
 
 def loss_chart(shown: ShownRun, curves: Curves) -> ChartData | None:
@@ -52,7 +116,7 @@ def loss_chart(shown: ShownRun, curves: Curves) -> ChartData | None:
         figures.append(
             Figure(f"● best {shown.best_of}", f"{format_loss(judged[best])} @ {curves.epochs[best].epoch}", "best")
         )
-    return _chart(shown, curves, losses, tests, figures, (best, judged))
+    return _chart(shown, curves, "loss", figures, (best, judged))
 
 
 def accuracy_chart(shown: ShownRun, curves: Curves) -> ChartData | None:
@@ -70,7 +134,7 @@ def accuracy_chart(shown: ShownRun, curves: Curves) -> ChartData | None:
         figures.append(Figure(f"● best {shown.best_of}", f"{format_fraction(judged[best])} @ {epoch}", "best"))
     if shown.report is not None and shown.report.test_accuracy is not None:
         figures.append(Figure("report", format_fraction(shown.report.test_accuracy, 0)))
-    return _chart(shown, curves, accuracies, tests, figures, (best, judged))
+    return _chart(shown, curves, "accuracy", figures, (best, judged))
 
 
 def find_resumed_steps(messages: Sequence[Message]) -> tuple[int, ...]:
@@ -81,33 +145,30 @@ def find_resumed_steps(messages: Sequence[Message]) -> tuple[int, ...]:
 
 
 def _chart(
-    shown: ShownRun, curves: Curves, train: Any, test: Any, figures: list[Figure], best: tuple[int | None, Any]
+    shown: ShownRun, curves: Curves, metric: Metric, figures: list[Figure], best: tuple[int | None, Any]
 ) -> ChartData | None:
     from engine.series import first_bad
 
     run = shown.run
-    if not run.num_steps or not (len(train) or len(test)):
+    if not run.num_steps or not (len(curves.steps) or curves.epochs):
         return None
-    per_epoch = run.num_steps / run.num_epochs
-    bad = first_bad(train)
+    axis = RunAxis(run, curves, shown.view.by, shown.batch_size)
+    train, test = run_curve(curves, axis, metric, "train"), run_curve(curves, axis, metric, "test")
+    marks = [Mark(kind="resumed", x=axis.at(step)) for step in shown.resumed_steps if step <= run.step]
     index, judged = best
-    marked = None
     if index is not None and not shown.validated:
         # Only test figures are drawn, so only on them can the best one be marked.
-        marked = (curves.epochs[index].step / per_epoch, float(judged[index]))
+        marks.append(Mark(kind="best", x=axis.at(curves.epochs[index].step), y=float(judged[index])))
+    bad = first_bad(train.y)
+    if bad is not None:
+        marks.append(Mark(kind="bad", x=axis.at(float(curves.steps[bad]))))
     return ChartData(
-        key=(run.id, run.revision),
-        steps=curves.steps,
-        train=train,
-        test_steps=curves.of_epochs("step"),
-        test=test,
-        steps_per_epoch=per_epoch,
-        num_epochs=run.num_epochs,
-        position=run.step / per_epoch,
-        smoothing=shown.smoothing,
-        best=marked,
-        resumed=tuple(step / per_epoch for step in shown.resumed_steps if step <= run.step),
-        bad=None if bad is None else float(curves.steps[bad]) / per_epoch,
+        key=(run.id, run.revision, shown.view.by),
+        curves=(train, test),
+        x_end=axis.end,
+        newest=axis.newest,
+        view=shown.view,
+        marks=tuple(marks),
         figures=tuple(figures),
     )
 

@@ -19,6 +19,7 @@ from tui.run_figures import ShownRun, accuracy_chart, find_resumed_steps, loss_c
 from tui.screens.details import DetailsScreen
 from tui.screens.log import LogScreen
 from tui.widgets.chart import MetricChart
+from tui.widgets.chart_data import ChartView
 from tui.widgets.run_list import RunList
 from tui.widgets.run_status import RunStatus
 from tui.widgets.top_bar import TopBar
@@ -217,7 +218,8 @@ class MonitorScreen(Screen[None]):
             report=self.configuration.report,
             validated=self.configuration.hyperparameters.validation_fraction > 0,
             resumed_steps=resumed,
-            smoothing=self._smoothing,
+            batch_size=self.configuration.hyperparameters.batch_size,
+            view=ChartView(smoothing=self._smoothing),
         )
         return new or before is None or before.run.state is not run.state or before.resumed_steps != resumed
 
@@ -289,7 +291,7 @@ class MonitorScreen(Screen[None]):
         loss = self.query_one("#loss", MetricChart)
         if not loss.canvas_width or loss.data is None:
             return
-        newest = loss.column_of(loss.data.position)
+        newest = loss.column_of(loss.data.newest)
         now = loss.cursor
         self._point(newest if now is None else max(0, min(newest, now + columns)))
 

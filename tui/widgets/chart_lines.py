@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING
 
-from rich.segment import Segment
-from rich.style import Style
-from textual.strip import Strip
+from tui.widgets.tones import Tone
 
-Tone = Literal["frame", "title", "axis", "train", "test", "best", "text", "cursor", "bad", "raw"]
-TONES: tuple[Tone, ...] = ("frame", "title", "axis", "train", "test", "best", "text", "cursor", "bad", "raw")
+if TYPE_CHECKING:
+    from rich.style import Style
+    from textual.strip import Strip
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,14 +53,21 @@ class Line:
         ]
         return changed[0], changed[-1] + 1
 
-    def strip(self, styles: dict[Tone, Style]) -> Strip:
-        segments: list[Segment] = []
+    def parts(self) -> Iterator[tuple[str, Tone]]:
+        """The line's text, cut where the tone changes."""
         start, width = 0, len(self.characters)
         for column in range(1, width + 1):
             if column == width or self.tones[column] != self.tones[start]:
-                segments.append(Segment("".join(self.characters[start:column]), styles[self.tones[start]]))
+                yield "".join(self.characters[start:column]), self.tones[start]
                 start = column
-        return Strip(segments, width)
+
+    def strip(self, styles: dict[Tone, Style]) -> Strip:
+        """The line as Textual shows it."""
+        # What is printed without a screen needs no Textual.
+        from rich.segment import Segment
+        from textual.strip import Strip
+
+        return Strip([Segment(text, styles[tone]) for text, tone in self.parts()], len(self.characters))
 
 
 def fitting_start(figures: tuple[Figure, ...], end: int, first: int) -> int | None:

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from tui.widgets.canvas import Row
 
-Curve = tuple[Any, Any]
+Points = tuple[Any, Any]
 """x and y: [N] each, x increasing."""
+Limits = tuple[float, float]
 
 
 class Picture:
@@ -26,12 +27,10 @@ class Picture:
         """How often plotext drew."""
         self._drawn_from: object = None
 
-    def show(
-        self, width: int, height: int, curves: Sequence[Curve], x_end: float, y_limits: tuple[float, float]
-    ) -> list[Row]:
-        """The curves on `width` × `height` cells that show x from 0 to `x_end` and y within `y_limits`."""
+    def show(self, width: int, height: int, curves: Sequence[Points], x_limits: Limits, y_limits: Limits) -> list[Row]:
+        """The curves on `width` × `height` cells whose edges are `x_limits` and `y_limits`."""
         size = (2 * width, 4 * height)
-        dots = [to_dots(x, y, size, x_end, y_limits) for x, y in curves]
+        dots = [to_dots(x, y, size, x_limits, y_limits) for x, y in curves]
         if (size, dots) != self._drawn_from:
             # plotext is a quarter of a second to import: only once there is something to draw.
             from tui.widgets.canvas import Stroke, draw
@@ -43,12 +42,10 @@ class Picture:
         return self.rows
 
 
-def to_dots(
-    x: Any, y: Any, size: tuple[int, int], x_end: float, y_limits: tuple[float, float]
-) -> list[tuple[int, int]]:
+def to_dots(x: Any, y: Any, size: tuple[int, int], x_limits: Limits, y_limits: Limits) -> list[tuple[int, int]]:
     """Column and row of each point's dot, row 0 at the bottom; points that follow each other on one dot are one."""
-    low, high = y_limits
-    columns = (x * (size[0] / x_end)).astype("i8").clip(0, size[0] - 1).tolist()
+    (left, right), (low, high) = x_limits, y_limits
+    columns = ((x - left) * (size[0] / (right - left))).astype("i8").clip(0, size[0] - 1).tolist()
     rows = ((y - low) * (size[1] / (high - low))).astype("i8").clip(0, size[1] - 1).tolist()
     dots = list(zip(columns, rows, strict=True))
     return dots[:1] + [dot for before, dot in pairwise(dots) if dot != before]
