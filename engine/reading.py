@@ -9,10 +9,10 @@ import json
 import os
 import sqlite3
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from engine.confusion import Confusion
 from engine.database import StoreDamaged, connect, damage
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 SUSPENDED_SECONDS = 6.0
 """A trainer that was not seen for so long is frozen: a live one shows itself every two seconds."""
 NOTICE_SECONDS = 24 * 3600.0
+MOST_PARAMETERS = 500
+"""Of one query: SQLite may be built for no more than 999."""
 
 _RUN_COLUMNS = ", ".join(field.name for field in fields(Run))
 _EPOCH_COLUMNS = ", ".join(field.name for field in fields(EpochRecord))
@@ -168,6 +170,24 @@ class Reader:
         if row is None:
             raise RunNotFound(f"no run {run_id!r}")
         return RunConfiguration.model_validate_json(row["configuration"])
+
+    def settings(self, run_ids: Iterable[str]) -> dict[str, dict[str, Any]]:
+        """Run id → its hyperparameters by dotted name, as they were written; a run that is gone is missing.
+
+        Unlike `configuration` it checks nothing, and so costs a tenth: for looking through thousands of runs.
+        """
+        from engine.configuration import flatten  # takes pydantic, which a list of runs needs not
+
+        found: dict[str, dict[str, Any]] = {}
+        wanted = list(run_ids)
+        for start in range(0, len(wanted), MOST_PARAMETERS):
+            batch = wanted[start : start + MOST_PARAMETERS]
+            rows = self.connection.execute(
+                f"SELECT id, configuration FROM runs WHERE id IN ({', '.join('?' * len(batch))})", batch
+            )
+            for row in rows:
+                found[row["id"]] = dict(flatten(json.loads(row["configuration"]).get("hyperparameters", {})))
+        return found
 
     def packed_points(self, run_id: str, since: int = 0) -> bytes:
         """The run's points from number `since` on, packed by `POINT_FORMAT`."""
