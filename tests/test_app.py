@@ -24,13 +24,15 @@ from tui.app import LazytrainApp
 from tui.commands import LazytrainCommands, possible_verbs, run_commands
 from tui.departure import describe_work
 from tui.headline import describe_queue
-from tui.screens.confirm import ConfirmScreen, NameScreen, SavingScreen, TooSmallScreen
+from tui.screens.confirm import ConfirmScreen, SavingScreen, TooSmallScreen
 from tui.screens.edit import EditScreen
 from tui.screens.help import HelpScreen
+from tui.screens.label import LabelScreen
 from tui.screens.launch import LaunchScreen
 from tui.widgets.preset_list import PresetList
+from tui.widgets.run_list import RunList
 
-OURS = (LazytrainApp, LaunchScreen, PresetList, EditScreen, HelpScreen, ConfirmScreen, NameScreen)
+OURS = (LazytrainApp, LaunchScreen, PresetList, EditScreen, HelpScreen, ConfirmScreen, LabelScreen, RunList)
 
 
 def configuration() -> RunConfiguration:

@@ -30,8 +30,9 @@ from tui.draft import recall, remember
 from tui.headline import Expectation, describe_queue, describe_runner
 from tui.jobs import has_shell
 from tui.pace import Pace
-from tui.screens.confirm import Choice, ConfirmScreen, NameScreen, TooSmallScreen
+from tui.screens.confirm import Choice, ConfirmScreen, TooSmallScreen
 from tui.screens.help import HelpScreen, list_keys
+from tui.screens.label import ask_label, read_tags
 from tui.screens.launch import LaunchScreen
 from tui.theme import THEMES
 
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
     from engine.runner import Runner, RunnerStatus
     from tui.screens.monitor import MonitorScreen
 
-Verb = Literal["pause", "resume", "stop", "discard", "up", "down", "rename"]
+Verb = Literal["pause", "resume", "stop", "discard", "up", "down", "rename", "tag", "note", "archive"]
 POLL_SECONDS = 0.1
 """How often the store is asked whether anything changed, which costs microseconds."""
 HALT_SECONDS = 1.0
@@ -200,7 +201,7 @@ class LazytrainApp(CellDiffApp[int]):
     def command(self, verb: Verb, run: Run) -> None:
         """Ask something of a run: written to the store, and the runner nudged; a refusal becomes a toast.
 
-        Discarding and renaming ask first.
+        Discarding and labelling ask first.
         """
         match verb:
             case "pause":
@@ -211,13 +212,26 @@ class LazytrainApp(CellDiffApp[int]):
                 self._ask(lambda: self.store.stop(run.id))
             case "up" | "down":
                 self._ask(lambda: self.store.move(run.id, -1 if verb == "up" else 1))
-            case "rename":
-                self.push_screen(
-                    NameScreen(f"rename {run.name}", run.name),
-                    lambda name: self._ask(lambda: self.store.rename(run.id, name)) if name else None,
-                )
+            case "rename" | "tag" | "note":
+                self._label(verb, run)
+            case "archive":
+                self._ask(lambda: self.store.put_away(run.id, away=not run.archived))
             case "discard":
                 self._confirm_discard(run)
+
+    def _label(self, verb: Literal["rename", "tag", "note"], run: Run) -> None:
+        def answered(text: str | None) -> None:
+            if text is None:
+                return
+            match verb:
+                case "rename":
+                    self._ask(lambda: self.store.rename(run.id, text))
+                case "tag":
+                    self._ask(lambda: self.store.tag(run.id, read_tags(text)))
+                case "note":
+                    self._ask(lambda: self.store.annotate(run.id, text))
+
+        self.push_screen(ask_label(verb, run), answered)
 
     def _confirm_discard(self, run: Run) -> None:
         kept = "Its curves and checkpoints are deleted and can't be brought back."

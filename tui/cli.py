@@ -20,6 +20,7 @@ from engine.database import StoreError
 from engine.datasets import DatasetError
 from engine.errors import DeviceError
 from engine.export.files import ExportError
+from engine.queries import QueryError
 from engine.records import Run, State
 from engine.report import SinceError, last_presence, make_report, read_since
 from engine.settings import Settings as HomeSettings
@@ -29,12 +30,14 @@ from presets import DEFAULT, PresetError, load_catalogue
 from tui.configure import check_device, configure
 from tui.export_command import export
 from tui.follow import FINISHED, REFUSED, Interrupts, follow_run, wait_until_confirmed
-from tui.listing import presets_record, print_presets
+from tui.label_commands import LabelError, archive, note, tag
+from tui.listing import find_runs, presets_record, print_presets
 from tui.options import (
     ArchitectureName,
     AsJson,
     Data,
     Device,
+    Filter,
     Home,
     HyperparametersName,
     Jobs,
@@ -46,6 +49,7 @@ from tui.output import make_console, print_json, print_run, print_runs, run_reco
 from tui.places import Places, find_places
 from tui.report import print_report, report_record
 from tui.reporters import make_reporter, write_line
+from tui.run_view import Order
 from tui.study_command import study
 from tui.text import STATE_LOOKS
 from tui.working import MOST_JOBS, work_queue
@@ -55,7 +59,18 @@ class Refused(RuntimeError):
     """What was asked for is not done; the message says why and what to do."""
 
 
-USER_ERRORS = (PresetError, DatasetError, StoreError, RunNotFound, NotPossible, DeviceError, ExportError, Refused)
+USER_ERRORS = (
+    PresetError,
+    DatasetError,
+    StoreError,
+    RunNotFound,
+    NotPossible,
+    DeviceError,
+    ExportError,
+    QueryError,
+    LabelError,
+    Refused,
+)
 """What a person can put right: told in a sentence or two, with exit status 2."""
 
 app = typer.Typer(
@@ -115,13 +130,26 @@ def presets(context: typer.Context, as_json: AsJson = False, home: Home = None) 
 
 
 @app.command()
-def runs(context: typer.Context, as_json: AsJson = False, home: Home = None) -> None:
-    """List the runs: at work, queued, then newest first."""
+def runs(
+    context: typer.Context,
+    words: Filter = None,
+    order: Annotated[Order, typer.Option("--sort", help="now: at work, queued, then newest first.")] = "now",
+    as_json: AsJson = False,
+    home: Home = None,
+) -> None:
+    """List the runs: all, or those that fit.
+
+    For example: lazytrain runs coolnet 'lr>0.01' state:finished tag:night 'acc>60'. Archived runs are listed only by
+    the word archived. README.md has the whole of it.
+    """
     with Store(_places(context, home).home) as store:
+        found = find_runs(store, words or (), order)
         if as_json:
-            print_json([run_record(store, run) for run in store.runs()])
+            print_json([run_record(store, run) for run in found])
+        elif words and not found:
+            write_line(sys.stderr, "no run fits")
         else:
-            print_runs(store.runs(), make_console())
+            print_runs(found, make_console())
 
 
 @app.command()
@@ -351,6 +379,12 @@ def rename(
         except ValueError as error:
             raise Refused(str(error)) from None
         write_line(sys.stdout, f"{found.name} is now {renamed.name}")
+
+
+# Words that begin with - are tags to take away: only the long form of an option is one.
+app.command(context_settings={"ignore_unknown_options": True, "help_option_names": ["--help"]})(tag)
+app.command()(note)
+app.command()(archive)
 
 
 # ── shared ─────────────────────────────────────────────────────────────────────────────────────────────────

@@ -1,13 +1,16 @@
-"""`lazytrain presets`: what can be trained, as tables or JSON."""
+"""`lazytrain presets` and `runs`: what can be trained, as tables or JSON; which runs are listed."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from rich.console import Console
 
 from engine.configuration import flatten
+from engine.queries import KnownSettings, parse_query, select
+from engine.reading import Reader
+from engine.records import Run
 from presets import (
     Architecture,
     Catalogue,
@@ -21,11 +24,17 @@ from presets import (
     size_layers,
 )
 from tui.output import print_table
+from tui.run_view import Order, sort_runs
 from tui.text import NOTHING, format_count, format_number
 
 CIFAR10_SHAPE = (3, 32, 32)
 """Channels, height, width; the digits come in the same size."""
 CIFAR10_CLASSES = 10
+
+
+def find_runs(reader: Reader, words: Sequence[str], order: Order = "now") -> list[Run]:
+    """The runs that fit a filter, each word of it an argument of the shell's. Raises QueryError."""
+    return sort_runs(select(parse_query(" ".join(words)), reader.runs(), reader, KnownSettings()), order)
 
 
 def print_presets(catalogue: Catalogue, console: Console) -> None:

@@ -14,6 +14,12 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
 RunReference = Annotated[
     str, typer.Argument(metavar="RUN", help="An id, the beginning of one, a name, or 'last'.", show_default=False)
 ]
+Filter = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="[FILTER]…", help="Words and conditions, such as 'lr>0.01' or state:finished.", show_default=False
+    ),
+]
 ArchitectureName = Annotated[
     str, typer.Argument(metavar="ARCHITECTURE", help="A preset of `lazytrain presets`.", show_default=False)
 ]

@@ -105,7 +105,7 @@ def print_runs(runs: Sequence[Run], console: Console) -> None:
         best = f"{format_fraction(run.best_accuracy)} @ {run.best_epoch}" if run.best_epoch else NOTHING
         cells = (
             state_text(run),
-            run.name,
+            " ".join((run.name, *(f"#{tag}" for tag in run.tags))),
             run.id,
             f"{run.epoch}/{run.num_epochs}",
             best,
@@ -152,6 +152,9 @@ def run_record(store: Store, run: Run) -> dict[str, Any]:
         "outcome": run.outcome,
         "error": run.error,
         "weights_sha256": run.weights_sha256,
+        "tags": list(run.tags),
+        "note": run.note,
+        "archived": run.archived,
         "created": iso(run.created),
         "started": iso(run.started),
         "ended": iso(run.ended),
@@ -196,6 +199,12 @@ def _facts(run: Run, configuration: RunConfiguration) -> list[tuple[str, str]]:
     report = configuration.report
     if report is not None and report.test_accuracy is not None:
         facts.append(("report", f"test accuracy about {format_fraction(report.test_accuracy, 0)} after 50 epochs"))
+    if run.tags:
+        facts.append(("tags", " ".join(f"#{tag}" for tag in run.tags)))
+    if run.note:
+        facts.append(("note", run.note))
+    if run.archived:
+        facts.append(("archived", "`lazytrain archive --undo` takes it back into the list"))
     if run.outcome:
         facts.append(("outcome", run.outcome))
     if run.error:

@@ -11,7 +11,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.content import Content
 from textual.screen import ModalScreen
-from textual.widgets import Input, OptionList, Static
+from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
 
@@ -64,30 +64,6 @@ class ConfirmScreen(ModalScreen[str | None]):
             choices.action_cursor_down()
         else:
             choices.action_cursor_up()
-
-
-class NameScreen(ModalScreen[str | None]):
-    """Asks for a run's name; dismissed with it, or None on escape."""
-
-    CSS_PATH = "confirm.tcss"
-    BINDING_GROUP_TITLE = "Question"
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "dismiss(None)", "cancel", id="name.cancel", tooltip="Keep the name"),
-    ]
-
-    def __init__(self, title: str, name: str) -> None:
-        super().__init__()
-        self.question, self.old_name = title, name
-
-    def compose(self) -> ComposeResult:
-        with Vertical(id="dialog") as dialog:
-            dialog.border_title = self.question.replace("[", r"\[")
-            dialog.border_subtitle = "enter rename · esc cancel"
-            yield Input(self.old_name, id="name", compact=True)
-
-    def on_input_submitted(self, event: Input.Submitted) -> None:
-        if event.value.strip():
-            self.dismiss(event.value.strip())
 
 
 class SavingScreen(ModalScreen[None]):

@@ -101,6 +101,12 @@ def _row(label: str, value: str, remark: str, *, width: int) -> Content:
 
 def _run_rows(run: Run) -> Iterator[Row]:
     yield "id", run.id, ""
+    if run.tags:
+        yield "tags", " ".join(f"#{tag}" for tag in run.tags), ""
+    if run.note:
+        yield "note", run.note, ""
+    if run.archived:
+        yield "archived", "yes", "A takes it back into the list"
     yield "state", str(STATE_LOOKS[run.state]), run.outcome or run.error or ""
     yield "queued", format_moment(run.created), ""
     yield "started", format_moment(run.started), ""

@@ -64,7 +64,6 @@ class MonitorScreen(Screen[None]):
             tooltip="Let a paused run go on; queue a stopped or failed one again",
         ),
         Binding("x", "command('discard')", "discard", id="monitor.discard", tooltip="Delete the run; asks first"),
-        Binding("n", "command('rename')", "rename", id="monitor.rename", tooltip="Give the run another name"),
         Binding("l", "log", "log", id="monitor.log", tooltip="What the run has said, with times"),
         Binding("i,enter", "details", "details", id="monitor.details", tooltip="Everything that is set for the run"),
         Binding(
@@ -163,6 +162,8 @@ class MonitorScreen(Screen[None]):
             return
         run_list = self.query_one("#runs", RunList)
         run_list.show(runs)
+        if self._wanted_id is not None:
+            run_list.reveal(self._wanted_id)
         if self._wanted_id is not None and run_list.line_of(self._wanted_id) >= 0:
             run_list.select(self._wanted_id)
             self._wanted_id = None

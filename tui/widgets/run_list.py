@@ -1,10 +1,15 @@
-"""The runs, one line each: what state they are in and how far they are. Only lines that changed are repainted."""
+"""The runs, one line each: what state they are in and how far they are. Only lines that changed are repainted.
+
+The list can be narrowed by a filter (`engine.queries`) and sorted. What a person calls the selected run, its name, tags
+and note, is asked here, so that every screen with the list can.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar, cast
 
+from rich.cells import cell_len
 from rich.segment import Segment
 from rich.style import Style
 from textual import events
@@ -15,15 +20,27 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from engine.records import Run, State
+from tui.run_view import ORDER_WORDS, SHORT_ORDER_WORDS, RunView
 from tui.text import format_fraction, pad, shorten, state_colour, state_glyph, state_word
+
+if TYPE_CHECKING:
+    from tui.app import LazytrainApp, Verb
 
 WIDE = 36
 """From this width on, the column at the right has words beside its percentages."""
 EMPTY = "no runs yet: press 1, choose, enter"
+NOTHING_FITS = "no run fits: escape shows all"
+ALL_ARCHIVED = "all runs are archived: / archived"
+
+
+FILTER_TOOLTIP = "Show only runs that fit: coolnet lr>0.01 state:finished tag:night acc>60"
 
 
 class RunList(ScrollView, can_focus=True, inherit_bindings=False):
-    """Every run in the store's order. The selection belongs to a run, not to a line: it moves with it."""
+    """The runs that fit the filter, archived ones left out unless it asks for them.
+
+    The selection belongs to a run, not to a line: it moves with it.
+    """
 
     ALLOW_SELECT: ClassVar[bool] = False
     COMPONENT_CLASSES: ClassVar[set[str]] = {
@@ -37,6 +54,8 @@ class RunList(ScrollView, can_focus=True, inherit_bindings=False):
         border: round $foreground 25%;
         border-title-color: $foreground;
         border-title-style: bold;
+        border-subtitle-color: $foreground;
+        &.wrong { border-subtitle-color: $text-error; }
         scrollbar-size-vertical: 1;
         scrollbar-color: $foreground 25%;
         scrollbar-background: $background;
@@ -52,6 +71,7 @@ class RunList(ScrollView, can_focus=True, inherit_bindings=False):
         & > .run-list--text-error { color: $text-error; }
     }
     """
+    BINDING_GROUP_TITLE = "Runs"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("up,k", "move(-1)", "up", id="runs.up", tooltip="Select the run above", show=False),
         Binding("down,j", "move(1)", "down", id="runs.down", tooltip="Select the run below", show=False),
@@ -59,6 +79,28 @@ class RunList(ScrollView, can_focus=True, inherit_bindings=False):
         Binding("end,G", "last", "last", id="runs.last", tooltip="Select the last run", show=False),
         Binding("pageup", "page(-1)", "page up", id="runs.page_up", tooltip="A page up", show=False),
         Binding("pagedown", "page(1)", "page down", id="runs.page_down", tooltip="A page down", show=False),
+        Binding("slash", "filter", "filter", key_display="/", id="runs.filter", tooltip=FILTER_TOOLTIP),
+        Binding("enter", "keep_filter", "keep filter", id="runs.keep_filter", tooltip="Stop typing, keep the filter"),
+        Binding("escape", "clear_filter", "show all", id="runs.clear_filter", tooltip="Show every run again"),
+        Binding(
+            "o",
+            "sort",
+            "sort",
+            id="runs.sort",
+            tooltip="Sort: as they stand, by name, best accuracy, training time, age",
+            show=False,
+        ),
+        Binding("n", "label('rename')", "rename", id="runs.rename", tooltip="Give the run another name", show=False),
+        Binding("t", "label('tag')", "tag", id="runs.tag", tooltip="Give the run tags, or take them away", show=False),
+        Binding("N", "label('note')", "note", id="runs.note", tooltip="Keep a note beside the run", show=False),
+        Binding(
+            "A",
+            "label('archive')",
+            "archive",
+            id="runs.archive",
+            tooltip="Take the run out of the list, or back into it; `/ archived` shows those that are",
+            show=False,
+        ),
     ]
 
     class Selected(Message):
@@ -72,8 +114,15 @@ class RunList(ScrollView, can_focus=True, inherit_bindings=False):
         super().__init__(id=id)
         self.border_title = "Runs"
         self.runs: Sequence[Run] = ()
+        """Those that are shown."""
+        self.view = RunView()
+        self.filtering = False
+        """Whether keys are typed into the filter."""
+        self._all: Sequence[Run] = ()
+        self._anchor: str | None = None
+        """What was selected when the filter was begun."""
         self.selected_id: str | None = None
-        self._lines: dict[int, tuple[State, str, str, bool]] = {}
+        self._lines: dict[int, tuple[object, ...]] = {}
         self._places: dict[str, int] = {}
 
     # ── what is shown ──────────────────────────────────────────────────────────────────────────────────────
@@ -89,9 +138,14 @@ class RunList(ScrollView, can_focus=True, inherit_bindings=False):
         return self._places.get(run_id, -1) if run_id is not None else -1
 
     def show(self, runs: Sequence[Run]) -> None:
-        """List the runs as they are now. A selected run that is gone leaves the selection to the one in its place."""
+        """List what is to be shown of the runs as they are now.
+
+        A selected run that is gone, or hidden by the filter, leaves the selection to the one in its place.
+        """
         line = self.line_of(self.selected_id)
-        length_changed, self.runs = len(runs) != len(self.runs), runs
+        counts = len(self._all), len(self.runs)
+        self._all, runs = runs, self.view.apply(runs, self._lazytrain.store)
+        self.runs = runs
         self._places = {run.id: place for place, run in enumerate(runs)}
         if self.selected_id is None:
             # At first, what trains now is what people came to see.
@@ -99,7 +153,7 @@ class RunList(ScrollView, can_focus=True, inherit_bindings=False):
         if self.line_of(self.selected_id) < 0:
             self.selected_id = runs[min(max(0, line), len(runs) - 1)].id if runs else None
         moved = self.line_of(self.selected_id) != line
-        if length_changed:
+        if (len(self._all), len(runs)) != counts:
             self._fit()
         self._repaint()
         if moved:
@@ -109,6 +163,7 @@ class RunList(ScrollView, can_focus=True, inherit_bindings=False):
         """Select a run, even one that isn't listed yet: it will be when it comes."""
         if run_id == self.selected_id:
             return
+        self._anchor = None
         self.selected_id = run_id
         self._repaint()
         self._keep_selected_in_view()
@@ -118,7 +173,7 @@ class RunList(ScrollView, can_focus=True, inherit_bindings=False):
         width = self.scrollable_content_region.width
         line = y + self.scroll_offset.y
         if not self.runs:
-            text = shorten(EMPTY, width - 1) if y == 0 else ""
+            text = shorten(self._empty_text, width - 1) if y == 0 else ""
             return Strip([Segment(f" {text}".ljust(width), self.get_component_rich_style("run-list--detail"))], width)
         if line >= len(self.runs):
             return Strip.blank(width, self.rich_style)
@@ -135,11 +190,13 @@ class RunList(ScrollView, can_focus=True, inherit_bindings=False):
         column = 11 if width >= WIDE else 7
         room = max(0, width - 3 - column - 2)
         state = style(state_colour(run))
+        name = shorten(run.name, room)
         return Strip(
             [
                 Segment("▌" if selected else " ", style("bar")),
                 Segment(f"{state_glyph(run)} ", state),
-                Segment(pad(run.name, room), base),
+                Segment(name, base),
+                Segment(pad(fitting_tags(run, room - cell_len(name)), room - cell_len(name)), style("detail")),
                 Segment(
                     f" {shorten(detail, column):>{column}} ", state if run.state is State.FAILED else style("detail")
                 ),
@@ -147,8 +204,14 @@ class RunList(ScrollView, can_focus=True, inherit_bindings=False):
             width,
         )
 
+    @property
+    def _empty_text(self) -> str:
+        if not self._all:
+            return EMPTY
+        return NOTHING_FITS if self.view.narrowed else ALL_ARCHIVED
+
     def _fit(self) -> None:
-        self.border_title = f"Runs · {len(self.runs):,}" if self.runs else "Runs"
+        self._show_title()
         self.virtual_size = Size(self.scrollable_content_region.width, max(1, len(self.runs)))
         self.refresh()
 
@@ -156,8 +219,8 @@ class RunList(ScrollView, can_focus=True, inherit_bindings=False):
         """Repaint the lines in view that look different."""
         top, height = self.scroll_offset.y, self.scrollable_content_region.height
         wide = self.scrollable_content_region.width >= WIDE
-        lines = {
-            line: (run.state, run.name, describe_briefly(run, wide=wide), run.id == self.selected_id)
+        lines: dict[int, tuple[object, ...]] = {
+            line: (run.state, run.name, run.tags, describe_briefly(run, wide=wide), run.id == self.selected_id)
             for line, run in enumerate(self.runs[top : top + height], start=top)
         }
         before, self._lines = self._lines, lines
@@ -198,6 +261,118 @@ class RunList(ScrollView, can_focus=True, inherit_bindings=False):
 
     def action_page(self, pages: int) -> None:
         self.action_move(pages * max(1, self.scrollable_content_region.height - 1))
+
+    # ── narrowing and sorting ──────────────────────────────────────────────────────────────────────────────
+
+    @property
+    def _lazytrain(self) -> LazytrainApp:
+        """The app, which has the store and carries out commands."""
+        return cast("LazytrainApp", self.app)
+
+    def reveal(self, run_id: str) -> None:
+        """Give up the filter where it hides this run."""
+        if self.line_of(run_id) < 0 and any(run.id == run_id for run in self._all):
+            self.filter("")
+
+    def filter(self, text: str) -> None:
+        """Show only what fits `text`; one that can't be understood changes nothing but the frame, which shows it."""
+        self.view.filter(text)
+        self._show_filter()
+        self._show_again()
+
+    def _show_again(self) -> None:
+        selected = self.selected_id
+        self._lines.clear()
+        if self._anchor is not None:
+            # What is typed may hide it for a moment.
+            self.selected_id = self._anchor
+        self.show(self._all)
+        self._fit()
+        self._keep_selected_in_view()
+        if self.selected_id is not None and self.selected_id != selected:
+            self.post_message(self.Selected(self.selected_id))
+
+    def _show_title(self) -> None:
+        shown, there = len(self.runs), sum(run.archived is self.view.query.archived for run in self._all)
+        count = f"{shown:,} of {there:,}" if self.view.narrowed else f"{shown:,}"
+        parts = ("Runs", count if there else "", SHORT_ORDER_WORDS[self.view.order])
+        self.border_title = " · ".join(part for part in parts if part)
+
+    def _show_filter(self) -> None:
+        self.set_class(self.view.error is not None, "wrong")
+        typed = f"/{self.view.text}{'▏' if self.filtering else ''}{' ?' if self.view.error else ''}"
+        self.border_subtitle = typed.replace("[", r"\[") if self.filtering or self.view.text else None
+        self.refresh_bindings()
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        match action:
+            case "keep_filter":
+                return self.filtering
+            case "clear_filter":
+                return self.filtering or bool(self.view.text)
+            case "label":
+                return bool(self.runs) and not self.filtering
+            case _:
+                return True
+
+    def action_filter(self) -> None:
+        """From now on, type to narrow the list."""
+        self.focus()
+        self.filtering, self._anchor = True, self.selected_id
+        self._show_filter()
+
+    def action_keep_filter(self) -> None:
+        if self.view.error is not None:
+            self.notify(self.view.error, title="filter", severity="warning", markup=False)
+            return
+        self.filtering, self._anchor = False, None
+        self._show_filter()
+
+    def action_clear_filter(self) -> None:
+        self.filtering, self._anchor = False, None
+        self.filter("")
+
+    def on_blur(self) -> None:
+        self.filtering, self._anchor = False, None
+        self.view.revert()
+        self._show_filter()
+
+    def on_key(self, event: events.Key) -> None:
+        """While filtering, printable keys are text and do nothing else."""
+        if not self.filtering:
+            return
+        if event.key == "backspace":
+            self.filter(self.view.text[:-1])
+        elif event.is_printable and event.character:
+            self.filter(self.view.text + event.character)
+        else:
+            return
+        event.stop()
+        event.prevent_default()
+
+    def on_paste(self, event: events.Paste) -> None:
+        if self.filtering:
+            self.filter(self.view.text + " ".join(event.text.splitlines()))
+            event.stop()
+
+    def action_sort(self) -> None:
+        self.notify(f"runs: {ORDER_WORDS[self.view.next_order()]}", timeout=2)
+        self._show_again()
+
+    def action_label(self, verb: str) -> None:
+        """Ask for the selected run's name, tags or note, or archive it."""
+        if self.selected is not None:
+            self._lazytrain.command(cast("Verb", verb), self.selected)
+
+
+def fitting_tags(run: Run, room: int) -> str:
+    """` #night #first`, as many as fit into `room` cells beside a name."""
+    text = ""
+    for tag in run.tags:
+        if cell_len(text) + cell_len(tag) + 2 > room:
+            break
+        text += f" #{tag}"
+    return text
 
 
 def describe_briefly(run: Run, *, wide: bool) -> str:

@@ -1,0 +1,59 @@
+"""Asks for what a person calls a run: its name, its tags, a note."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.content import Content
+from textual.screen import ModalScreen
+from textual.widgets import Input, Static
+
+from engine.records import Run
+
+
+class LabelScreen(ModalScreen[str | None]):
+    """One line to edit; dismissed with it, or None on escape."""
+
+    CSS_PATH = "confirm.tcss"
+    BINDING_GROUP_TITLE = "Question"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "dismiss(None)", "cancel", id="label.cancel", tooltip="Change nothing"),
+    ]
+
+    def __init__(self, question: str, text: str, *, verb: str, may_be_empty: bool, about: str = "") -> None:
+        super().__init__()
+        self.question, self.text, self.verb, self.about = question, text, verb, about
+        self.may_be_empty = may_be_empty
+
+    def compose(self) -> ComposeResult:
+        with Vertical(id="dialog") as dialog:
+            dialog.border_title = self.question.replace("[", r"\[")
+            dialog.border_subtitle = f"enter {self.verb} · esc cancel"
+            yield Input(self.text, id="label", compact=True, select_on_focus=not self.may_be_empty)
+            if self.about:
+                yield Static(Content(self.about), id="known")
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        if event.value.strip() or self.may_be_empty:
+            self.dismiss(event.value.strip())
+
+
+def ask_label(verb: Literal["rename", "tag", "note"], run: Run) -> LabelScreen:
+    """The question for a run's name, tags or note."""
+    match verb:
+        case "rename":
+            return LabelScreen(f"rename {run.name}", run.name, verb="rename", may_be_empty=False)
+        case "tag":
+            about = "words, with blanks between them; `/ tag:night` finds them"
+            return LabelScreen(f"tags of {run.name}", " ".join(run.tags), verb="keep", may_be_empty=True, about=about)
+        case "note":
+            about = "shown with everything that is set (i)"
+            return LabelScreen(f"note on {run.name}", run.note, verb="keep", may_be_empty=True, about=about)
+
+
+def read_tags(text: str) -> tuple[str, ...]:
+    """`night, first` or `#night #first` → the tags."""
+    return tuple(tag for word in text.replace(",", " ").split() if (tag := word.removeprefix("#")))
