@@ -48,6 +48,7 @@ from tui.options import (
 from tui.output import make_console, print_json, print_run, print_runs, run_record
 from tui.places import Places, find_places
 from tui.report import print_report, report_record
+from tui.report_command import PictureFormat, write_report
 from tui.reporters import make_reporter, write_line
 from tui.run_view import Order
 from tui.study_command import study
@@ -166,17 +167,51 @@ def show(context: typer.Context, run: RunReference, as_json: AsJson = False, hom
 @app.command()
 def report(
     context: typer.Context,
+    what: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[STUDY|RUN…]", help="Write about these: a study, or runs.", show_default=False),
+    ] = None,
     since: Annotated[
-        str, typer.Option("--since", help="How long ago (8h, 90min), a time (23:00), or 'last': the last screen.")
-    ] = "12h",
+        str | None,
+        typer.Option("--since", help="How long ago (8h, 90min), a time (23:00), or 'last': the last screen. [12h]"),
+    ] = None,
     as_json: AsJson = False,
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", help="Write Markdown there, its pictures in a folder beside it.")
+    ] = None,
+    settings: Settings = None,
+    seeds: Annotated[
+        int | None, typer.Option("--seeds", metavar="N", help="The study was trained with N seeds.")
+    ] = None,
+    pictures: Annotated[PictureFormat, typer.Option("--pictures", help="What pictures are.")] = PictureFormat.SVG,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite what is there.")] = False,
     home: Home = None,
+    data: Data = None,
 ) -> None:
-    """Say what finished, what failed and why, and how good it got."""
-    with Store(_places(context, home).home) as store:
+    """Say what finished, what failed and why, and how good it got.
+
+    With a study or runs, or with -o, it is a written report in Markdown: what was compared, a table, the curves, the
+    configuration, how it was measured. Without -o it is printed, without pictures.
+    """
+    places = _places(context, home, data)
+    if what or output is not None:
+        if as_json or since is not None:
+            raise Refused("--since and --json go with the short report; `lazytrain export --format json` has it all")
+        write_report(
+            *(places, what or (), output),
+            settings=settings or (),
+            num_seeds=seeds,
+            pictures=pictures,
+            force=force,
+            version=own_version(),
+        )
+        return
+    if settings or seeds is not None or force:
+        raise Refused("--set, --seeds and --force go with a study or with -o")
+    with Store(places.home) as store:
         now = store.clock()
         try:
-            moment = read_since(since, now, last_presence(store.home))
+            moment = read_since(since or "12h", now, last_presence(store.home))
         except SinceError as error:
             raise Refused(f"--since: {error}") from None
         found = make_report(store, moment, now)

@@ -22,7 +22,7 @@ class OutputFile:
     """A file to be made: `write` is given it open for binary writing."""
 
     path: Path
-    write: Callable[[BinaryIO], None]
+    write: Callable[[BinaryIO], object]
     what: str = ""
     """What is in it, for whoever watches: `coolnet-v10 default`."""
 

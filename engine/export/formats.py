@@ -168,9 +168,5 @@ def _weights(reader: Reader, run: Run, folder: Path, describe: Describe, which: 
             f"weights of {run.name}",
         ),
         OutputFile(folder / "weights.pt", lambda file: write_state_dict(weights, file), f"weights of {run.name}"),
-        OutputFile(folder / "load.py", lambda file: _write_text(script.text(), file), f"load.py of {run.name}"),
+        OutputFile(folder / "load.py", lambda file: file.write(script.text().encode()), f"load.py of {run.name}"),
     ]
-
-
-def _write_text(text: str, file: BinaryIO) -> None:
-    file.write(text.encode())
