@@ -68,7 +68,7 @@ def written(report: WrittenReport, pictures: tuple[str | None, ...] = ()) -> str
 def row(text: str, label: str, heading: str = "## Results") -> list[str]:
     """The cells of a setting's line in the first table under a heading."""
     section = text.split(f"{heading}\n", 1)[1].split("\n## ", 1)[0]
-    line = next(line for line in section.splitlines() if line.startswith(f"| {label} "))
+    line = next(line for line in section.splitlines() if re.match(rf"\| {re.escape(label)} +\|", line))
     return [cell.strip() for cell in line.strip("|").split(" | ")]
 
 
