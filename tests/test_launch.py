@@ -14,7 +14,7 @@ from engine.journal import Journal
 from engine.records import State
 from presets import DEFAULT, Hyperparameters
 from tests.launch_app import V9, launch, listed, make_app, settle, started, text_of, toasts, until, write_preset
-from tui.draft import Remembered, recall
+from tui.memory import Remembered, recall
 from tui.screens.edit import EditScreen, FieldRow
 from tui.widgets.layer_table import LayerTable
 
@@ -201,7 +201,7 @@ async def test_a_torchvision_net_is_not_yet_checked_and_queued_once_it_is(home: 
 
 async def test_the_expected_time_appears_when_a_runner_has_measured_it(home: Path) -> None:
     async with started(home) as (app, pilot):
-        await until(pilot, lambda: launch(app).estimate is not None)
+        await until(pilot, lambda: launch(app).desk.estimate is not None)
         answer(home, "measure", {"images_per_second": 1442.0, "evaluated_per_second": 355.0, "device": "cpu"})
         await until(pilot, lambda: "about" in text_of(app, "#time"))
         assert text_of(app, "#time") == "about 1 min 40 s on cpu (measured: 1,442 images/s)"

@@ -6,46 +6,54 @@ Importing this module imports neither torch nor numpy: the first frame appears b
 from __future__ import annotations
 
 import os
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from textual import events
+from textual import events, work
 from textual.binding import Binding, BindingType
+from textual.command import Provider
 from textual.driver import Driver
 from textual.reactive import reactive
 from textual.screen import Screen
 
+from engine.places import presets_folder
 from engine.records import Run
 from engine.store import NotPossible, RunNotFound, Store, StoreError
-from presets import load_catalogue
 from tui.attendance import Attendance
 from tui.cell_diff import CellDiffApp
-from tui.commands import LazytrainCommands
 from tui.datasets import DatasetShelf
 from tui.departure import Departure
-from tui.draft import recall, remember
 from tui.headline import Expectation, describe_queue, describe_runner
 from tui.jobs import has_shell
+from tui.memory import recall, remember
 from tui.pace import Pace
-from tui.screens.confirm import Choice, ConfirmScreen, TooSmallScreen
-from tui.screens.help import HelpScreen, list_keys
-from tui.screens.label import ask_label, read_tags
 from tui.screens.launch import LaunchScreen
 from tui.theme import THEMES
 
 if TYPE_CHECKING:
     from engine.runner import Runner, RunnerStatus
+    from presets import Catalogue
     from tui.screens.monitor import MonitorScreen
 
 Verb = Literal["pause", "resume", "stop", "discard", "up", "down", "rename", "tag", "note", "archive"]
+AFTER_FIRST_FRAME = ("tui.screens.launch_desk", "tui.widgets.study_panel", "engine.report")
+"""What is wanted right after the first frame, and takes its time to import."""
 POLL_SECONDS = 0.1
 """How often the store is asked whether anything changed, which costs microseconds."""
 HALT_SECONDS = 1.0
 """How long a suspension waits for training to come between two steps."""
 MINIMUM_WIDTH, MINIMUM_HEIGHT = 60, 16
+
+
+def _commands() -> type[Provider]:
+    from tui.commands import LazytrainCommands
+
+    return LazytrainCommands
 
 
 class LazytrainApp(CellDiffApp[int]):
@@ -56,7 +64,7 @@ class LazytrainApp(CellDiffApp[int]):
 
     TITLE = "lazytrain"
     CSS_PATH = "app.tcss"
-    COMMANDS: ClassVar[set[Any]] = {LazytrainCommands}
+    COMMANDS: ClassVar[set[Any]] = {_commands}
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-wide")]  # noqa: RUF012  Textual declares it so
     VERTICAL_BREAKPOINTS = [(0, "-short"), (30, "-tall")]  # noqa: RUF012
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -103,7 +111,6 @@ class LazytrainApp(CellDiffApp[int]):
         super().__init__(driver_class=_find_driver(), cell_diff=cell_diff)
         self.home, self.data, self.device, self.runner, self.clock = home, data, device, runner, clock
         self.store = Store(home, clock=clock)
-        self.catalogue = load_catalogue(home / "presets")
         self.shelf = DatasetShelf(data, home / "cache" / "datasets")
         self.departure = Departure(self)
         self.attendance = Attendance(self)
@@ -111,7 +118,9 @@ class LazytrainApp(CellDiffApp[int]):
         self.runs: list[Run] = []
         self.monitor_screen: MonitorScreen | None = None
         self._remembered = recall(home / "screen.json")
-        self.launch_screen = LaunchScreen(self._remembered.draft(self.catalogue))
+        self._catalogue: Catalogue | None = None
+        self._reading = threading.Lock()
+        self.launch_screen = LaunchScreen(self._remembered, lambda: self.catalogue)
         self._expectation = Expectation(self.store, self.shelf)
         self._status: RunnerStatus | None = None
         self._pace = Pace(redraws_per_second)
@@ -124,6 +133,17 @@ class LazytrainApp(CellDiffApp[int]):
         known = self._remembered.theme in self.available_themes
         self.theme = self._remembered.theme if known and self._remembered.theme else THEMES[0].name
 
+    @property
+    def catalogue(self) -> Catalogue:
+        """The presets, read when they are first asked for, by whichever thread."""
+        with self._reading:
+            if self._catalogue is None:
+                # Takes pydantic, and the first frame does without.
+                from presets import load_catalogue
+
+                self._catalogue = load_catalogue(presets_folder(self.home))
+        return self._catalogue
+
     def _make_monitor(self) -> Screen:
         # Imported when it is first shown: its charts are no business of the first frame.
         from tui.screens.monitor import MonitorScreen
@@ -135,11 +155,23 @@ class LazytrainApp(CellDiffApp[int]):
         await self.switch_mode("launch")
         self._follow_runner()
         self.refresh_runs()
-        self.attendance.begin()
         if self.store.notice is not None:
             self.notify(self.store.notice, title="run store", severity="warning", timeout=30)
         self.set_interval(POLL_SECONDS, self._poll)
-        self.call_after_refresh(self._start_runner)
+        self.call_after_refresh(self._prepare)
+
+    @work(thread=True, group="datasets")
+    def _prepare(self) -> None:
+        """Bring, beside the first frame, what it did without; the runner, with torch, comes after that."""
+        for module in AFTER_FIRST_FRAME:
+            import_module(module)
+        _ = self.catalogue
+        self.call_from_thread(self._be_prepared)
+
+    async def _be_prepared(self) -> None:
+        await self.launch_screen.open_desk()
+        self.attendance.begin()
+        self._start_runner()
 
     def _start_runner(self) -> None:
         if self.runner is not None:
@@ -220,6 +252,8 @@ class LazytrainApp(CellDiffApp[int]):
                 self._confirm_discard(run)
 
     def _label(self, verb: Literal["rename", "tag", "note"], run: Run) -> None:
+        from tui.screens.label import ask_label, read_tags
+
         def answered(text: str | None) -> None:
             if text is None:
                 return
@@ -234,6 +268,8 @@ class LazytrainApp(CellDiffApp[int]):
         self.push_screen(ask_label(verb, run), answered)
 
     def _confirm_discard(self, run: Run) -> None:
+        from tui.screens.confirm import Choice, ConfirmScreen
+
         kept = "Its curves and checkpoints are deleted and can't be brought back."
         self.push_screen(
             ConfirmScreen(
@@ -273,25 +309,24 @@ class LazytrainApp(CellDiffApp[int]):
 
     def action_help(self) -> None:
         """Show every key of the current screen."""
+        from tui.screens.help import HelpScreen, list_keys
+
         self.push_screen(HelpScreen(list_keys(self.screen)))
 
     def on_resize(self, event: events.Resize) -> None:
         too_small = event.size.width < MINIMUM_WIDTH or event.size.height < MINIMUM_HEIGHT
-        covered = isinstance(self.screen, TooSmallScreen)
+        covered = self.screen.has_class("-too-small")
         if too_small and not covered:
+            from tui.screens.confirm import TooSmallScreen
+
             self.push_screen(TooSmallScreen(MINIMUM_WIDTH, MINIMUM_HEIGHT))
         elif covered and not too_small:
             self.pop_screen()
 
     def remember(self) -> None:
         """Keep the choice on Launch and the theme for the next start."""
-        draft = self.launch_screen.draft
-        choice = replace(
-            self._remembered,
-            architecture=draft.architecture.name,
-            hyperparameters=draft.hyperparameters.name,
-            theme=self.theme,
-        )
+        architecture, hyperparameters = self.launch_screen.chosen
+        choice = replace(self._remembered, architecture=architecture, hyperparameters=hyperparameters, theme=self.theme)
         if choice != self._remembered:
             remember(self.home / "screen.json", choice)
             self._remembered = choice

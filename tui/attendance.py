@@ -6,10 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from engine.live_settings import LiveSettings
-from engine.notices import sentence
 from engine.records import Run
-from engine.report import last_presence, make_report, note_presence
-from tui.screens.summary import SummaryScreen
 
 if TYPE_CHECKING:
     from tui.app import LazytrainApp
@@ -30,7 +27,10 @@ class Attendance:
         self._endings = Endings()
 
     def begin(self) -> None:
-        """The app's first screen is there."""
+        """The app's first screen is there, and was painted."""
+        # After the first frame, which does without.
+        from engine.report import last_presence, make_report
+
         app, self._mounted = self._app, True
         if self._settings.error is not None:
             self._complain(self._settings.error)
@@ -38,12 +38,18 @@ class Attendance:
         if last is not None and now - last >= ABSENCE_SECONDS:
             report = make_report(app.store, last, now)
             if report.ended:
+                from tui.screens.summary import SummaryScreen
+
                 app.push_screen(SummaryScreen(report))
         self.be_seen()
         app.set_interval(PRESENCE_SECONDS, self.be_seen)
 
     def be_seen(self) -> None:
         """Note that a screen is open."""
+        if not self._mounted:
+            return  # nobody has been told yet what ended before
+        from engine.report import note_presence
+
         note_presence(self._app.home, self._app.clock())
 
     def look(self, runs: Sequence[Run]) -> None:
@@ -54,6 +60,8 @@ class Attendance:
             return
         told = [run for run in ended if run.state.value in settings.notify_on]
         if told:
+            from engine.notices import sentence
+
             self._app.bell()
             self._write(notification("; ".join(sentence(run) for run in told)))
 

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Literal
 
 from engine.records import Run, State
 from tui.leave import work_here
-from tui.screens.confirm import Choice, ConfirmScreen, SavingScreen
 
 if TYPE_CHECKING:
     from tui.app import LazytrainApp
@@ -27,6 +26,8 @@ class Departure:
 
     def ask(self) -> None:
         """Leave; with runs to be trained here, ask what becomes of them."""
+        from tui.screens.confirm import Choice, ConfirmScreen, SavingScreen
+
         app = self._app
         if isinstance(app.screen, SavingScreen):
             return
@@ -67,6 +68,8 @@ class Departure:
         runner = self._app.runner
         if runner is None:
             return
+        from tui.screens.confirm import SavingScreen
+
         self.chosen = "stop"
         names = ", ".join(run.name for run in self._app.store.runs() if run.state.active)
         self._app.push_screen(SavingScreen(f"{names or 'the queue'}: writing a checkpoint, then lazytrain ends."))

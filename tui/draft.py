@@ -1,12 +1,9 @@
-"""What Launch is about to start: two presets, the edits laid over them, and what is remembered for the next time."""
+"""What Launch is about to start: two presets, and the edits laid over them."""
 
 from __future__ import annotations
 
-import json
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any
 
 from engine.configuration import RunConfiguration, flatten
@@ -21,9 +18,7 @@ from presets import (
     override,
 )
 from tui.configure import edited_fields
-
-FIRST_ARCHITECTURE = "coolnet-v10"
-FIRST_HYPERPARAMETERS = "quick"
+from tui.memory import FIRST_ARCHITECTURE, FIRST_HYPERPARAMETERS, Remembered
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,42 +83,12 @@ def differences(values: Hyperparameters, base: Hyperparameters) -> dict[str, tup
     return {name: (value, before[name]) for name, value in flatten(values.model_dump()) if value != before[name]}
 
 
-@dataclass(frozen=True, slots=True)
-class Remembered:
-    """What the next start begins with, by name; a preset that is gone is forgotten."""
-
-    architecture: str = FIRST_ARCHITECTURE
-    hyperparameters: str = FIRST_HYPERPARAMETERS
-    theme: str | None = None
-
-    def draft(self, catalogue: Catalogue) -> Draft:
-        """The remembered pair, or the first start's, or whatever there is."""
-        return Draft(
-            _pick(catalogue.architectures, self.architecture, FIRST_ARCHITECTURE),
-            _pick(catalogue.hyperparameters, self.hyperparameters, FIRST_HYPERPARAMETERS, DEFAULT),
-        )
-
-
-def recall(path: Path) -> Remembered:
-    """What `remember` wrote to `path`; the first start's choice where there is nothing readable."""
-    try:
-        written = json.loads(path.read_text(encoding="utf-8"))
-        known = {name: written[name] for name in Remembered.__slots__ if isinstance(written.get(name), str)}
-    except (OSError, ValueError, AttributeError):
-        return Remembered()
-    return Remembered(**known)
-
-
-def remember(path: Path, choice: Remembered) -> None:
-    """Write the choice, whole or not at all. Where the folder can't be written it is simply not remembered."""
-    text = json.dumps({name: getattr(choice, name) for name in Remembered.__slots__}, indent=2) + "\n"
-    temporary = path.with_name(f"{path.name}.{os.getpid()}")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_text(text, encoding="utf-8")
-        temporary.replace(path)
-    except OSError:
-        temporary.unlink(missing_ok=True)
+def first_draft(remembered: Remembered, catalogue: Catalogue) -> Draft:
+    """The remembered pair, or the first start's, or whatever there is. Raises PresetError if there are no presets."""
+    return Draft(
+        _pick(catalogue.architectures, remembered.architecture, FIRST_ARCHITECTURE),
+        _pick(catalogue.hyperparameters, remembered.hyperparameters, FIRST_HYPERPARAMETERS, DEFAULT),
+    )
 
 
 def _pick(presets: Mapping[str, Preset[Any]], *names: str) -> Preset[Any]:

@@ -6,15 +6,13 @@ import os
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from engine.configuration import RunConfiguration
-from engine.datasets import DatasetFacts
-from engine.estimate import estimate
 from engine.records import Run, RunnerRecord, State
 from engine.store import RunNotFound, Store
 from tui.datasets import DatasetShelf
 from tui.text import format_clock
 
 if TYPE_CHECKING:
+    from engine.configuration import RunConfiguration
     from engine.runner import RunnerStatus
 
 ROUND_SECONDS = 60.0
@@ -31,6 +29,10 @@ class Expectation:
         """What the run has left at its own pace, or what was measured for such a run; None while it isn't known."""
         if run.eta_seconds is not None:
             return run.eta_seconds
+        # Not before there is a queue: both take what the first frame is better without.
+        from engine.datasets import DatasetFacts
+        from engine.estimate import estimate
+
         if run.id not in self._configurations:
             try:
                 self._configurations[run.id] = self._store.configuration(run.id)

@@ -87,7 +87,7 @@ class TooSmallScreen(ModalScreen[None]):
     CSS_PATH = "confirm.tcss"
 
     def __init__(self, width: int, height: int) -> None:
-        super().__init__()
+        super().__init__(classes="-too-small")
         self.needed = f"lazytrain needs a terminal of at least {width}×{height} characters."
 
     def compose(self) -> ComposeResult:

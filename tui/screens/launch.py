@@ -3,46 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar
 
 from textual import work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
-from textual.content import Content
 from textual.events import DescendantFocus
 from textual.screen import Screen
-from textual.timer import Timer
 from textual.widget import Widget
 from textual.widgets import Footer, Static
 
-from engine.estimate import Estimate, LayerCheck, estimate
-from engine.records import Run, State
-from presets import Hyperparameters
-from tui.draft import Draft, Edits
-from tui.proposal import Proposal, check_architecture, freeze_for_queue, propose
-from tui.screens.edit import EditScreen
+from engine.places import presets_folder
+from presets import list_titles
+from presets.listing import Kind
+from tui.memory import FIRST_ARCHITECTURE, FIRST_HYPERPARAMETERS, Remembered
 from tui.widgets.flow import Flow
 from tui.widgets.layer_table import LayerTable
-from tui.widgets.plan import (
-    count_words,
-    describe_data,
-    describe_differences,
-    describe_presets,
-    describe_report,
-    describe_settings,
-    describe_time,
-)
-from tui.widgets.preset_list import PENDING, WARNING, PresetList, PresetRow, list_studies
+from tui.widgets.preset_list import PresetList, PresetRow
 from tui.widgets.top_bar import TopBar
 
 if TYPE_CHECKING:
+    from engine.records import Run
+    from presets import Catalogue, Hyperparameters
     from tui.app import LazytrainApp
+    from tui.draft import Draft
+    from tui.proposal import Proposal
+    from tui.screens.launch_desk import Desk
     from tui.widgets.study_panel import StudyPanel
-
-ESTIMATE_DELAY = 0.4
-"""Seconds that a choice must stand before its time is measured: a runner leaves its training for that."""
 
 PAIR_STOPS = ("architectures", "hyperparameters", "net")
 STUDY_STOPS = ("studies", "study-runs")
@@ -81,27 +69,24 @@ class LaunchScreen(Screen[None]):
         ),
     ]
 
-    def __init__(self, draft: Draft) -> None:
+    def __init__(self, remembered: Remembered, catalogue: Callable[[], Catalogue]) -> None:
         super().__init__()
-        self.draft = draft
-        self.proposal = Proposal(draft=draft, configuration=None, dataset=None, check=LayerCheck(pending=True))
-        self.estimate: Estimate | None = None
+        self.remembered = remembered
         self.shows_study = False
         """The right side is about the chosen study, not about a pair of presets."""
+        self._catalogue = catalogue
+        self._desk: Desk | None = None
         self._study: StudyPanel | None = None
-        self._may_estimate = False
-        self._estimate_timer: Timer | None = None
-        self._after_check: Callable[[], None] | None = None
 
     def compose(self) -> ComposeResult:
-        draft = self.draft
+        remembered = self.remembered
         yield TopBar()
         with Horizontal(id="columns"):
             with Vertical(id="left"):
-                yield PresetList((), draft.architecture.name, title="Architecture", id="architectures")
-                studies = list_studies(self.app.catalogue)
-                yield PresetList(studies, studies[0].name if studies else "", title="Studies", id="studies")
-            yield PresetList((), draft.hyperparameters.name, title="Hyperparameters", id="hyperparameters")
+                yield self._preset_list("architectures", "Architecture", remembered.architecture, FIRST_ARCHITECTURE)
+                yield self._preset_list("studies", "Studies")
+            names = (remembered.hyperparameters, FIRST_HYPERPARAMETERS)
+            yield self._preset_list("hyperparameters", "Hyperparameters", *names)
             with Vertical(id="right"):
                 with VerticalScroll(id="net"):
                     yield Static(id="refusal")
@@ -116,25 +101,62 @@ class LaunchScreen(Screen[None]):
                     yield Static(id="report")
         yield Footer(compact=True, show_command_palette=False)
 
+    def _preset_list(self, kind: Kind, title: str, *wanted: str) -> PresetList:
+        """A list by its titles alone, the first of `wanted` chosen: all else comes after the first frame."""
+        titles = list_titles(kind, presets_folder(self.app.home))
+        chosen = next((name for name in (*wanted, *titles) if name in titles), "")
+        return PresetList([PresetRow(name, text) for name, text in titles.items()], chosen, title=title, id=kind)
+
     def on_mount(self) -> None:
         self.query_one("#plan").border_title = "edit before you start"
-        self.show_draft()
-        self.call_after_refresh(self._add_study_panel)
 
-    async def _add_study_panel(self) -> None:
-        # Imported after the first frame, which needs nothing of it.
+    # ── what is chosen ─────────────────────────────────────────────────────────────────────────────────────
+
+    @property
+    def desk(self) -> Desk:
+        """What is made of the choice; with the presets themselves, which the first use of it reads."""
+        if self._desk is None:
+            from tui.draft import first_draft
+            from tui.screens.launch_desk import Desk
+
+            catalogue = self._catalogue()
+            self._desk = Desk(self, catalogue, first_draft(self.remembered, catalogue))
+            if self.is_mounted:
+                self._desk.begin()
+        return self._desk
+
+    @property
+    def draft(self) -> Draft:
+        """What would be trained."""
+        return self.desk.draft
+
+    @property
+    def proposal(self) -> Proposal:
+        """What is known of it."""
+        return self.desk.proposal
+
+    @property
+    def chosen(self) -> tuple[str, str]:
+        """Names of the architecture and the hyperparameters, for the next start; known before they are read."""
+        if self._desk is None:
+            return self.remembered.architecture, self.remembered.hyperparameters
+        draft = self._desk.draft
+        return draft.architecture.name, draft.hyperparameters.name
+
+    async def open_desk(self) -> None:
+        """The first frame is there: now the right side, too."""
         from tui.widgets.study_panel import StudyPanel
 
+        self._take_choice()
         panel = StudyPanel(id="study")
         await self.query_one("#columns").mount(panel)
         self._study = panel  # only now that its own widgets are there
         self._take_choice()
 
-    # ── what is chosen ─────────────────────────────────────────────────────────────────────────────────────
-
     def on_preset_list_chosen(self, event: PresetList.Chosen) -> None:
         event.stop()
-        self._take_choice()
+        if self._desk is not None:
+            self._take_choice()
 
     def on_descendant_focus(self, event: DescendantFocus) -> None:
         """The right side shows what the list with the focus is about."""
@@ -142,124 +164,37 @@ class LaunchScreen(Screen[None]):
             self.shows_study = event.widget.id in STUDY_STOPS
             self.set_class(self.shows_study, "-study")
             self.refresh_bindings()
-            if not self.shows_study:
-                self._show()  # the store may hold answers by now
-        self._take_choice()
+            if not self.shows_study and self._desk is not None:
+                self._desk.show()  # the store may hold answers by now
+        if self._desk is not None:
+            self._take_choice()
 
     def _take_choice(self) -> None:
         """Make the draft what the lists have under their cursors.
 
         Keys come before messages: enter right after an arrow must not start what the cursor has just left.
         """
+        desk = self.desk
         if self.shows_study:
             chosen = self.query_one("#studies", PresetList).chosen
             if self._study is not None and self._study.is_mounted and chosen in self.app.catalogue.studies:
                 self._study.show_study(self.app.catalogue.studies[chosen])
             return
-        architecture = self.query_one("#architectures", PresetList).chosen
-        hyperparameters = self.query_one("#hyperparameters", PresetList).chosen
-        before, catalogue = self.draft, self.app.catalogue
-        if architecture != before.architecture.name:
-            self.draft = replace(self.draft.without_run_name(), architecture=catalogue.architectures[architecture])
-        if hyperparameters != before.hyperparameters.name:
-            preset = catalogue.hyperparameters[hyperparameters]
-            self.draft = replace(self.draft, hyperparameters=preset, edits=Edits())
-        if self.draft is not before:
-            self.show_draft()
-
-    def show_draft(self) -> None:
-        """Show everything that follows from the choice: at once what is arithmetic, the rest as it becomes known."""
-        self._after_check = None
-        self._may_estimate, self.estimate = False, None
-        if self._estimate_timer is not None:
-            self._estimate_timer.stop()
-        self._show()
-        values = self.proposal.values
-        if values is not None and not self.app.shelf.is_found(values):
-            self._find_dataset(values)
-        self._estimate_timer = self.set_timer(ESTIMATE_DELAY, self._begin_estimate)
-        self.refresh_bindings()
-
-    def _begin_estimate(self) -> None:
-        self._may_estimate = True
-        self._show()
+        desk.take_choice()
 
     def show_runs(self, runs: list[Run]) -> None:
         """Something changed in the store: a runner may have answered."""
         if self.shows_study:
             if self._study is not None:
                 self._study.show()
-            return
-        unknown = self.estimate is None or self.estimate.pending
-        if self.proposal.pending is not None or (self._may_estimate and unknown):
-            self._show()
+        elif self._desk is not None:
+            self._desk.hear()
 
     @work(thread=True, group="datasets")
-    def _find_dataset(self, values: Hyperparameters) -> None:
+    def find_dataset(self, values: Hyperparameters) -> None:
+        """Look a dataset up, off the screen's thread; what is shown follows."""
         self.app.shelf.find(values)
-        self.app.call_from_thread(self._show)
-
-    # ── showing it ─────────────────────────────────────────────────────────────────────────────────────────
-
-    def _show(self) -> None:
-        if not self.is_attached:
-            return
-        self.proposal = self._propose()
-        self._list_presets()
-        self._show_net()
-        self._show_plan()
-        if self._after_check is not None and self.proposal.pending is None:
-            then, self._after_check = self._after_check, None
-            then()
-
-    def _propose(self) -> Proposal:
-        return propose(self.draft, self.app.store, self.app.shelf, self.app.device)
-
-    def _list_presets(self) -> None:
-        rows: list[PresetRow] = []
-        for name, preset in self.app.catalogue.architectures.items():
-            check = check_architecture(preset, self.proposal.facts, self.app.store)
-            mark = WARNING if check.error else PENDING if check.pending else ""
-            detail = count_words(check.total) if check.rows else ""
-            rows.append(PresetRow(name, preset.value.title if preset.value else name, detail, mark))
-        self.query_one("#architectures", PresetList).show_rows(rows)
-        self.query_one("#hyperparameters", PresetList).show_rows(
-            [
-                PresetRow(name, preset.value.title if preset.value else name, mark="" if preset.value else WARNING)
-                for name, preset in self.app.catalogue.hyperparameters.items()
-            ]
-        )
-
-    def _show_net(self) -> None:
-        panel, refusal = self.query_one("#net"), self.proposal.refusal
-        panel.border_title = self.draft.title.replace("[", r"\[")
-        panel.set_class(refusal is not None, "-refused")
-        note = Content(self.proposal.pending or "")
-        if refusal is not None:
-            note = Content.assemble((f"{WARNING} can't be trained: ", "bold"), refusal)
-        self._fill("#refusal", note)
-        self.query_one("#layers", LayerTable).check = LayerCheck() if refusal else self.proposal.check
-        self._fill("#about", describe_presets(self.draft))
-
-    def _show_plan(self) -> None:
-        proposal, configuration, facts = self.proposal, self.proposal.configuration, self.proposal.facts
-        self.query_one("#plan").set_class(configuration is None, "-empty")
-        if configuration is None:
-            return
-        if facts is not None and self._may_estimate and proposal.refusal is None and proposal.pending is None:
-            self.estimate = estimate(self.app.store, configuration, facts)
-        self.query_one("#settings", Flow).pieces = describe_settings(configuration)
-        self._fill("#differences", describe_differences(self.draft, configuration))
-        self._fill("#time", None if proposal.refusal else describe_time(self.estimate, self.app.measuring_text))
-        counts, source = describe_data(facts) if facts is not None else (None, None)
-        self._fill("#data", counts)
-        self._fill("#source", source)
-        self._fill("#report", describe_report(configuration, self.draft.hyperparameters.get()))
-
-    def _fill(self, selector: str, content: Content | None) -> None:
-        widget = self.query_one(selector, Static)
-        widget.update(content or "")
-        widget.set_class(not content, "-empty")
+        self.app.call_from_thread(self.desk.show)
 
     # ── starting ───────────────────────────────────────────────────────────────────────────────────────────
 
@@ -274,36 +209,9 @@ class LaunchScreen(Screen[None]):
     def _launch(self, *, open_monitor: bool) -> None:
         self._take_choice()
         if not self.shows_study:
-            self._when_checked(lambda: self._queue(open_monitor=open_monitor))
+            self.desk.launch(open_monitor=open_monitor)
         elif self._study is not None:
             self._study.launch(lambda runs: self.app.open_monitor(runs[0].id) if open_monitor else None)
-
-    def _when_checked(self, then: Callable[[], None]) -> None:
-        """Do it now, or as soon as the net is known to fit; choosing another cancels it."""
-        if self.proposal.pending is not None:
-            self._after_check = then
-            self.notify(f"{self.draft.title}: queued as soon as it has been checked.", markup=False)
-        else:
-            then()
-
-    def _queue(self, *, open_monitor: bool) -> None:
-        configuration, refusal = self.proposal.configuration, self.proposal.refusal
-        if refusal is not None or configuration is None:
-            self.notify(refusal or "", title="can't be trained", severity="error", timeout=10, markup=False)
-            return
-        run = self.app.store.add_run(
-            freeze_for_queue(configuration, self.app.shelf, self.app.home), self.draft.edits.run_name
-        )
-        self.app.nudge()
-        self.app.remember()
-        self.draft = self.draft.without_run_name()
-        self._show_plan()
-        if open_monitor:
-            self.app.open_monitor(run.id)
-        else:
-            queued = [each.id for each in self.app.runs if each.state is State.QUEUED]
-            place = f"number {queued.index(run.id) + 1} in the queue" if run.id in queued else "started"
-            self.notify(f"{run.name}: {place}", title="added", timeout=3, markup=False)
 
     # ── editing and going about ────────────────────────────────────────────────────────────────────────────
 
@@ -312,7 +220,7 @@ class LaunchScreen(Screen[None]):
             return False  # while a list is narrowed, letters belong to it
         match action:
             case "reset":
-                return bool(self.draft.edits) and not self.shows_study
+                return self._desk is not None and bool(self._desk.draft.edits) and not self.shows_study
             case "edit":
                 return not self.shows_study
             case "filter":
@@ -331,16 +239,17 @@ class LaunchScreen(Screen[None]):
         if self.proposal.values is None:
             self.notify(self.proposal.refusal or "", title="can't be edited", severity="error", markup=False)
             return
-        self.app.push_screen(EditScreen(self.draft, self.app.device), self._apply_edits)
+        from tui.screens.edit import EditScreen
 
-    def _apply_edits(self, edits: Edits | None) -> None:
-        if edits is not None:
-            self.draft = replace(self.draft, edits=edits)
-            self.show_draft()
+        self.app.push_screen(
+            EditScreen(self.draft, self.app.device), lambda edits: self.desk.apply(edits) if edits is not None else None
+        )
 
     def action_reset(self) -> None:
         """Forget the edits."""
-        self._apply_edits(Edits())
+        from tui.draft import Edits
+
+        self.desk.apply(Edits())
 
     def action_focus_list(self, places: int) -> None:
         """Move the focus between the columns, without going round."""

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from textual.content import Content
 from textual.geometry import Size
 from textual.reactive import reactive
 from textual.widget import Widget
 
-from engine.estimate import LayerCheck
 from tui.text import format_count, shorten
+
+if TYPE_CHECKING:
+    from engine.estimate import LayerCheck
 
 ROOM_FOR_WORDS = 44
 """Below this width the head is short, so that the names are whole."""
@@ -17,17 +21,19 @@ ROOM_FOR_WORDS = 44
 class LayerTable(Widget):
     """One line a layer, between a head and the total."""
 
-    check: reactive[LayerCheck] = reactive(LayerCheck(), layout=True)
+    check: reactive[LayerCheck | None] = reactive(None, layout=True)
+    """None: nothing to show."""
 
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
-        return len(self.check.rows) + 2 if self.check.rows else 0
+        return len(self.check.rows) + 2 if self.check is not None and self.check.rows else 0
 
     def render(self) -> Content:
-        rows, width = self.check.rows, self.size.width
-        if not rows:
+        check, width = self.check, self.size.width
+        if check is None or not check.rows:
             return Content("")
+        rows = check.rows
         head = "parameters" if width >= ROOM_FOR_WORDS else "params"
-        total = format_count(self.check.total)
+        total = format_count(check.total)
         outputs = max(len("output"), *(len(row.output) for row in rows))
         numbers = max(len(head), len(total)) + 1
         names = max(1, width - outputs - numbers - 1)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from rich.segment import Segment
 from rich.style import Style
@@ -16,8 +16,10 @@ from textual.reactive import reactive
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-from presets import Catalogue, expand_study
 from tui.text import shorten
+
+if TYPE_CHECKING:
+    from presets import Catalogue
 
 WARNING = "⚠"
 PENDING = "?"
@@ -42,6 +44,8 @@ class PresetRow:
 
 def list_studies(catalogue: Catalogue) -> list[PresetRow]:
     """Every study with the number of its runs."""
+    from presets import expand_study
+
     return [
         PresetRow(name, preset.value.title, f"{len(expand_study(catalogue, name))} runs")
         if preset.value is not None

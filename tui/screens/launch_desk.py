@@ -1,0 +1,192 @@
+"""What Launch makes of a choice: the draft, everything that follows from it on the right side, and the queueing.
+
+Imported after the first frame, which needs none of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from textual.content import Content
+from textual.timer import Timer
+from textual.widgets import Static
+
+from engine.estimate import Estimate, LayerCheck, estimate
+from engine.records import State
+from presets import Catalogue
+from tui.draft import Draft, Edits
+from tui.proposal import Proposal, check_architecture, freeze_for_queue, propose
+from tui.widgets.flow import Flow
+from tui.widgets.layer_table import LayerTable
+from tui.widgets.plan import (
+    count_words,
+    describe_data,
+    describe_differences,
+    describe_presets,
+    describe_report,
+    describe_settings,
+    describe_time,
+)
+from tui.widgets.preset_list import PENDING, WARNING, PresetList, PresetRow, list_studies
+
+if TYPE_CHECKING:
+    from tui.screens.launch import LaunchScreen
+
+ESTIMATE_DELAY = 0.4
+"""Seconds that a choice must stand before its time is measured: a runner leaves its training for that."""
+
+
+class Desk:
+    """One pair of presets at a time, and what is known of it."""
+
+    def __init__(self, screen: LaunchScreen, catalogue: Catalogue, draft: Draft) -> None:
+        self.draft = draft
+        self.proposal = Proposal(draft=draft, configuration=None, dataset=None, check=LayerCheck(pending=True))
+        self.estimate: Estimate | None = None
+        self._screen, self._catalogue = screen, catalogue
+        self._may_estimate = False
+        self._estimate_timer: Timer | None = None
+        self._after_check: Callable[[], None] | None = None
+
+    # ── what is chosen ─────────────────────────────────────────────────────────────────────────────────────
+
+    def begin(self) -> None:
+        """Show what the lists have under their cursors, and the studies as they are read now."""
+        self._screen.query_one("#studies", PresetList).show_rows(list_studies(self._catalogue))
+        if not self.take_choice():
+            self.show_draft()
+
+    def take_choice(self) -> bool:
+        """Make the draft what the lists have under their cursors; whether it is another one now."""
+        architecture = self._screen.query_one("#architectures", PresetList).chosen
+        hyperparameters = self._screen.query_one("#hyperparameters", PresetList).chosen
+        before, catalogue = self.draft, self._catalogue
+        if architecture != before.architecture.name and architecture in catalogue.architectures:
+            self.draft = replace(self.draft.without_run_name(), architecture=catalogue.architectures[architecture])
+        if hyperparameters != before.hyperparameters.name and hyperparameters in catalogue.hyperparameters:
+            preset = catalogue.hyperparameters[hyperparameters]
+            self.draft = replace(self.draft, hyperparameters=preset, edits=Edits())
+        if self.draft is before:
+            return False
+        self.show_draft()
+        return True
+
+    def apply(self, edits: Edits) -> None:
+        """Lay other edits over the presets."""
+        self.draft = replace(self.draft, edits=edits)
+        self.show_draft()
+
+    def show_draft(self) -> None:
+        """Show everything that follows from the choice: at once what is arithmetic, the rest as it becomes known."""
+        self._after_check = None
+        self._may_estimate, self.estimate = False, None
+        if self._estimate_timer is not None:
+            self._estimate_timer.stop()
+        self.show()
+        values = self.proposal.values
+        if values is not None and not self._screen.app.shelf.is_found(values):
+            self._screen.find_dataset(values)
+        self._estimate_timer = self._screen.set_timer(ESTIMATE_DELAY, self._begin_estimate)
+        self._screen.refresh_bindings()
+
+    def _begin_estimate(self) -> None:
+        self._may_estimate = True
+        self.show()
+
+    def hear(self) -> None:
+        """Something changed in the store: a runner may have answered."""
+        unknown = self.estimate is None or self.estimate.pending
+        if self.proposal.pending is not None or (self._may_estimate and unknown):
+            self.show()
+
+    # ── showing it ─────────────────────────────────────────────────────────────────────────────────────────
+
+    def show(self) -> None:
+        """Show what is known of the draft by now."""
+        app = self._screen.app
+        if not self._screen.is_attached:
+            return
+        self.proposal = propose(self.draft, app.store, app.shelf, app.device)
+        self._list_presets()
+        self._show_net()
+        self._show_plan()
+        if self._after_check is not None and self.proposal.pending is None:
+            then, self._after_check = self._after_check, None
+            then()
+
+    def _list_presets(self) -> None:
+        rows: list[PresetRow] = []
+        for name, preset in self._catalogue.architectures.items():
+            check = check_architecture(preset, self.proposal.facts, self._screen.app.store)
+            mark = WARNING if check.error else PENDING if check.pending else ""
+            detail = count_words(check.total) if check.rows else ""
+            rows.append(PresetRow(name, preset.value.title if preset.value else name, detail, mark))
+        self._screen.query_one("#architectures", PresetList).show_rows(rows)
+        self._screen.query_one("#hyperparameters", PresetList).show_rows(
+            [
+                PresetRow(name, preset.value.title if preset.value else name, mark="" if preset.value else WARNING)
+                for name, preset in self._catalogue.hyperparameters.items()
+            ]
+        )
+
+    def _show_net(self) -> None:
+        panel, refusal = self._screen.query_one("#net"), self.proposal.refusal
+        panel.border_title = self.draft.title.replace("[", r"\[")
+        panel.set_class(refusal is not None, "-refused")
+        note = Content(self.proposal.pending or "")
+        if refusal is not None:
+            note = Content.assemble((f"{WARNING} can't be trained: ", "bold"), refusal)
+        self._fill("#refusal", note)
+        self._screen.query_one("#layers", LayerTable).check = None if refusal else self.proposal.check
+        self._fill("#about", describe_presets(self.draft))
+
+    def _show_plan(self) -> None:
+        proposal, configuration, facts = self.proposal, self.proposal.configuration, self.proposal.facts
+        app = self._screen.app
+        self._screen.query_one("#plan").set_class(configuration is None, "-empty")
+        if configuration is None:
+            return
+        if facts is not None and self._may_estimate and proposal.refusal is None and proposal.pending is None:
+            self.estimate = estimate(app.store, configuration, facts)
+        self._screen.query_one("#settings", Flow).pieces = describe_settings(configuration)
+        self._fill("#differences", describe_differences(self.draft, configuration))
+        self._fill("#time", None if proposal.refusal else describe_time(self.estimate, app.measuring_text))
+        counts, source = describe_data(facts) if facts is not None else (None, None)
+        self._fill("#data", counts)
+        self._fill("#source", source)
+        self._fill("#report", describe_report(configuration, self.draft.hyperparameters.get()))
+
+    def _fill(self, selector: str, content: Content | None) -> None:
+        widget = self._screen.query_one(selector, Static)
+        widget.update(content or "")
+        widget.set_class(not content, "-empty")
+
+    # ── starting ───────────────────────────────────────────────────────────────────────────────────────────
+
+    def launch(self, *, open_monitor: bool) -> None:
+        """Queue it now, or as soon as the net is known to fit; choosing another cancels it."""
+        if self.proposal.pending is not None:
+            self._after_check = lambda: self._queue(open_monitor=open_monitor)
+            self._screen.notify(f"{self.draft.title}: queued as soon as it has been checked.", markup=False)
+        else:
+            self._queue(open_monitor=open_monitor)
+
+    def _queue(self, *, open_monitor: bool) -> None:
+        screen, app = self._screen, self._screen.app
+        configuration, refusal = self.proposal.configuration, self.proposal.refusal
+        if refusal is not None or configuration is None:
+            screen.notify(refusal or "", title="can't be trained", severity="error", timeout=10, markup=False)
+            return
+        run = app.store.add_run(freeze_for_queue(configuration, app.shelf, app.home), self.draft.edits.run_name)
+        app.nudge()
+        app.remember()
+        self.draft = self.draft.without_run_name()
+        self._show_plan()
+        if open_monitor:
+            app.open_monitor(run.id)
+        else:
+            queued = [each.id for each in app.runs if each.state is State.QUEUED]
+            place = f"number {queued.index(run.id) + 1} in the queue" if run.id in queued else "started"
+            screen.notify(f"{run.name}: {place}", title="added", timeout=3, markup=False)
