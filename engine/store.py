@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-import secrets
+import os
 import shutil
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
@@ -242,7 +242,7 @@ class Store(Reader):
 
     def _new_id(self) -> str:
         while True:
-            run_id = secrets.token_hex(4)
+            run_id = os.urandom(4).hex()
             if not self.connection.execute("SELECT 1 FROM runs WHERE id = ?", (run_id,)).fetchone():
                 return run_id
 

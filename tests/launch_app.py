@@ -65,9 +65,9 @@ async def started(
 async def settle(pilot: Pilot[Any]) -> None:
     """Wait for what was pressed, and for datasets that are looked up."""
     await pilot.pause()
-    workers = [worker for worker in pilot.app.workers if worker.group == "datasets"]
-    if workers:
+    while workers := [each for each in pilot.app.workers if each.group == "datasets" and not each.is_finished]:
         await pilot.app.workers.wait_for_complete(workers)
+        await pilot.pause()
     await pilot.pause()
 
 

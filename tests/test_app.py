@@ -295,6 +295,34 @@ def test_importing_the_screen_imports_nothing_heavy(module: str) -> None:
     assert (done.stdout.strip(), done.stderr) == ("[]", "")
 
 
+def test_the_first_frame_lists_the_presets_without_what_checks_them(home: Path) -> None:
+    code = f"""
+import asyncio, sys
+from pathlib import Path
+from tui.app import LazytrainApp
+from tui.widgets.preset_list import PresetList
+app = LazytrainApp(Path({str(home)!r}), Path({str(home)!r}))
+app._prepare = lambda: None  # what comes after the first frame
+async def look():
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press("down")
+        presets = app.launch_screen.query_one("#architectures", PresetList)
+        heavy = [name for name in ("pydantic", "presets.catalogue", "tui.cli") if name in sys.modules]
+        print(len(presets.rows), presets.render_line(1).text.split()[:3], heavy)
+asyncio.run(look())
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.stdout.strip(), done.stderr) == ("16 ['▌CoolNet', 'v7'] []", "")
+
+
+async def test_a_key_that_comes_before_the_presets_are_read_is_obeyed(home: Path) -> None:
+    app = make_app(home)
+    app._prepare = lambda: None  # type: ignore[method-assign, assignment]
+    async with app.run_test() as pilot:
+        await pilot.press("down", "a")
+        assert [run.architecture for run in app.store.runs()] == ["coolnet-v7"]
+
+
 @pytest.mark.parametrize("size", [(120, 40), (80, 24)], ids=["120x40", "80x24"])
 def test_picture_of_help(home: Path, snap_compare: Any, size: tuple[int, int]) -> None:
     async def ask(pilot: Pilot[Any]) -> None:

@@ -33,6 +33,7 @@ from tui.jobs import has_shell
 from tui.memory import recall, remember
 from tui.pace import Pace
 from tui.screens.launch import LaunchScreen
+from tui.stylesheet import KeptStylesheet
 from tui.theme import THEMES
 
 if TYPE_CHECKING:
@@ -59,7 +60,8 @@ def _commands() -> type[Provider]:
 class LazytrainApp(CellDiffApp[int]):
     """Launch and Monitor over one run store.
 
-    `runner` trains in this process; it is started after the first frame, and the app works without one.
+    `runner` trains in this process; it is started after the first frame, and the app works without one. `make_runner`
+    makes it just then, which is sooner: the first frame needn't wait for its modules.
     """
 
     TITLE = "lazytrain"
@@ -103,13 +105,16 @@ class LazytrainApp(CellDiffApp[int]):
         *,
         device: str = "auto",
         runner: Runner | None = None,
+        make_runner: Callable[[], Runner] | None = None,
         clock: Callable[[], float] = time.time,
         redraws_per_second: float = 1.0,
         cell_diff: bool | None = None,
     ) -> None:
         """Raises StoreError if the run store can't be opened."""
         super().__init__(driver_class=_find_driver(), cell_diff=cell_diff)
+        self.stylesheet = KeptStylesheet(variables=self.get_css_variables())
         self.home, self.data, self.device, self.runner, self.clock = home, data, device, runner, clock
+        self._make_runner = make_runner
         self.store = Store(home, clock=clock)
         self.shelf = DatasetShelf(data, home / "cache" / "datasets")
         self.departure = Departure(self)
@@ -152,6 +157,7 @@ class LazytrainApp(CellDiffApp[int]):
         return self.monitor_screen
 
     async def on_mount(self) -> None:
+        self._fit_launch()
         await self.switch_mode("launch")
         self._follow_runner()
         self.refresh_runs()
@@ -165,13 +171,21 @@ class LazytrainApp(CellDiffApp[int]):
         """Bring, beside the first frame, what it did without; the runner, with torch, comes after that."""
         for module in AFTER_FIRST_FRAME:
             import_module(module)
+        runner = self._make_runner() if self._make_runner is not None else self.runner
         _ = self.catalogue
-        self.call_from_thread(self._be_prepared)
+        self.call_from_thread(self._be_prepared, runner)
 
-    async def _be_prepared(self) -> None:
+    async def _be_prepared(self, runner: Runner | None) -> None:
         await self.launch_screen.open_desk()
         self.attendance.begin()
+        self.runner, self._make_runner = runner, None
         self._start_runner()
+
+    def _fit_launch(self) -> None:
+        """Give Launch the classes of its size beforehand: otherwise every style is made once more for them."""
+        screen, (width, height) = self.launch_screen, self.size
+        for size, points in ((width, self.HORIZONTAL_BREAKPOINTS), (height, self.VERTICAL_BREAKPOINTS)):
+            screen.add_class(*screen._get_breakpoint_classes(size, points or []))
 
     def _start_runner(self) -> None:
         if self.runner is not None:
@@ -217,7 +231,7 @@ class LazytrainApp(CellDiffApp[int]):
     def _show_headline(self) -> None:
         parts = (
             describe_queue(self.runs, self._expectation.seconds, self.clock()),
-            describe_runner(self._status, self.store.runners(), self.runs),
+            "" if self._make_runner is not None else describe_runner(self._status, self.store.runners(), self.runs),
         )
         self.headline = " · ".join(part for part in parts if part)
 

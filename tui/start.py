@@ -54,12 +54,11 @@ def run_screen(places: Places, device: str, link: Link | None, terminals: Sequen
         link.ready()
 
     from engine.database import StoreError
-    from engine.runner import Runner
     from tui.app import LazytrainApp
 
+    runner = LateRunner(places, device)
     try:
-        runner = Runner(places.home, places.data, device=device)
-        app = LazytrainApp(places.home, places.data, device=device, runner=runner)
+        app = LazytrainApp(places.home, places.data, device=device, make_runner=runner.get)
     except StoreError as error:
         sys.stderr.write(f"lazytrain: {error}\n")
         return REFUSED
@@ -69,12 +68,36 @@ def run_screen(places: Places, device: str, link: Link | None, terminals: Sequen
     return session.conclude(places, device, link, result if result is not None else app.return_code or 0)
 
 
+class LateRunner:
+    """The session's runner, made when it is first asked for: its modules come after the first frame."""
+
+    def __init__(self, places: Places, device: str) -> None:
+        self._places, self._device = places, device
+        self._lock = threading.Lock()
+        self._runner: Runner | None = None
+
+    def get(self) -> Runner:
+        """The runner; one and the same for every thread."""
+        with self._lock:
+            if self._runner is None:
+                from engine.runner import Runner
+
+                self._runner = Runner(self._places.home, self._places.data, device=self._device)
+            return self._runner
+
+
 class Session:
     """A screen with its runner, and how the one ends without the other."""
 
-    def __init__(self, app: LazytrainApp, runner: Runner, signals: Signals) -> None:
-        self.app, self.runner, self.signals = app, runner, signals
+    def __init__(self, app: LazytrainApp, runner: LateRunner, signals: Signals) -> None:
+        self.app, self.signals = app, signals
+        self._runner = runner
         self._status: int | None = None
+
+    @property
+    def runner(self) -> Runner:
+        """What trains in this process."""
+        return self._runner.get()
 
     # ── called in the thread that notices ──────────────────────────────────────────────────────────────────
 

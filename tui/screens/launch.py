@@ -9,17 +9,15 @@ from textual import work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
-from textual.events import DescendantFocus
+from textual.events import DescendantFocus, ScreenResume
 from textual.screen import Screen
 from textual.widget import Widget
-from textual.widgets import Footer, Static
+from textual.widgets import Footer
 
 from engine.places import presets_folder
 from presets import list_titles
 from presets.listing import Kind
 from tui.memory import FIRST_ARCHITECTURE, FIRST_HYPERPARAMETERS, Remembered
-from tui.widgets.flow import Flow
-from tui.widgets.layer_table import LayerTable
 from tui.widgets.preset_list import PresetList, PresetRow
 from tui.widgets.top_bar import TopBar
 
@@ -88,17 +86,8 @@ class LaunchScreen(Screen[None]):
             names = (remembered.hyperparameters, FIRST_HYPERPARAMETERS)
             yield self._preset_list("hyperparameters", "Hyperparameters", *names)
             with Vertical(id="right"):
-                with VerticalScroll(id="net"):
-                    yield Static(id="refusal")
-                    yield LayerTable(id="layers")
-                    yield Static(id="about")
-                with VerticalScroll(id="plan"):
-                    yield Flow(id="settings")
-                    yield Static(id="differences")
-                    yield Static(id="time")
-                    yield Static(id="data")
-                    yield Static(id="source")
-                    yield Static(id="report")
+                yield VerticalScroll(id="net")
+                yield VerticalScroll(id="plan")
         yield Footer(compact=True, show_command_palette=False)
 
     def _preset_list(self, kind: Kind, title: str, *wanted: str) -> PresetList:
@@ -109,6 +98,11 @@ class LaunchScreen(Screen[None]):
 
     def on_mount(self) -> None:
         self.query_one("#plan").border_title = "edit before you start"
+
+    def on_screen_resume(self, event: ScreenResume) -> None:
+        if self._desk is None:
+            # Before the first frame every style is new: Textual would make them all once more.
+            event.refresh_styles = False
 
     # ── what is chosen ─────────────────────────────────────────────────────────────────────────────────────
 

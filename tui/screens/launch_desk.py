@@ -54,6 +54,9 @@ class Desk:
 
     def begin(self) -> None:
         """Show what the lists have under their cursors, and the studies as they are read now."""
+        self._screen.query_one("#net").mount(Static(id="refusal"), LayerTable(id="layers"), Static(id="about"))
+        lines = (Static(id=name) for name in ("differences", "time", "data", "source", "report"))
+        self._screen.query_one("#plan").mount(Flow(id="settings"), *lines)
         self._screen.query_one("#studies", PresetList).show_rows(list_studies(self._catalogue))
         if not self.take_choice():
             self.show_draft()
