@@ -20,6 +20,7 @@ from engine.database import StoreError
 from engine.datasets import DatasetError
 from engine.errors import DeviceError
 from engine.export.files import ExportError
+from engine.learned import InspectionError
 from engine.queries import QueryError
 from engine.records import Run, State
 from engine.report import SinceError, last_presence, make_report, read_since
@@ -31,6 +32,7 @@ from tui.configure import check_device, configure
 from tui.export_command import export
 from tui.follow import FINISHED, REFUSED, Interrupts, follow_run, wait_until_confirmed
 from tui.label_commands import LabelError, archive, note, tag
+from tui.learned_command import confusion, mistakes
 from tui.listing import find_runs, presets_record, print_presets
 from tui.options import (
     ArchitectureName,
@@ -68,6 +70,7 @@ USER_ERRORS = (
     NotPossible,
     DeviceError,
     ExportError,
+    InspectionError,
     QueryError,
     LabelError,
     Refused,
@@ -348,6 +351,8 @@ def work(
 
 
 app.command()(study)
+app.command()(confusion)
+app.command()(mistakes)
 
 
 # ── wishes ─────────────────────────────────────────────────────────────────────────────────────────────────

@@ -13,10 +13,12 @@ from textual.events import Resize
 from textual.screen import Screen
 from textual.widgets import Footer, Static
 
+from engine.inspecting import Inspector
 from engine.records import Run, State
 from engine.store import RunNotFound
 from tui.run_figures import ShownRun, accuracy_chart, find_resumed_steps, loss_chart
 from tui.screens.details import DetailsScreen
+from tui.screens.learned import LearnedScreen
 from tui.screens.log import LogScreen
 from tui.widgets.chart import MetricChart
 from tui.widgets.chart_data import ChartView
@@ -66,6 +68,13 @@ class MonitorScreen(Screen[None]):
         Binding("x", "command('discard')", "discard", id="monitor.discard", tooltip="Delete the run; asks first"),
         Binding("l", "log", "log", id="monitor.log", tooltip="What the run has said, with times"),
         Binding("i,enter", "details", "details", id="monitor.details", tooltip="Everything that is set for the run"),
+        Binding(
+            "w",
+            "learned",
+            "learned",
+            id="monitor.learned",
+            tooltip="What the net has learned: which class it takes for which, its worst mistakes, its filters",
+        ),
         Binding(
             "left",
             "move_cursor(-1)",
@@ -169,7 +178,7 @@ class MonitorScreen(Screen[None]):
             self._wanted_id = None
         self._show_selected()
         for screen in self.app.screen_stack[1:]:
-            if isinstance(screen, LogScreen):
+            if isinstance(screen, LogScreen | LearnedScreen):
                 screen.read_new()
 
     def select_run(self, run_id: str) -> None:
@@ -274,6 +283,13 @@ class MonitorScreen(Screen[None]):
     def action_details(self) -> None:
         if self.selected is not None and self.configuration is not None:
             self.app.push_screen(DetailsScreen(self.selected, self.configuration, self.lazytrain.store.runners()))
+
+    def action_learned(self) -> None:
+        run, app = self.selected, self.lazytrain
+        if run is not None:
+            self.app.push_screen(
+                LearnedScreen(app.store, run, lambda best: Inspector(app.home, app.data, run.id, best=best))
+            )
 
     def action_smooth(self) -> None:
         level = SMOOTHING_LEVELS.index(self._smoothing)

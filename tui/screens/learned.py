@@ -1,0 +1,322 @@
+"""What a run's net has learned: which class it takes for which, its worst mistakes, and its first layer's filters.
+
+The matrix is read from the store, live. Mistakes and filters are found out in a process of their own, once they are
+looked at.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import ClassVar, Literal, Protocol, get_args
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.content import Content
+from textual.screen import Screen
+from textual.widgets import Footer, Static
+
+from engine.confusion import Confusion
+from engine.events import Progress
+from engine.learned import Filters, Inspection, Mistake
+from engine.records import Run
+from engine.store import RunNotFound, Store
+from tui.text import format_count, format_fraction, shorten
+from tui.widgets.confusion_table import ConfusionTable
+from tui.widgets.half_blocks import Tile
+from tui.widgets.image_grid import ImageGrid
+from tui.widgets.top_bar import TopBar
+
+Page = Literal["classes", "mistakes", "filters"]
+PAGES: tuple[Page, ...] = get_args(Page)
+LARGE, SMALL = 32, 16
+"""Pixels, and cells, that an image is wide."""
+POLL_SECONDS = 0.2
+TABS_WIDTH = 38
+"""Cells of the frame's title beside the run's name."""
+
+
+class Inspecting(Protocol):
+    """An inspection under way: `engine.inspecting.Inspector`."""
+
+    progress: Progress | None
+    result: Inspection | None
+    error: str | None
+
+    @property
+    def done(self) -> bool: ...
+
+    def stop(self) -> None: ...
+
+
+class LearnedScreen(Screen[None]):
+    """Three pages about one run.
+
+    Args:
+        inspect: begins an inspection of the newest checkpoint's weights, or of the best epoch's.
+    """
+
+    CSS_PATH = "learned.tcss"
+    BINDING_GROUP_TITLE = "What it has learned"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("c", "page('classes')", "classes", id="learned.classes", tooltip="Which class is taken for which"),
+        Binding("m", "page('mistakes')", "mistakes", id="learned.mistakes", tooltip="What it is wrong and surest of"),
+        Binding("f", "page('filters')", "filters", id="learned.filters", tooltip="The first layer's weights as images"),
+        Binding("tab", "turn(1)", "next page", id="learned.next", tooltip="The next page", show=False),
+        Binding("shift+tab", "turn(-1)", "page before", id="learned.before", tooltip="The page before", show=False),
+        Binding("b", "best", "best/last", id="learned.best", tooltip="The best epoch, or the last; and back"),
+        Binding("z", "size", "size", id="learned.size", tooltip="Larger or smaller images"),
+        Binding("r", "again", "again", id="learned.again", tooltip="Look at the newest checkpoint again"),
+        Binding("up,k", "move(0, -1)", "up", id="learned.up", tooltip="Scroll up", show=False),
+        Binding("down,j", "move(0, 1)", "down", id="learned.down", tooltip="Scroll down", show=False),
+        Binding("left,h", "move(-1, 0)", "left", id="learned.left", tooltip="Scroll left", show=False),
+        Binding("right", "move(1, 0)", "right", id="learned.right", tooltip="Scroll right", show=False),
+        Binding("pageup", "page_by(-1)", "page up", id="learned.page_up", tooltip="Scroll a page up", show=False),
+        Binding("pagedown,space", "page_by(1)", "page down", id="learned.page_down", tooltip="Scroll on", show=False),
+        Binding("home", "first", "first", id="learned.first", tooltip="To the first", show=False),
+        Binding("end", "last", "last", id="learned.last", tooltip="To the last", show=False),
+        Binding("escape,w", "leave", "back", key_display="esc", id="learned.leave", tooltip="Back to the runs"),
+    ]
+
+    def __init__(self, store: Store, run: Run, inspect: Callable[[bool], Inspecting]) -> None:
+        super().__init__()
+        self.store, self.run = store, run
+        self.page: Page = "classes"
+        self.best = False
+        """Whether the best epoch is shown, and not the last."""
+        self._inspect = inspect
+        self._inspections: dict[bool, Inspecting] = {}
+        self._kept: dict[int, Confusion] = {}
+        self._read_at: tuple[object, ...] | None = None
+        self._shown: dict[Page, object] = {}
+        self._said = ""
+
+    def compose(self) -> ComposeResult:
+        yield TopBar()
+        with Vertical(id="page"):
+            yield ConfusionTable(id="classes")
+            yield ImageGrid(LARGE, id="mistakes")
+            yield ImageGrid(SMALL, id="filters")
+            yield Static(id="message")
+        yield Footer(compact=True, show_command_palette=False)
+
+    def on_mount(self) -> None:
+        self._timer = self.set_interval(POLL_SECONDS, self._show, pause=True)
+        self.read_new()
+
+    def on_unmount(self) -> None:
+        for inspection in self._inspections.values():
+            inspection.stop()
+
+    # ── what is known ──────────────────────────────────────────────────────────────────────────────────────
+
+    def read_new(self) -> None:
+        """Read what an evaluation has added since the last look."""
+        try:
+            run = self.store.run(self.run.id)
+        except RunNotFound:
+            # Discarded meanwhile: what was read of it is still true.
+            return
+        read_at = (run.epoch, run.revision, run.best_epoch, run.state)
+        if read_at == self._read_at:
+            return
+        self.run, self._read_at = run, read_at
+        self._kept = self.store.confusions(run.id)
+        self._show()
+
+    @property
+    def _epoch(self) -> int | None:
+        """Which epoch's matrix is asked for."""
+        return self.run.best_epoch if self.best else self.run.epoch or None
+
+    @property
+    def _wants_best(self) -> bool:
+        """Whether the best epoch's weights are others than the newest."""
+        return self.best and (self.run.best_epoch != self.run.epoch or not self.run.state.over)
+
+    def _inspection(self) -> Inspecting:
+        """The inspection of the weights asked for: begun now, if it wasn't before."""
+        best = self._wants_best
+        if best not in self._inspections:
+            self._inspections[best] = self._inspect(best)
+        return self._inspections[best]
+
+    # ── what is shown ──────────────────────────────────────────────────────────────────────────────────────
+
+    def _show(self) -> None:
+        self._show_tabs()
+        kept = self._kept.get(self._epoch or 0) if self.page == "classes" else None
+        if kept is not None:
+            self._timer.pause()
+            self._show_matrix(kept, f"epoch {self._epoch}, the {'best' if self.best else 'last'}")
+            return
+        if self.page == "classes" and not self._epoch and not self.run.state.over:
+            self._timer.pause()
+            self._say("No epoch is evaluated yet: the matrix comes at the end of the first one.")
+            return
+        inspection = self._inspection()
+        if inspection.done:
+            self._timer.pause()
+        else:
+            self._timer.resume()
+        if inspection.result is not None:
+            self._show_result(inspection.result)
+        elif inspection.error is not None:
+            self._say(inspection.error)
+        else:
+            self._say(describe_progress(inspection.progress))
+
+    def _show_tabs(self) -> None:
+        tabs = (
+            Content.styled(
+                f" {page} ", "bold $accent on $accent 20%" if page == self.page else "not bold $foreground 75%"
+            )
+            for page in PAGES
+        )
+        room = max(8, self.size.width - TABS_WIDTH)
+        self._frame.border_title = Content.assemble(shorten(self.run.name, room), "  ", *tabs).markup
+
+    def _show_result(self, result: Inspection) -> None:
+        classes = result.confusion.classes
+        if self.page == "classes":
+            self._show_matrix(result.confusion, result.weights)
+        elif self.page == "mistakes" and not result.mistakes:
+            self._say(f"By {result.weights} it makes no mistake on {format_count(result.confusion.num_images)} images.")
+        elif self.page == "mistakes":
+            tiles = [mistake_tile(mistake, classes) for mistake in result.mistakes]
+            self._show_images(result, tiles)
+        elif result.filters is None:
+            self._say(f"{result.no_filters[:1].upper()}{result.no_filters[1:]}.")
+        else:
+            self._show_images(result, filter_tiles(result.filters))
+
+    def _show_matrix(self, confusion: Confusion, which: str) -> None:
+        self._reveal("classes")
+        table = self.query_one(ConfusionTable)
+        if table.confusion != confusion:
+            table.show(confusion)
+        said = f"{which} · {format_fraction(confusion.accuracy)}"
+        if table.whole:
+            said += f" of {format_count(confusion.num_images)} test images"
+        else:
+            columns, rows = table.view
+            said += f" · rows {rows.start + 1}–{rows.stop}, columns {columns.start + 1}–{columns.stop}"
+            said += f" of {len(confusion.classes)}"
+        self._subtitle(said)
+
+    def _show_images(self, result: Inspection, tiles: list[Tile]) -> None:
+        self._reveal(self.page)
+        grid = self.query_one(f"#{self.page}", ImageGrid)
+        if self._shown.get(self.page) is not result:
+            self._shown[self.page] = result
+            grid.show(tiles)
+        first, last = grid.view
+        said = f"{result.weights} · {first}–{last} of "
+        if self.page == "mistakes":
+            wrong = result.confusion.num_images - result.confusion.num_correct
+            total = f"{len(tiles)}, the surest of {format_count(wrong)}" if wrong > len(tiles) else f"{len(tiles)}"
+            said += total
+        elif result.filters is not None:
+            total = result.filters.num_filters
+            said = f"{result.filters.layer} · {said}{len(tiles)}"
+            said += f", of {format_count(total)} in all" if total > len(tiles) else ""
+        self._subtitle(said)
+
+    def _say(self, text: str) -> None:
+        self._reveal("message")
+        self._subtitle("")
+        if text != self._said:
+            self._said = text
+            self.query_one("#message", Static).update(Content(text))
+
+    def _subtitle(self, text: str) -> None:
+        self._frame.border_subtitle = Content(text).markup
+
+    def _reveal(self, shown: str) -> None:
+        for name in (*PAGES, "message"):
+            self.query_one(f"#{name}").display = name == shown
+
+    @on(ConfusionTable.Moved)
+    @on(ImageGrid.Moved)
+    def _moved(self) -> None:
+        self._show()
+
+    # ── keys ───────────────────────────────────────────────────────────────────────────────────────────────
+
+    def action_page(self, page: Page) -> None:
+        self.page = page
+        self._show()
+        self.refresh_bindings()
+
+    def action_turn(self, pages: int) -> None:
+        self.action_page(PAGES[(PAGES.index(self.page) + pages) % len(PAGES)])
+
+    def action_best(self) -> None:
+        self.best = not self.best
+        self._show()
+
+    def action_size(self) -> None:
+        grid = self._part
+        if isinstance(grid, ImageGrid):
+            grid.enlarge(LARGE if grid.pixels == SMALL else SMALL)
+
+    def action_again(self) -> None:
+        old = self._inspections.pop(self._wants_best, None)
+        if old is not None:
+            old.stop()
+        self._show()
+
+    def action_move(self, columns: int, rows: int) -> None:
+        self._part.move(columns, rows)
+
+    def action_page_by(self, pages: int) -> None:
+        self._part.move_pages(pages)
+
+    def action_first(self) -> None:
+        self._part.move_to_end(last=False)
+
+    def action_last(self) -> None:
+        self._part.move_to_end(last=True)
+
+    def action_leave(self) -> None:
+        self.dismiss()
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        match action:
+            case "size":
+                return self.page != "classes"
+            case "again":
+                return self.page != "classes" or bool(self._inspections)
+            case _:
+                return True
+
+    @property
+    def _frame(self) -> Vertical:
+        return self.query_one("#page", Vertical)
+
+    @property
+    def _part(self) -> ConfusionTable | ImageGrid:
+        if self.page == "classes":
+            return self.query_one(ConfusionTable)
+        return self.query_one(f"#{self.page}", ImageGrid)
+
+
+def describe_progress(progress: Progress | None) -> str:
+    """`evaluating 3,000 of 10,000`."""
+    if progress is None:
+        return "loading torch…"
+    if not progress.total:
+        return f"{progress.phase}…"
+    return f"{progress.phase} {format_count(progress.done)} of {format_count(progress.total)}"
+
+
+def mistake_tile(mistake: Mistake, classes: tuple[str, ...]) -> Tile:
+    """What it is, and beneath it what it was taken for and how sure."""
+    taken = (f"→ {classes[mistake.predicted]}", format_fraction(mistake.confidence))
+    return Tile(mistake.image, ((classes[mistake.true], ""), taken))
+
+
+def filter_tiles(filters: Filters) -> list[Tile]:
+    """One a filter, with its name."""
+    return [Tile(image, ((name, ""),)) for image, name in zip(filters.images, filters.names, strict=True)]

@@ -1,0 +1,247 @@
+"""A confusion matrix as numbers and shades, with each class's accuracy; what doesn't fit is scrolled to."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from rich.color import Color
+from rich.segment import Segment
+from rich.style import Style
+from textual.message import Message
+from textual.strip import Strip
+from textual.widget import Widget
+
+from engine.confusion import Confusion, Mixup
+from tui.class_names import head_names, row_name
+from tui.text import NOTHING, format_fraction, pad, shorten
+
+LEVELS = 8
+"""Shades of a colour, beside none."""
+STRONGEST = 0.5
+"""Of a shade: numbers stay legible on it."""
+FULL_WRONG = 0.4
+"""Share of a class from which a mistake has the strongest shade."""
+MOST_NAME, LEAST_HEAD = 16, 4
+ACCURACY_WIDTH = 7
+"""`100.0 %`."""
+MOST_MIXUPS = 24
+HEADS, SUMS = 2, 1
+"""Lines above the classes, and beneath them."""
+
+
+class ConfusionTable(Widget):
+    """One row a true class, one column a class that it was taken for; `[ ]` marks what was right."""
+
+    ALLOW_SELECT: ClassVar[bool] = False
+    COMPONENT_CLASSES: ClassVar[set[str]] = {
+        f"confusion-table--{part}" for part in ("head", "right", "wrong", "zero", "number")
+    }
+    DEFAULT_CSS = """
+    ConfusionTable {
+        & > .confusion-table--head { color: $foreground 65%; }
+        & > .confusion-table--number { color: $foreground; }
+        & > .confusion-table--zero { color: $foreground 35%; }
+        & > .confusion-table--right { color: #56B4E9; }
+        & > .confusion-table--wrong { color: #E69F00; }
+        &:light {
+            & > .confusion-table--right { color: #0072B2; }
+            & > .confusion-table--wrong { color: #B35C00; }
+        }
+    }
+    """
+
+    class Moved(Message):
+        """Other classes are in view."""
+
+    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002
+        super().__init__(id=id)
+        self.confusion: Confusion | None = None
+        self._first = (0, 0)
+        """Index of the first column and of the first row in view."""
+        self._digits = 1
+        """Of the largest sum: the columns keep their place, whatever the numbers in them are."""
+        self._accuracies: tuple[float | None, ...] = ()
+        self._worst: list[Mixup] = []
+        self._shades: dict[tuple[str, int], Style] = {}
+
+    def show(self, confusion: Confusion) -> None:
+        """Show these counts; what was in view stays in view."""
+        if self.confusion is None or confusion.classes != self.confusion.classes:
+            self._first = (0, 0)
+        self.confusion = confusion
+        sums = (*map(sum, confusion.counts), *map(sum, zip(*confusion.counts, strict=True)))
+        self._digits = len(str(max(sums, default=0)))
+        self._accuracies, self._worst = confusion.class_accuracies, confusion.worst_mixups(MOST_MIXUPS)
+        self._settle()
+        self.refresh()
+
+    # ── what is in view ────────────────────────────────────────────────────────────────────────────────────
+
+    @property
+    def view(self) -> tuple[range, range]:
+        """Indices of the columns and of the rows in view."""
+        column, row = self._first
+        size = len(self.confusion.classes) if self.confusion else 0
+        return (
+            range(column, min(size, column + self._num_columns)),
+            range(row, min(size, row + self._num_rows)),
+        )
+
+    @property
+    def whole(self) -> bool:
+        """Whether every class is in view."""
+        size = len(self.confusion.classes) if self.confusion else 0
+        return self._num_columns >= size and self._num_rows >= size
+
+    @property
+    def _name_width(self) -> int:
+        names = self.confusion.classes if self.confusion else ()
+        return min(MOST_NAME, max(map(len, names), default=0))
+
+    @property
+    def _left(self) -> int:
+        """Cells of what stands left of the matrix."""
+        return self._name_width + 1 + ACCURACY_WIDTH + 1
+
+    @property
+    def _column_width(self) -> int:
+        """Cells of a number and the gap before it: wider where all classes have room for more of their names."""
+        size = len(self.confusion.classes) if self.confusion else 1
+        least = max(self._digits, LEAST_HEAD)
+        room = (self.size.width - self._left - 1) // max(1, size) - 1
+        return max(least, min(room, self._name_width)) + 1
+
+    @property
+    def _num_columns(self) -> int:
+        return max(1, (self.size.width - self._left - 1) // self._column_width)
+
+    @property
+    def _num_rows(self) -> int:
+        return max(1, self.size.height - HEADS - SUMS)
+
+    def move(self, columns: int, rows: int) -> None:
+        """Scroll by classes."""
+        self._first = (self._first[0] + columns, self._first[1] + rows)
+        self._settle()
+        self.refresh()
+
+    def move_pages(self, pages: int) -> None:
+        """Scroll by the rows in view."""
+        self.move(0, pages * self._num_rows)
+
+    def move_to_end(self, *, last: bool) -> None:
+        """Scroll to the first class, or to the last."""
+        size = len(self.confusion.classes) if self.confusion else 0
+        self.move(*((size, size) if last else (-size, -size)))
+
+    def _settle(self) -> None:
+        """Keep what is in view within the matrix."""
+        size = len(self.confusion.classes) if self.confusion else 0
+        column, row = self._first
+        self._first = (
+            max(0, min(column, size - self._num_columns)),
+            max(0, min(row, size - self._num_rows)),
+        )
+        self.post_message(self.Moved())
+
+    def on_resize(self) -> None:
+        self._settle()
+
+    def notify_style_update(self) -> None:
+        super().notify_style_update()
+        self._shades = {}
+
+    # ── drawing ────────────────────────────────────────────────────────────────────────────────────────────
+
+    def render_line(self, y: int) -> Strip:
+        background = Style(bgcolor=self.rich_style.bgcolor)
+        return Strip(self._line(y)).adjust_cell_length(self.size.width).apply_style(background)
+
+    def _line(self, y: int) -> list[Segment]:
+        confusion = self.confusion
+        if confusion is None:
+            return []
+        _, rows = self.view
+        match y:
+            case 0:
+                return [Segment(f"{'':{self._left}} {self._legend()}", self._part("head"))]
+            case 1:
+                return self._heads(confusion)
+            case _ if y - HEADS < len(rows):
+                return self._row(confusion, rows[y - HEADS])
+            case _ if y - HEADS == len(rows):
+                return self._sums(confusion)
+            case _:
+                return self._mixups(confusion, y - HEADS - len(rows) - SUMS)
+
+    def _legend(self) -> str:
+        legend = "taken for ([ ]: right)"
+        return shorten(legend, max(0, self.size.width - self._left - 1))
+
+    def _heads(self, confusion: Confusion) -> list[Segment]:
+        columns, _ = self.view
+        width = self._column_width
+        heads = head_names(confusion.classes, width - 1)
+        left = f"{pad('is', self._name_width)} {'right':>{ACCURACY_WIDTH}} "
+        return [Segment(left + "".join(f"{heads[column]:>{width}}" for column in columns), self._part("head"))]
+
+    def _row(self, confusion: Confusion, row: int) -> list[Segment]:
+        columns, _ = self.view
+        counts, accuracy = confusion.counts[row], self._accuracies[row]
+        total = sum(counts)
+        name = pad(row_name(confusion.classes, row, self._column_width - 1), self._name_width)
+        segments = [
+            Segment(f"{name} ", self._part("number")),
+            Segment(f"{_percent(accuracy)} ", self._part("number")),
+        ]
+        for column in columns:
+            before = "[" if column == row else "]" if column == row + 1 and column != columns[0] else " "
+            segments.append(Segment(before, self._part("number")))
+            share = counts[column] / total if total else 0.0
+            text = f"{counts[column] or '·':>{self._column_width - 1}}"
+            segments.append(Segment(text, self._shade(share, right=column == row)))
+        if columns and columns[-1] == row:
+            segments.append(Segment("]", self._part("number")))
+        return segments
+
+    def _sums(self, confusion: Confusion) -> list[Segment]:
+        columns, _ = self.view
+        width = self._column_width
+        taken = [sum(row[column] for row in confusion.counts) for column in columns]
+        left = f"{pad('all', self._name_width)} {_percent(confusion.accuracy)} "
+        return [Segment(left + "".join(f"{count:>{width}}" for count in taken), self._part("head"))]
+
+    def _mixups(self, confusion: Confusion, line: int) -> list[Segment]:
+        """Where there is room beneath the sums: the most frequent mistakes, after an empty line."""
+        if line < 1:
+            return []
+        if line == 1:
+            return [Segment("most often wrong", self._part("head"))]
+        if line - 2 >= len(self._worst):
+            return []
+        worst, width = self._worst[line - 2], self._name_width
+        true, predicted = confusion.classes[worst.true], confusion.classes[worst.predicted]
+        share = worst.num_images / sum(confusion.counts[worst.true])
+        text = f"{pad(true, width)} {_percent(share)} taken for {pad(predicted, width)}"
+        return [Segment(f"{text} {worst.num_images:>{self._digits}}", self._part("number"))]
+
+    def _part(self, name: str) -> Style:
+        return self.get_component_rich_style(f"confusion-table--{name}", partial=True)
+
+    def _shade(self, share: float, *, right: bool) -> Style:
+        """The style of a number: the larger its share of the row, the stronger its background."""
+        name = "right" if right else "wrong"
+        strength = share if right else min(1.0, share / FULL_WRONG)
+        level = -int(-strength * LEVELS // 1)
+        key = (name, level)
+        if key not in self._shades:
+            _, background = self.background_colors
+            colour = self.get_component_styles(f"confusion-table--{name}").color
+            shade = background.blend(colour, STRONGEST * level / LEVELS)
+            number = self._part("number" if level else "zero")
+            self._shades[key] = number + Style(bgcolor=Color.from_rgb(*shade.rgb), bold=right)
+        return self._shades[key]
+
+
+def _percent(fraction: float | None) -> str:
+    return f"{NOTHING if fraction is None else format_fraction(fraction):>{ACCURACY_WIDTH}}"
