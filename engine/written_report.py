@@ -7,14 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from statistics import mean, median, stdev
+from statistics import mean, stdev
 from typing import Any
 
+from engine.comparison import Compared, outcome, setting_identity
 from engine.configuration import RunConfiguration, flatten
 from engine.datasets import DatasetError, DatasetFacts
 from engine.events import DIVERGED
 from engine.export.gathered import Gathered, gather
-from engine.identity import identify
 from engine.original import Original, original_of
 from engine.reading import Reader
 from engine.records import Run
@@ -93,9 +93,11 @@ class Setting:
 
     @property
     def images_per_second(self) -> Spread | None:
-        """The median over a run's windows, evaluation excluded."""
+        """While training, evaluation excluded."""
         return self.spread(
-            lambda each: median(rates) if (rates := [p.images_per_second for p in each.points()]) else None
+            lambda each: (
+                outcome(Compared(run=each.run, configuration=each.configuration, epochs=each.epochs)).images_per_second
+            )
         )
 
     @property
@@ -173,8 +175,8 @@ def report_study(
             inner = plan_study(
                 catalogue, part, describe, settings={**study.settings, **(settings or {})}, num_seeds=num_seeds
             )
-            keys = {_setting_key(each.configuration) for each in inner}
-            chosen = tuple(each for each in found if _setting_key(each.configuration) in keys)
+            keys = {setting_identity(each.configuration) for each in inner}
+            chosen = tuple(each for each in found if setting_identity(each.configuration) in keys)
             chapters.append(Chapter(title=catalogue.study(part).title, settings=chosen))
     return _report(study.title, found, tuple(chapters), about=study.about, original=study.report)
 
@@ -212,7 +214,7 @@ def _report(
 def _settings(reader: Reader, entries: Iterable[_Entry], catalogue: Catalogue) -> tuple[Setting, ...]:
     groups: dict[str, list[_Entry]] = {}
     for entry in entries:
-        groups.setdefault(_setting_key(entry.configuration), []).append(entry)
+        groups.setdefault(setting_identity(entry.configuration), []).append(entry)
     labels = _labels([group[0].configuration for group in groups.values()])
     return tuple(
         Setting(
@@ -224,12 +226,6 @@ def _settings(reader: Reader, entries: Iterable[_Entry], catalogue: Catalogue) -
         )
         for label, group in zip(labels, groups.values(), strict=True)
     )
-
-
-def _setting_key(configuration: RunConfiguration) -> str:
-    """The same for configurations that differ in nothing but their seed, and in what has no effect."""
-    values = configuration.hyperparameters.model_copy(update={"seed": 0})
-    return identify(configuration.model_copy(update={"hyperparameters": values}))
 
 
 def _own_name(group: Sequence[_Entry]) -> str | None:

@@ -17,7 +17,7 @@ import pytest
 from engine.configuration import RunConfiguration
 from engine.datasets import DatasetFacts
 from engine.events import EpochRecord, Point
-from engine.export.files import ExportError, OutputFile, distinct_names, file_name, write_files
+from engine.export.files import AlreadyThere, ExportError, OutputFile, distinct_names, file_name, write_files
 from engine.export.formats import Format, default_output, plan_export
 from engine.export.gathered import Gathered, gather
 from engine.export.record import write_json
@@ -215,7 +215,7 @@ def test_tensorboard_reads_the_hyperparameters(gathered: tuple[Gathered, Gathere
 def test_nothing_is_written_if_one_file_is_there(tmp_path: Path) -> None:
     (tmp_path / "b").write_text("mine")
     files = [OutputFile(tmp_path / name, lambda file: _put(file, b"new")) for name in ("a", "b")]
-    with pytest.raises(ExportError, match=r"b is there already: .* --force"):
+    with pytest.raises(AlreadyThere, match=r"b is there already: .* --force"):
         write_files(files, force=False)
     assert [path.name for path in tmp_path.iterdir()] == ["b"]
     write_files(files, force=True)

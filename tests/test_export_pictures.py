@@ -128,7 +128,7 @@ def test_losses_of_different_kinds_are_not_laid_over_each_other(filler: Filler) 
     said = texts(draw_figure(make_figure(runs)))
     assert not any(text.startswith("Loss (") for text in said)
     assert "Accuracy (%)" in said
-    assert any("Losses aren't shown: those of different kinds (cross-entropy, mean squared error)" in t for t in said)
+    assert any("Losses aren't shown: those of different kinds (MSE, cross-entropy)" in t for t in said)
 
 
 def test_seeds_are_a_mean_with_a_band(filler: Filler) -> None:

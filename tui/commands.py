@@ -12,6 +12,7 @@ from textual.types import IgnoreReturnCallbackType
 
 from engine.records import Run, State
 from tui.screens.help import list_keys
+from tui.taking_away import open_export, open_study_report
 
 if TYPE_CHECKING:
     from tui.app import LazytrainApp, Verb
@@ -58,6 +59,7 @@ class LazytrainCommands(Provider):
     def _commands(self) -> Iterator[Command]:
         yield from self._key_commands()
         yield from run_commands(self.app)
+        yield from report_commands(self.app)
         yield Command("view: Theme…", "Change the colours", self.app.action_change_theme)
 
     def _key_commands(self) -> Iterator[Command]:
@@ -87,6 +89,15 @@ def run_commands(app: LazytrainApp) -> Iterator[Command]:
             title = f"run: {NAMES.get(verb, verb.capitalize())} {run.name}"
             yield Command(title, VERBS[verb], partial(app.command, verb, run))
         yield Command(f"run: Show {run.name}", "Open it on Monitor", partial(app.open_monitor, run.id))
+        yield Command(f"run: Export {run.name}", "Write it to files", partial(open_export, app, [run]))
+
+
+def report_commands(app: LazytrainApp) -> Iterator[Command]:
+    """A written report of each study, where there is any run at all."""
+    for name, preset in app.catalogue.studies.items():
+        if app.runs and preset.value is not None:
+            title = f"study: Report on {preset.value.title}"
+            yield Command(title, "Tables, curves and configuration in Markdown", partial(open_study_report, app, name))
 
 
 def possible_verbs(run: Run) -> tuple[Verb, ...]:

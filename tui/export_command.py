@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, TextIO
+from typing import TYPE_CHECKING, Annotated, TextIO
 
 import typer
 
@@ -15,11 +15,13 @@ from engine.datasets import DatasetError, DatasetFacts
 from engine.export.files import write_files
 from engine.export.formats import Format, default_output, plan_export
 from engine.store import Store
-from presets import Hyperparameters
-from tui.datasets import DatasetShelf
 from tui.options import Data, Home
 from tui.places import find_places
 from tui.reporters import write_line
+
+if TYPE_CHECKING:
+    from presets import Hyperparameters
+    from tui.datasets import DatasetShelf
 
 PATIENCE_SECONDS = 1.0
 """What takes longer says how far it is."""
@@ -55,6 +57,8 @@ def export(
     Prints the files it made. csv makes two tables, of points and (…-epochs.csv) of epochs, with a column for the run;
     weights makes a folder with weights.safetensors, weights.pt, and load.py, which needs torch alone.
     """
+    from tui.datasets import DatasetShelf
+
     outer_home, outer_data, _ = context.obj
     places = find_places(home or outer_home, data or outer_data)
     shelf = DatasetShelf(places.data, places.cache)

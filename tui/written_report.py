@@ -306,7 +306,7 @@ def _method(report: WrittenReport) -> str:
         )
     lines.append(
         "The gap is train minus test accuracy after the last epoch. Time is that of training and evaluation, without "
-        "pauses; images/s is the median over windows of training steps."
+        "pauses; images/s is that of training alone."
     )
     if any(len(each.scored) > 1 for each in report.settings):
         lines.append("± is the standard deviation over seeds (n − 1), of the figure before it, which is their mean.")

@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from engine.comparison import loss_kinds
 from engine.events import POINT_FORMAT
 from engine.export.axes import Frame
 from engine.export.gathered import Gathered
 from engine.export.scene import Point
 from engine.series import Array, extremes, first_bad, thin
 
-LOSS_NAMES = {"cross_entropy": "cross-entropy", "mse": "mean squared error"}
 POINTS_A_PIXEL = 1
 
 
@@ -78,11 +78,11 @@ def _draw(name: str, runs: Sequence[Gathered], *, raw: bool) -> DrawnRun:
     bad = [(epoch, value) for window in windows if (found := _bad(window)) for epoch, value in (found,)]
     epochs, losses, accuracies = windows[0] if raw else (_empty(), _empty(), _empty())
     single = runs[0] if len(runs) == 1 else None
-    kinds = {LOSS_NAMES[gathered.configuration.hyperparameters.loss] for gathered in runs}
+    kinds = loss_kinds(gathered.configuration for gathered in runs)
     return DrawnRun(
         name=name,
         num_epochs=max(gathered.run.num_epochs for gathered in runs),
-        loss_kind=" and ".join(sorted(kinds)),
+        loss_kind=" and ".join(kinds),
         raw_loss=_curve(epochs, losses),
         raw_accuracy=_curve(epochs, accuracies),
         train_loss=_mean(runs, "train_loss", -0.5),

@@ -17,6 +17,14 @@ class ExportError(RuntimeError):
     """Nothing, or not everything, could be taken away; the message names the run or the file, and what to do."""
 
 
+class AlreadyThere(ExportError):
+    """A file to be made is there, and overwriting wasn't asked for."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(f"{path} is there already: name another with -o, or overwrite it with --force")
+        self.path = path
+
+
 @dataclass(frozen=True, slots=True)
 class OutputFile:
     """A file to be made: `write` is given it open for binary writing."""
@@ -34,7 +42,7 @@ def refuse_existing(paths: Iterable[Path], *, force: bool) -> None:
         if path.is_dir():
             raise ExportError(f"{path} is a folder: name a file with -o")
         if path.exists() and not force:
-            raise ExportError(f"{path} is there already: name another with -o, or overwrite it with --force")
+            raise AlreadyThere(path)
         blocked = next((parent for parent in path.parents if parent.exists() and not parent.is_dir()), None)
         if blocked is not None:
             raise ExportError(f"{blocked} is a file, so {path} can't be written: name another folder with -o")
@@ -49,7 +57,8 @@ def write_files(
         tell: told (files done, files in all, what the next one is) before each, and once at the end.
 
     Raises:
-        ExportError: one is there already and `force` isn't given (then nothing is written), or one can't be written.
+        AlreadyThere: one is there and `force` isn't given; nothing is written then.
+        ExportError: one can't be written.
     """
     refuse_existing((file.path for file in files), force=force)
     for number, file in enumerate(files):

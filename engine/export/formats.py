@@ -21,11 +21,11 @@ from engine.export.weights import (
     write_safetensors,
     write_state_dict,
 )
-from engine.reading import Reader
 from engine.records import Run
 
 if TYPE_CHECKING:
     from engine.export.figure import Figure
+    from engine.reading import Reader
 
 
 class Format(StrEnum):

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from engine.configuration import RunConfiguration
 from engine.events import POINT_FORMAT, EpochRecord, Point
-from engine.reading import Reader
 from engine.records import Message, Run
+
+if TYPE_CHECKING:
+    from engine.configuration import RunConfiguration
+    from engine.reading import Reader
 
 MOST_MESSAGES = 1_000_000
 

@@ -16,7 +16,6 @@ from itertools import accumulate
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from engine.configuration import flatten
 from engine.export.gathered import Gathered
 from engine.records import State
 
@@ -113,6 +112,8 @@ def _hparams(tag: str, field: int, content: bytes) -> bytes:
 
 
 def _session_start(gathered: Gathered) -> bytes:
+    from engine.configuration import flatten  # pydantic
+
     configuration, run = gathered.configuration, gathered.run
     chosen = {
         "architecture": configuration.architecture_name,

@@ -10,19 +10,20 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, BinaryIO, Literal
 
-from engine.configuration import RunConfiguration
 from engine.datasets import DatasetError, DatasetFacts, pixels
 from engine.export.files import ExportError
 from engine.export.load_script import LoadScript, NetSource
-from engine.reading import Reader
 from engine.records import Run
-from presets import Hyperparameters
 
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from engine.configuration import RunConfiguration
+    from engine.reading import Reader
+    from presets import Hyperparameters
+
 Which = Literal["best", "last"]
-Describe = Callable[[Hyperparameters], DatasetFacts | DatasetError]
+Describe = Callable[["Hyperparameters"], DatasetFacts | DatasetError]
 """What is known of the data that hyperparameters name."""
 
 

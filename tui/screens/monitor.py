@@ -20,6 +20,7 @@ from tui.run_figures import ShownRun, accuracy_chart, find_resumed_steps, loss_c
 from tui.screens.details import DetailsScreen
 from tui.screens.learned import LearnedScreen
 from tui.screens.log import LogScreen
+from tui.taking_away import open_export
 from tui.widgets.chart import MetricChart
 from tui.widgets.chart_data import ChartView
 from tui.widgets.run_list import RunList
@@ -67,6 +68,7 @@ class MonitorScreen(Screen[None]):
         ),
         Binding("x", "command('discard')", "discard", id="monitor.discard", tooltip="Delete the run; asks first"),
         Binding("l", "log", "log", id="monitor.log", tooltip="What the run has said, with times"),
+        Binding("E", "export", "export", id="monitor.export", tooltip="Write the run to files", show=False),
         Binding("i,enter", "details", "details", id="monitor.details", tooltip="Everything that is set for the run"),
         Binding(
             "w",
@@ -290,6 +292,10 @@ class MonitorScreen(Screen[None]):
             self.app.push_screen(
                 LearnedScreen(app.store, run, lambda best: Inspector(app.home, app.data, run.id, best=best))
             )
+
+    def action_export(self) -> None:
+        if self.selected is not None:
+            open_export(self.lazytrain, [self.selected])
 
     def action_smooth(self) -> None:
         level = SMOOTHING_LEVELS.index(self._smoothing)
