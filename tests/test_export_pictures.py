@@ -54,6 +54,7 @@ def lines(scene: Scene, colour: str) -> list[Line]:
         (31.2, 38.9, ["30", "32", "34", "36", "38", "40"]),
         (0.0, 1e6, ["0", "200,000", "400,000", "600,000", "800,000", "1,000,000"]),
         (0.0101, 0.0125, ["0.0100", "0.0105", "0.0110", "0.0115", "0.0120", "0.0125"]),
+        (1e6, 1e6, ["900,000", "950,000", "1,000,000", "1,050,000", "1,100,000"]),
         (2.0, 2.0, ["1.4", "1.6", "1.8", "2.0", "2.2", "2.4", "2.6"]),
     ],
 )
@@ -110,6 +111,18 @@ def test_a_spike_of_one_window_stays(filler: Filler) -> None:
     assert min(y for _, y in faint.points) < min(y for x, y in faint.points if abs(x - faint.points[-1][0]) < 100) - 50
 
 
+def test_a_run_that_ended_early_fills_the_chart(filler: Filler) -> None:
+    run = filler.queue("lazynet", epochs=50)
+    filler.start(run)
+    filler.train(run, 4)
+    ticks = texts(draw_figure(make_figure([gather(filler.journal, run)])))
+    assert ticks.count("50") == 2
+    filler.end(run, State.STOPPED)
+    scene = draw_figure(make_figure([gather(filler.journal, run)]))
+    assert "50" not in texts(scene)
+    assert texts(scene).count("4") == 2
+
+
 def test_several_runs_have_colours_marks_and_dashes(filler: Filler) -> None:
     runs = [trained(filler, f"run {number}", seed=number) for number in range(9)]
     scene = draw_figure(make_figure(runs))
@@ -146,6 +159,14 @@ def test_nan_is_marked_and_a_run_without_figures_says_so(filler: Filler) -> None
     filler.train(run, 0.1, loss=lambda epoch: 2.3 + 40 * epoch)
     filler.journal.write(run, points=[Point(1560, math.nan, 0.1, 10.0, 5400.0, 1.5)])
     assert "NaN" in texts(draw_figure(make_figure([gather(filler.journal, run)])))
+    infinite = filler.queue("lazynet", loss="mse", name="infinite")
+    filler.start(infinite)
+    filler.journal.write(infinite, points=[Point(125, 1.7e308, 0.1, 10.0, 5400.0, 1.0)])
+    for more in ([], [Point(250, 2.5, 0.1, 10.0, 5400.0, 1.5)], [Point(375, math.inf, 0.1, 10.0, 5400.0, 2.0)]):
+        filler.journal.write(infinite, points=more)
+        scene = draw_figure(make_figure([gather(filler.journal, infinite)]))
+        assert "infinite" in texts(scene)[1:]
+        ET.fromstring(render_svg(scene))
     queued = gather(filler.journal, filler.queue("lazynet"))
     assert any(text.startswith("No figures yet") for text in texts(draw_figure(make_figure([queued]))))
 

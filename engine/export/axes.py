@@ -32,7 +32,8 @@ class Axis:
 def linear_axis(low: float, high: float, num_ticks: int = 5, *, whole: bool = False) -> Axis:
     """From `low` to `high`, widened to round ticks (1, 2, 2.5 or 5 × a power of ten); `whole` numbers only if so."""
     if not high > low:
-        low, high = (low - 0.5, high + 0.5) if low else (0.0, 1.0)
+        spare = max(0.5, abs(low) / 10)
+        low, high = (low - spare, high + spare) if low else (0.0, 1.0)
     step = _round_step((high - low) / num_ticks)
     if whole:
         step = max(1.0, ceil(step))
@@ -86,7 +87,7 @@ def tick_text(value: float, axis: Axis) -> str:
         return f"{value:,g}" if 1e-4 <= value < 1e5 else f"{value:.0e}".replace("e+0", "e").replace("e+", "e")
     step = axis.ticks[1] - axis.ticks[0] if len(axis.ticks) > 1 else 1.0
     digits = next((digits for digits in range(12) if abs(round(step, digits) - step) < 1e-9 * max(1.0, step)), 12)
-    return f"{value:,.{digits}f}" if abs(value) < 1e7 else f"{value:g}"
+    return f"{value:,.{digits}f}" if abs(value) < 1e7 else f"{value:g}".replace("e+0", "e").replace("e+", "e")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

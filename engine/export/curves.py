@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from math import ceil
 
 import numpy as np
 
@@ -15,6 +16,8 @@ from engine.export.scene import Point
 from engine.series import Array, extremes, first_bad, thin
 
 POINTS_A_PIXEL = 1
+LARGEST = 1e100
+"""Larger figures are left out: no axis has room for them."""
 
 
 def _empty() -> Array:
@@ -81,7 +84,7 @@ def _draw(name: str, runs: Sequence[Gathered], *, raw: bool) -> DrawnRun:
     kinds = loss_kinds(gathered.configuration for gathered in runs)
     return DrawnRun(
         name=name,
-        num_epochs=max(gathered.run.num_epochs for gathered in runs),
+        num_epochs=max(map(_extent, runs)),
         loss_kind=" and ".join(kinds),
         raw_loss=_curve(epochs, losses),
         raw_accuracy=_curve(epochs, accuracies),
@@ -96,6 +99,14 @@ def _draw(name: str, runs: Sequence[Gathered], *, raw: bool) -> DrawnRun:
     )
 
 
+def _extent(gathered: Gathered) -> int:
+    """Epochs to leave room for: all there will be, or of a run that is over those it began."""
+    run = gathered.run
+    if not run.state.over or gathered.steps_per_epoch is None:
+        return run.num_epochs
+    return max(1, min(run.num_epochs, ceil(run.step / gathered.steps_per_epoch)))
+
+
 def _windows(gathered: Gathered) -> tuple[Array, Array, Array]:
     """Epochs (fractional), losses and accuracies of the run's windows, [N] each."""
     rows = np.array(list(POINT_FORMAT.iter_unpack(gathered.packed)), "f8").reshape(-1, 6)
@@ -104,12 +115,12 @@ def _windows(gathered: Gathered) -> tuple[Array, Array, Array]:
 
 def _bad(windows: tuple[Array, Array, Array]) -> tuple[float, str] | None:
     epochs, losses, _ = windows
-    index = first_bad(losses)
+    index = first_bad(np.where(np.abs(losses) > LARGEST, np.inf, losses))
     return None if index is None else (float(epochs[index]), "NaN" if np.isnan(losses[index]) else "infinite")
 
 
 def _curve(x: Array, y: Array, band: Array | None = None) -> Curve:
-    kept = np.isfinite(y)
+    kept = np.abs(y) <= LARGEST  # NaN isn't
     return Curve(x=x[kept], y=y[kept], band=band[kept] if band is not None else _empty())
 
 
