@@ -119,13 +119,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _inspect(options: argparse.Namespace, tell: Any) -> Inspection:
-    # A second of imports: after the starter's death is listened for.
-    import torch
-
     from engine.background import be_nice
-    from engine.inspection import inspect_run
 
     be_nice(NICE)
+    # Seconds of imports: after the starter's death is listened for, and stepping back.
+    import torch
+
+    from engine.inspection import inspect_run
+
     torch.set_num_threads(1)
     steps = inspect_run(options.home, options.data, options.run, best=options.best)
     told = 0.0

@@ -23,7 +23,7 @@ class MonitorApp(App[int]):
         super().__init__()
         self.clock = clock
         self.store = Store(home, clock=clock)
-        self.runner = None
+        self.home, self.data, self.runner = home, home / "data", None
         self.asked: list[tuple[str, str]] = []
         self.monitor = MonitorScreen()
         self.add_mode("launch", Screen)

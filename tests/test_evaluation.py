@@ -13,14 +13,18 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 import engine.evaluation
-from engine.checkpoint import weights_sha256
+from engine.checkpoint import load_newest, weights_sha256
 from engine.confusion import Confusion, Mixup
+from engine.data import Split
 from engine.errors import DeviceError
 from engine.evaluation import Evaluation
 from engine.events import EpochEnded, EpochRecord, Event, Noticed, StepsDone
 from engine.journal import Journal
 from engine.metrics import count_confusions
-from presets import Hyperparameters
+from engine.records import State
+from engine.runner import Runner
+from engine.store import Store
+from presets import Hyperparameters, load_catalogue
 from tests.nets import small_configuration, small_dataset, small_training
 from tests.test_training import Ticks, digest, points, records
 
@@ -209,6 +213,34 @@ def test_a_training_tells_that_it_evaluates_less_at_once(monkeypatch: pytest.Mon
     whole_events = list(whole)
     assert confusions(events) == confusions(whole_events)
     assert weights_sha256(training.snapshot()["net"]) == digest(whole)
+
+
+def test_the_log_says_it_and_a_resume_keeps_it(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    measured: list[int] = []
+    measure = Evaluation._measure
+
+    def tight(self: Evaluation, name: str, split: Split, chosen: slice | Tensor) -> None:
+        count = len(split.labels[chosen])
+        if count > 60:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        measured.append(count)
+        measure(self, name, split, chosen)
+
+    monkeypatch.setattr(Evaluation, "_measure", tight)
+    lazynet = load_catalogue().architecture("lazynet")
+    configuration = small_configuration(lazynet, epochs=1, batch_size=64)
+    with Store(home) as store:
+        run_id = store.add_run(configuration).id
+        runner = Runner(home, home / "data", until_empty=True)
+        runner.start()
+        runner.join()
+        assert store.run(run_id).state is State.FINISHED
+        warnings = [message.text for message in store.messages(run_id) if message.level == "warning"]
+        assert warnings == [f"out of memory on cpu: evaluated {max(measured)} images at a time from here on"]
+        snapshot, _ = load_newest(store.run_folder(run_id) / "checkpoints")
+        assert snapshot is not None
+        assert snapshot["position"]["evaluations"]["batch"] == max(measured)
+        assert store.confusions(run_id)[1].num_images == sum(measured)
 
 
 # ── the store ──────────────────────────────────────────────────────────────────────────────────────────────────────

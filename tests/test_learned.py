@@ -28,6 +28,7 @@ from tests.monitor_app import MonitorApp
 from tests.monitor_data import Filler
 from tui.__main__ import main
 from tui.class_names import head_names, row_name
+from tui.inspections import MOST_KEPT, Inspections
 from tui.learned_command import can_draw, print_confusion, print_mistakes
 from tui.screens.learned import LearnedScreen, describe_progress
 from tui.widgets.confusion_table import ConfusionTable
@@ -79,6 +80,15 @@ def begun(pilot: Pilot[Any]) -> list[tuple[bool, FakeInspector]]:
 
 def text(pilot: Pilot[Any]) -> str:
     return "\n".join(strip.text for strip in pilot.app.screen._compositor.render_strips())
+
+
+async def shows(pilot: Pilot[Any], wanted: str) -> None:
+    """Wait until the screen shows it: a page is laid out after it was asked for."""
+    for _ in range(200):
+        if wanted in text(pilot):
+            return
+        await pilot.pause(0.05)
+    raise AssertionError(f"{wanted!r} is not in {text(pilot)}")
 
 
 def said(pilot: Pilot[Any]) -> str:
@@ -144,8 +154,8 @@ def test_names_in_narrow_columns() -> None:
 @pytest.mark.parametrize("size", SIZES)
 async def test_shows_the_matrix_of_the_last_epoch(home: Path, filler: Filler, size: tuple[int, int]) -> None:
     async with learned(home, trained(filler), size=size) as pilot:
+        await shows(pilot, "epoch 10, the last · ")
         shown = text(pilot)
-        assert "epoch 10, the last · " in shown
         assert "of 10,000 test images" in shown
         table = pilot.app.screen.query_one(ConfusionTable)
         assert table.whole, "ten classes fit"
@@ -157,10 +167,10 @@ async def test_shows_the_matrix_of_the_last_epoch(home: Path, filler: Filler, si
 async def test_shows_the_best_epochs_too(home: Path, filler: Filler) -> None:
     async with learned(home, trained(filler)) as pilot:
         await pilot.press("b")
-        assert "epoch 4, the best · " in text(pilot)
-        assert "of 9,960 test images" in text(pilot)
+        await shows(pilot, "epoch 4, the best · ")
+        await shows(pilot, "of 9,960 test images")
         await pilot.press("b")
-        assert "epoch 10, the last" in text(pilot)
+        await shows(pilot, "epoch 10, the last")
 
 
 async def test_follows_the_evaluations(home: Path, filler: Filler) -> None:
@@ -172,11 +182,11 @@ async def test_follows_the_evaluations(home: Path, filler: Filler) -> None:
         add_confusion(filler, run_id, 1)
         pilot.app.screen.read_new()  # type: ignore[attr-defined]
         await pilot.pause()
-        assert "epoch 1, the last" in text(pilot)
+        await shows(pilot, "epoch 1, the last")
         filler.journal.forget(run_id)
         pilot.app.screen.read_new()  # type: ignore[attr-defined]
         await pilot.pause()
-        assert "epoch 1, the last" in text(pilot), "what was read of a run that is gone stays"
+        await shows(pilot, "epoch 1, the last")  # what was read of a run that is gone stays
 
 
 async def test_evaluates_where_no_matrix_is_kept(home: Path, filler: Filler) -> None:
@@ -186,7 +196,7 @@ async def test_evaluates_where_no_matrix_is_kept(home: Path, filler: Filler) -> 
     filler.end(run_id, State.FINISHED)
     async with learned(home, run_id, inspection()) as pilot:
         assert len(begun(pilot)) == 1
-        assert "epoch 10 · " in text(pilot)
+        await shows(pilot, "epoch 10 · ")
 
 
 async def test_many_classes_are_scrolled_to(home: Path, filler: Filler) -> None:
@@ -195,16 +205,16 @@ async def test_many_classes_are_scrolled_to(home: Path, filler: Filler) -> None:
     many = matrix([f"sort of thing {number}" for number in range(100)])
     filler.journal.write(run_id, record=record, confusion=many)
     async with learned(home, run_id, size=(80, 24)) as pilot:
-        assert "rows 1–17, columns 1–10 of 100" in text(pilot)
+        await shows(pilot, "rows 1–17, columns 1–10 of 100")
         await pilot.press("down", "down", "right")
-        assert "rows 3–19, columns 2–11 of 100" in text(pilot)
-        assert "3 sort of thin" in text(pilot), "names that begin alike are numbered"
+        await shows(pilot, "rows 3–19, columns 2–11 of 100")
+        await shows(pilot, "3 sort of thin")  # names that begin alike are numbered
         await pilot.press("pagedown")
-        assert "rows 20–36" in text(pilot)
+        await shows(pilot, "rows 20–36")
         await pilot.press("end")
-        assert "rows 84–100, columns 91–100 of 100" in text(pilot)
+        await shows(pilot, "rows 84–100, columns 91–100 of 100")
         await pilot.press("home")
-        assert "rows 1–17, columns 1–10 of 100" in text(pilot)
+        await shows(pilot, "rows 1–17, columns 1–10 of 100")
 
 
 # ── mistakes and filters ───────────────────────────────────────────────────────────────────────────────────────────
@@ -217,22 +227,19 @@ async def test_says_how_far_it_is_and_shows_the_mistakes(home: Path, filler: Fil
         ((best, inspector),) = begun(pilot)
         assert not best
         inspector.progress = Progress(phase="evaluating", done=3000, total=10_000)
-        while said(pilot) != "evaluating 3,000 of 10,000":
-            await pilot.pause(0.05)
+        await shows(pilot, "evaluating 3,000 of 10,000")
         inspector.result = inspection()
-        while said(pilot):
-            await pilot.pause(0.05)
+        await shows(pilot, "epoch 10 · 1–6 of 20, the surest of ")
         shown = text(pilot)
-        assert "epoch 10 · 1–6 of 20, the surest of " in shown
         assert "airplane" in shown
         assert "→ cat" in shown
         assert "99.9 %" in shown
         await pilot.press("down")
-        assert "4–9 of 20" in text(pilot)
+        await shows(pilot, "4–9 of 20")
         await pilot.press("end")
-        assert "16–20 of 20" in text(pilot)
+        await shows(pilot, "16–20 of 20")
         await pilot.press("z")
-        assert "of 20" in text(pilot)
+        await shows(pilot, "of 20")
         assert pilot.app.screen.query_one("#mistakes", ImageGrid).pixels == 16
         await pilot.press("tab", "shift+tab")
         assert len(begun(pilot)) == 1, "what was found out is kept"
@@ -259,7 +266,7 @@ async def test_says_why_there_is_nothing(home: Path, filler: Filler) -> None:
         await pilot.press("m")
         assert said(pilot) == "its images are gone: put them back"
         await pilot.press("c")
-        assert "epoch 10, the last" in text(pilot)
+        await shows(pilot, "epoch 10, the last")
     async with learned(home, run_id, inspection(num_mistakes=0)) as pilot:
         await pilot.press("m")
         assert said(pilot) == "By epoch 10 it makes no mistake on 10,000 images."
@@ -295,6 +302,32 @@ async def test_monitor_opens_it(home: Path, filler: Filler) -> None:
         await pilot.press("w")
         assert app.screen is app.monitor
     app.store.close()
+
+
+def test_what_was_found_is_kept_while_the_checkpoint_is_the_same(home: Path, filler: Filler) -> None:
+    run_id = trained(filler)
+    filler.journal.note_weights(run_id, "one")
+    begun: list[FakeInspector] = []
+
+    def begin(_run_id: str, _best: bool) -> FakeInspector:
+        begun.append(FakeInspector())
+        return begun[-1]
+
+    looks = Inspections(filler.journal, begin)
+    left = looks.look(run_id, False)
+    found = looks.look(run_id, False)
+    assert found is not left, "it was left before it found anything"
+    begun[-1].result = inspection()
+    assert looks.look(run_id, False) is found
+    assert looks.look(run_id, True) is not found
+    filler.journal.note_weights(run_id, "two")
+    assert looks.look(run_id, False) is not found
+    begun[-1].result = inspection()
+    for number in range(MOST_KEPT):
+        filler.journal.note_weights(run_id, f"later {number}")
+        looks.look(run_id, False)
+    filler.journal.note_weights(run_id, "two")
+    assert looks.look(run_id, False).result is None, "the oldest are forgotten"
 
 
 def test_progress_in_words() -> None:

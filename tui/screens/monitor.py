@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING, ClassVar, cast
 
 from textual import on
@@ -13,9 +14,9 @@ from textual.events import Resize
 from textual.screen import Screen
 from textual.widgets import Footer, Static
 
-from engine.inspecting import Inspector
 from engine.records import Run, State
 from engine.store import RunNotFound
+from tui.inspections import Inspections
 from tui.run_figures import ShownRun, accuracy_chart, find_resumed_steps, loss_chart
 from tui.screens.details import DetailsScreen
 from tui.screens.learned import LearnedScreen
@@ -141,6 +142,7 @@ class MonitorScreen(Screen[None]):
         self.configuration: RunConfiguration | None = None
         self._runs: Sequence[Run] = ()
         self._smoothing = 0.0
+        self._inspections: Inspections | None = None
         self._ready = False
         self._wanted_id: str | None = None
 
@@ -289,9 +291,9 @@ class MonitorScreen(Screen[None]):
     def action_learned(self) -> None:
         run, app = self.selected, self.lazytrain
         if run is not None:
-            self.app.push_screen(
-                LearnedScreen(app.store, run, lambda best: Inspector(app.home, app.data, run.id, best=best))
-            )
+            if self._inspections is None:
+                self._inspections = Inspections.of(app.store, app.home, app.data)
+            self.app.push_screen(LearnedScreen(app.store, run, partial(self._inspections.look, run.id)))
 
     def action_export(self) -> None:
         if self.selected is not None:
