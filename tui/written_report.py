@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import datetime
@@ -14,7 +13,8 @@ from engine.original import AGREEMENT, verdict
 from engine.records import State
 from engine.written_report import Describe, Setting, Spread, WrittenReport
 from presets import Architecture
-from tui.text import NOTHING, STATE_LOOKS, format_count, format_duration, format_moment, format_number
+from tui.markdown import field_name, plain, setting_text, table
+from tui.text import NOTHING, STATE_LOOKS, format_count, format_duration, format_moment
 
 
 def write_markdown(
@@ -64,21 +64,21 @@ def _opening(report: WrittenReport, now: float, version: str) -> str:
 
 
 def _compared(report: WrittenReport) -> str:
-    lines = [_text(report.about)] if report.about else []
+    lines = [plain(report.about)] if report.about else []
     nets = list(dict.fromkeys(each.configuration.architecture_name for each in report.settings))
-    changed = [f"- architecture: {', '.join(map(_text, nets))}"] if len(nets) > 1 else []
+    changed = [f"- architecture: {', '.join(map(plain, nets))}"] if len(nets) > 1 else []
     for name in report.differing:
-        values = dict.fromkeys(_value(_field(each, name)) for each in report.settings)
-        changed.append(f"- {_field_name(name)}: {', '.join(values)}")
+        values = dict.fromkeys(setting_text(_field(each, name)) for each in report.settings)
+        changed.append(f"- {field_name(name)}: {', '.join(values)}")
     seeds = sorted({seed for each in report.settings for seed in _seeds(each)})
     if "seed" not in report.differing and len(seeds) > 1:
         changed.append(f"- seed: {', '.join(map(str, seeds))} (each setting with several)")
     if changed:
         lines.append("These differ, and nothing else:\n\n" + "\n".join(changed))
     elif len(report.settings) == 1:
-        lines.append(f"One setting: {_text(report.settings[0].label)}.")
+        lines.append(f"One setting: {plain(report.settings[0].label)}.")
     if report.original:
-        lines.append(f"The original report saw: {_text(report.original)}.")
+        lines.append(f"The original report saw: {plain(report.original)}.")
     return "\n\n".join(lines)
 
 
@@ -91,9 +91,9 @@ def _seeds(setting: Setting) -> list[int]:
 
 
 def _results(report: WrittenReport) -> str:
-    columns: list[tuple[str, Callable[[Setting], str]]] = [("setting", lambda each: _text(each.label))]
+    columns: list[tuple[str, Callable[[Setting], str]]] = [("setting", lambda each: plain(each.label))]
     for name in report.differing:
-        columns.append((f">{_field_name(name)}", lambda each, name=name: _value(_field(each, name))))
+        columns.append((f">{field_name(name)}", lambda each, name=name: setting_text(_field(each, name))))
     if any(len(_seeds(each)) > 1 for each in report.settings):
         columns.append((">seeds", _num_seeds))
     columns += [
@@ -118,7 +118,7 @@ def _results(report: WrittenReport) -> str:
             place = next(number for number, (head, _) in enumerate(columns) if head == ">best test (%)")
             row[place] = f"**{row[place]}**"
         rows.append(row)
-    return _table([head for head, _ in columns], rows)
+    return table([head for head, _ in columns], rows)
 
 
 def _num_seeds(setting: Setting) -> str:
@@ -174,7 +174,7 @@ def _curves(report: WrittenReport, pictures: Sequence[str | None]) -> list[str]:
         return []
     parts = ["## Curves"]
     for chapter, picture in zip(report.chapters, pictures, strict=True):
-        title = _text(chapter.title[:1].upper() + chapter.title[1:])
+        title = plain(chapter.title[:1].upper() + chapter.title[1:])
         if len(report.chapters) > 1:
             parts.append(f"### {title}")
         parts.append(f"![{title}: loss and accuracy by epoch]({quote(picture)})" if picture else "No figures yet.")
@@ -199,32 +199,32 @@ def _beside_the_original(report: WrittenReport) -> list[str]:
             ours = f"train {_percent(each.last_train)} %, test {_percent(each.last_test)} %"
         elif each.diverged:
             ours = "diverged"
-        rows.append([_text(each.label), _text(said), ours, verdict(each) or "not trained yet"])
+        rows.append([plain(each.label), plain(said), ours, verdict(each) or "not trained yet"])
     if not rows:
         return []
     how = (
         f"Figures are after the last epoch; test accuracies within {100 * AGREEMENT:.0f} percentage points of each "
         "other agree. The original report's are rounded, and of one run each."
     )
-    return ["## Beside the original report", _table(["setting", "original report", "here", ""], rows), how]
+    return ["## Beside the original report", table(["setting", "original report", "here", ""], rows), how]
 
 
 def _not_there(report: WrittenReport) -> list[str]:
     parts: list[str] = []
     failed = [each.run for each in report.runs if each.run.state is State.FAILED]
     if failed:
-        lines = [f"- {_text(run.name)} ({run.id}): {_text(run.error or 'no reason was written')}" for run in failed]
+        lines = [f"- {plain(run.name)} ({run.id}): {plain(run.error or 'no reason was written')}" for run in failed]
         parts += ["## Failed", "\n".join(lines)]
     going = [each.run for each in report.runs if each.run.state not in (State.FINISHED, State.FAILED)]
     if going:
         lines = [
-            f"- {_text(run.name)} ({run.id}): {STATE_LOOKS[run.state].word}, {run.epoch} of {run.num_epochs} epochs"
+            f"- {plain(run.name)} ({run.id}): {STATE_LOOKS[run.state].word}, {run.epoch} of {run.num_epochs} epochs"
             for run in going
         ]
         parts += ["## Not finished", "\n".join(lines)]
     if report.missing:
         lines = [
-            f"- {_text(planned.short_name)}" + (f": {_text(planned.error)}" if planned.error else "")
+            f"- {plain(planned.short_name)}" + (f": {plain(planned.error)}" if planned.error else "")
             for planned in report.missing
         ]
         parts += ["## Not trained yet", "\n".join(lines)]
@@ -234,18 +234,19 @@ def _not_there(report: WrittenReport) -> list[str]:
 def _configuration(report: WrittenReport, describe: Describe) -> list[str]:
     parts: list[str] = []
     if report.common:
-        rows = [[_field_name(name), _value(value)] for name, value in report.common.items()]
+        rows = [[field_name(name), setting_text(value)] for name, value in report.common.items()]
         what = "All runs have these:" if len(report.settings) > 1 else "Hyperparameters:"
-        parts += [what, _table(["hyperparameter", "value"], rows)]
+        parts += [what, table(["hyperparameter", "value"], rows)]
     if report.differing:
-        heads = ["setting", *(f">{_field_name(name)}" for name in report.differing)]
+        heads = ["setting", *(f">{field_name(name)}" for name in report.differing)]
         rows = [
-            [_text(each.label), *(_value(_field(each, name)) for name in report.differing)] for each in report.settings
+            [plain(each.label), *(setting_text(_field(each, name)) for name in report.differing)]
+            for each in report.settings
         ]
-        parts += ["These differ:", _table(heads, rows)]
+        parts += ["These differ:", table(heads, rows)]
     nets = {each.configuration.architecture_name: each for each in reversed(report.settings)}
     lines = [
-        f"- **{_text(name)}** ({_text(each.configuration.architecture.title)}): "
+        f"- **{plain(name)}** ({plain(each.configuration.architecture.title)}): "
         + _net(each.configuration.architecture, describe(each.configuration.hyperparameters))
         for name, each in reversed(nets.items())
     ]
@@ -281,7 +282,7 @@ def _places(report: WrittenReport) -> str:
     for (versions, device, reason, threads, path), count in places.items():
         thread = f", {threads} thread{'' if threads == 1 else 's'}" if device == "cpu" else ""
         facts = (f"{device} ({reason}){thread}", f"steps by {path}", versions or "versions not recorded")
-        lines.append(f"- {count} run{'' if count == 1 else 's'}: {'; '.join(map(_text, facts))}")
+        lines.append(f"- {count} run{'' if count == 1 else 's'}: {'; '.join(map(plain, facts))}")
     return "\n".join(lines) or "Nothing was trained yet."
 
 
@@ -316,7 +317,7 @@ def _method(report: WrittenReport) -> str:
 def _runs(report: WrittenReport) -> str:
     rows = [
         [
-            *(_text(each.run.name), f"`{each.run.id}`", _text(setting.label), str(each.run.seed)),
+            *(plain(each.run.name), f"`{each.run.id}`", plain(setting.label), str(each.run.seed)),
             *(STATE_LOOKS[each.run.state].word, format_moment(each.run.ended)),
             f"`{each.run.weights_sha256[:16]}`" if each.run.weights_sha256 else NOTHING,
         ]
@@ -324,37 +325,7 @@ def _runs(report: WrittenReport) -> str:
         for each in setting.runs
     ]
     heads = ["run", "id", "setting", ">seed", "state", "ended", "SHA-256 of the last weights"]
-    return _table(heads, rows) if rows else "None yet."
-
-
-# ── Markdown ───────────────────────────────────────────────────────────────────────────────────────────────
-
-
-def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A table; a column whose head starts with `>` is aligned right. Padded, so that it reads well as text, too."""
-    names = [head.lstrip(">") for head in heads]
-    widths = [max(3, *(len(row[place]) for row in (names, *rows))) for place in range(len(heads))]
-    right = [head.startswith(">") for head in heads]
-
-    def line(cells: Sequence[str]) -> str:
-        padded = (
-            cell.rjust(width) if to_right else cell.ljust(width)
-            for cell, width, to_right in zip(cells, widths, right, strict=True)
-        )
-        return f"| {' | '.join(padded)} |"
-
-    rule = "|".join(
-        f"{'-' * (width + 1)}:" if to_right else "-" * (width + 2)
-        for width, to_right in zip(widths, right, strict=True)
-    )
-    return "\n".join([line(names), f"|{rule}|", *map(line, rows)])
-
-
-def _text(text: str) -> str:
-    """A person's words as plain text: nothing in them is Markdown."""
-    # An underscore inside a word means nothing in Markdown.
-    escaped = re.sub(r"[\\`*\[\]<>|#~]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])", r"\\\g<0>", text)
-    return " ".join(escaped.split())
+    return table(heads, rows) if rows else "None yet."
 
 
 def _field(setting: Setting, name: str) -> Any:
@@ -362,19 +333,3 @@ def _field(setting: Setting, name: str) -> Any:
     for part in name.split("."):
         values = values[part]
     return values
-
-
-def _field_name(name: str) -> str:
-    return name.replace("_", " ").replace(".", ": ")
-
-
-def _value(value: Any) -> str:
-    match value:
-        case None:
-            return NOTHING
-        case bool():
-            return "yes" if value else "no"
-        case float():
-            return format_number(value)
-        case _:
-            return _text(str(value))
