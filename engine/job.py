@@ -11,18 +11,19 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from engine.jobs import queue_again
+from engine.jobs import HALT, queue_again
 from engine.runner import Runner
 from engine.store import Store
 
 FINISHED, FAILED = 0, 1
+HALT_SECONDS = 1.0
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Train the run; 0 once it is left, 1 if nothing could be trained."""
     options = _read(arguments)
-    # Ctrl-C and a hang-up are the supervisor's business: it says what they mean.
-    for name in ("SIGINT", "SIGHUP"):
+    # Ctrl-C, Ctrl-Z and a hang-up are the supervisor's business: it says what they mean.
+    for name in ("SIGINT", "SIGHUP", "SIGTSTP"):
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), signal.SIG_IGN)
     began = time.time()
@@ -47,7 +48,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _listen(runner: Runner, orphaned: threading.Event) -> None:
     """Wait for the supervisor's word, or for its death, which closes the pipe."""
-    if not os.read(sys.stdin.fileno(), 64):
+    while (said := os.read(sys.stdin.fileno(), 1)) == HALT:
+        # Frozen between two steps, not while it holds the store locked; the supervisor continues it.
+        runner.halt(HALT_SECONDS)
+        os.kill(os.getpid(), signal.SIGSTOP)
+        runner.go_on()
+    if not said:
         orphaned.set()
     runner.stop()
 

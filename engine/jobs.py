@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -28,8 +29,10 @@ from engine.wishes import KEPT
 if TYPE_CHECKING:
     from engine.device import DeviceChoice
 
-STOP = b"stop\n"
-"""What a job is told to have it save its run and end. The end of the pipe says that the supervisor has died."""
+STOP, HALT = b"s", b"h"
+"""What a job is told to have it save its run and end, or suspend itself until it is continued.
+
+The end of the pipe says that the supervisor has died."""
 PATIENCE_SECONDS = 60.0
 """A job that was told to stop has so long to save."""
 MOST_FAILURES = 3
@@ -56,6 +59,16 @@ class Supervisor(Runner):
     def pids(self) -> dict[str, int]:
         """Run id → process of its job."""
         return {run_id: job.pid for run_id, job in dict(self._jobs).items()}
+
+    def halt(self, seconds: float) -> bool:
+        for job in list(self._jobs.values()):
+            job.halt()
+        return super().halt(seconds)
+
+    def go_on(self) -> None:
+        for job in list(self._jobs.values()):
+            job.go_on()
+        super().go_on()
 
     def _train_queue(self, journal: Journal, choice: DeviceChoice) -> None:
         try:
@@ -139,7 +152,8 @@ class Job:
         self.run_id = run_id
         root = str(Path(__file__).resolve().parent.parent)
         path = os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH"))))
-        # In the supervisor's process group, so that Ctrl-Z suspends it too; what Ctrl-C means the supervisor tells it.
+        # In the supervisor's process group, so that a shell's `fg` and `kill %1` reach it; what Ctrl-C and Ctrl-Z mean
+        # the supervisor tells it.
         self._process = subprocess.Popen(
             [sys.executable, "-m", "engine.job", run_id, *options],
             stdin=subprocess.PIPE,
@@ -154,9 +168,21 @@ class Job:
 
     def stop(self) -> None:
         """Have it save its run and end. Returns at once."""
+        self._tell(STOP)
+
+    def halt(self) -> None:
+        """Have it suspend itself between two steps. Returns at once."""
+        self._tell(HALT)
+
+    def go_on(self) -> None:
+        """Continue it."""
+        if hasattr(signal, "SIGCONT"):
+            self._process.send_signal(signal.SIGCONT)
+
+    def _tell(self, word: bytes) -> None:
         with contextlib.suppress(OSError):
             if self._process.stdin is not None:
-                self._process.stdin.write(STOP)
+                self._process.stdin.write(word)
                 self._process.stdin.flush()
 
     def wait(self, seconds: float) -> None:

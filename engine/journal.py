@@ -23,7 +23,9 @@ _EPOCH_FIELDS = tuple(field.name for field in fields(EpochRecord))
 
 
 class Journal(Store):
-    """A store with the pen in hand: for the runner alone."""
+    """A store with the pen in hand: for the runner alone, which looks after a damaged one itself."""
+
+    mends = False
 
     # ── a run's life ───────────────────────────────────────────────────────────────────────────────────────
 

@@ -23,13 +23,14 @@ class LockHeld(RuntimeError):
 
 
 class FileLock:
-    """An exclusive lock on a file, held until `release` or the process's end.
+    """A lock on a file, held until `release` or the process's end: exclusive, or `shared` with others that share it.
 
     The file stays: deleting it would let two processes hold "the" lock on two files of one name.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, shared: bool = False) -> None:
         self.path = path
+        self._shared = shared
         self._descriptor: int | None = None
 
     @property
@@ -54,7 +55,7 @@ class FileLock:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o644)
         try:
-            _lock(descriptor)
+            _lock(descriptor, shared=self._shared)
         except OSError as error:
             os.close(descriptor)
             raise LockHeld(str(self.path)) from error
@@ -105,10 +106,10 @@ def last_seen(path: Path) -> float | None:
         return None
 
 
-def _lock(descriptor: int) -> None:
+def _lock(descriptor: int, *, shared: bool = False) -> None:
     if fcntl is not None:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    else:
+        fcntl.flock(descriptor, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
+    elif not shared:  # Windows has none that are shared
         import msvcrt
 
         msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined]  # only there on Windows

@@ -15,6 +15,11 @@ def presets_folder(home: Path) -> Path:
     return home / "presets"
 
 
+def screens_lock(home: Path) -> Path:
+    """The lock that every open screen shares, so that it can be asked whether there is one."""
+    return home / "locks" / "screens.lock"
+
+
 def module_folder(home: Path) -> Path:
     """Where the `module = "…"` of a user's architecture is looked for, besides what Python finds anyway."""
     return presets_folder(home)

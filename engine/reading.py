@@ -5,21 +5,22 @@ A connection belongs to the thread that opened it; open another for another thre
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import sqlite3
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Concatenate, ParamSpec, Self, TypeVar
 
 from engine.confusion import Confusion
 from engine.database import StoreDamaged, connect, damage
 from engine.events import POINT_FORMAT, EpochRecord, Progress
 from engine.locks import is_held, last_seen
 from engine.rebuild import NOTICE, is_lost, rebuild
-from engine.records import ACTIVE, CHUNK_POINTS, Message, Run, RunnerRecord, State, Wanted
+from engine.records import ACTIVE, CHUNK_POINTS, Message, Run, RunnerRecord, State, Trainer, Wanted
 
 if TYPE_CHECKING:
     from engine.configuration import RunConfiguration
@@ -30,7 +31,11 @@ NOTICE_SECONDS = 24 * 3600.0
 MOST_PARAMETERS = 500
 """Of one query: SQLite may be built for no more than 999."""
 
-_RUN_COLUMNS = ", ".join(field.name for field in fields(Run))
+R = TypeVar("R", bound="Reader")
+P = ParamSpec("P")
+T = TypeVar("T")
+
+_RUN_COLUMNS = ", ".join(field.name for field in fields(Run) if field.name != "trainer")
 _EPOCH_COLUMNS = ", ".join(field.name for field in fields(EpochRecord))
 
 
@@ -38,19 +43,48 @@ class RunNotFound(LookupError):
     """No run, or more than one, goes by that reference; the message says which there are."""
 
 
+def mending(method: Callable[Concatenate[R, P], T]) -> Callable[Concatenate[R, P], T]:
+    """Have a client's look or wish done again, once, after a store that turns out damaged was rebuilt.
+
+    Every one of them is whole or not at all. Those within another one leave it to that.
+    """
+
+    @functools.wraps(method)
+    def mended(self: R, *arguments: P.args, **named: P.kwargs) -> T:
+        if not self.mends or self.mending:
+            return method(self, *arguments, **named)
+        self.mending = True
+        try:
+            return method(self, *arguments, **named)
+        except StoreDamaged:
+            self.reopen()
+            return method(self, *arguments, **named)
+        finally:
+            self.mending = False
+
+    return mended
+
+
 class Reader:
     """One connection to the run store in `home`, for looking.
 
-    One that is damaged or gone is set aside and rebuilt from the runs' folders; `notice` says so.
+    One that is damaged or gone is set aside and rebuilt from the runs' folders; `notice` says so. So is one that is
+    damaged while it is open, unless `mends` says that this is somebody else's business.
 
     Raises:
         StoreError: it can't be opened.
     """
 
+    mends: ClassVar[bool] = True
+
     def __init__(self, home: Path, *, clock: Callable[[], float] = time.time) -> None:
         self.home = home
         self.path = home / "store.sqlite3"
         self.clock = clock
+        self.generation = 0
+        """Goes up when the store is opened anew: what `notice` says may be new then."""
+        self.mending = False
+        """Whether a look or wish is at work that mends what it finds damaged."""
         self._seen_version: int | None = None
         self._known: dict[str, tuple[tuple[object, ...], Run]] = {}
         try:
@@ -64,6 +98,7 @@ class Reader:
     def _open(self) -> None:
         self.connection = connect(self.path)
         self._file = _identity(self.path)
+        self.generation += 1
 
     def close(self) -> None:
         self.connection.close()
@@ -76,6 +111,7 @@ class Reader:
 
     # ── looking ────────────────────────────────────────────────────────────────────────────────────────────
 
+    @mending
     def changed(self) -> bool:
         """Whether another connection wrote since the last call (True the first time). Costs microseconds."""
         if self.replaced():
@@ -104,12 +140,14 @@ class Reader:
         return _identity(self.path) not in (self._file, None)
 
     @property
+    @mending
     def notice(self) -> str | None:
         """What everyone who uses this store should be told: that it was rebuilt within the last day, and why."""
         row = self.connection.execute("SELECT value FROM meta WHERE key = ?", (NOTICE,)).fetchone()
         notice = json.loads(row["value"]) if row else {"time": 0.0, "text": ""}
         return notice["text"] if self.clock() - notice["time"] < NOTICE_SECONDS else None
 
+    @mending
     def runs(self) -> list[Run]:
         """Every run: the active ones, then the queue in its order, then the rest, newest first."""
         rows = self.connection.execute(f"SELECT {_RUN_COLUMNS} FROM runs").fetchall()
@@ -120,24 +158,30 @@ class Reader:
             run_id: known[run_id] if run_id in known and known[run_id][0] == values else (values, _run(row))
             for run_id, values, row in read
         }
-        return sorted((run for _, run in self._known.values()), key=_list_order)
+        return sorted((self._with_trainer(run) for _, run in self._known.values()), key=_list_order)
 
+    @mending
     def live_states(self) -> list[tuple[object, ...]]:
-        """State, wish, name and place of each run that isn't over: the same as before if only figures changed."""
+        """State, wish, name, place and trainer of each run that isn't over: as before if only figures changed.
+
+        A trainer that freezes or dies writes nothing: look here about each second, changes or none.
+        """
         live = (*ACTIVE, State.QUEUED)
         rows = self.connection.execute(
             f"SELECT id, state, wanted, name, position, error FROM runs WHERE state IN ({', '.join('?' * len(live))})",
             live,
         )
-        return [tuple(row) for row in rows]
+        return [(*row, self.trainer(row["id"]) if row["state"] in ACTIVE else None) for row in rows]
 
+    @mending
     def run(self, run_id: str) -> Run:
         """One run. Raises RunNotFound."""
         row = self.connection.execute(f"SELECT {_RUN_COLUMNS} FROM runs WHERE id = ?", (run_id,)).fetchone()
         if row is None:
             raise RunNotFound(f"no run {run_id!r}")
-        return _run(row)
+        return self._with_trainer(_run(row))
 
+    @mending
     def find(self, reference: str) -> Run:
         """The run meant by an id, an unambiguous beginning of one, a name, or `last` (the one made last).
 
@@ -156,12 +200,13 @@ class Reader:
                 ).fetchall()
             )
         if len(rows) == 1:
-            return _run(rows[0])
+            return self._with_trainer(_run(rows[0]))
         if not rows:
             raise RunNotFound(f"no run {reference!r}: `lazytrain runs` lists them")
         several = ", ".join(f"{row['id']} ({row['name']})" for row in rows[:5])
         raise RunNotFound(f"{reference!r} fits {len(rows)} runs: {several}; write more of the id")
 
+    @mending
     def configuration(self, run_id: str) -> RunConfiguration:
         """What was frozen when the run was queued. Raises RunNotFound."""
         from engine.configuration import RunConfiguration  # takes pydantic, which a list of runs needs not
@@ -171,6 +216,7 @@ class Reader:
             raise RunNotFound(f"no run {run_id!r}")
         return RunConfiguration.model_validate_json(row["configuration"])
 
+    @mending
     def settings(self, run_ids: Iterable[str]) -> dict[str, dict[str, Any]]:
         """Run id → its hyperparameters by dotted name, as they were written; a run that is gone is missing.
 
@@ -189,6 +235,7 @@ class Reader:
                 found[row["id"]] = dict(flatten(json.loads(row["configuration"]).get("hyperparameters", {})))
         return found
 
+    @mending
     def packed_points(self, run_id: str, since: int = 0) -> bytes:
         """The run's points from number `since` on, packed by `POINT_FORMAT`."""
         first, skipped = divmod(since, CHUNK_POINTS)
@@ -197,6 +244,7 @@ class Reader:
         )
         return b"".join(row["data"] for row in rows)[skipped * POINT_FORMAT.size :]
 
+    @mending
     def epochs(self, run_id: str, since: int = 0) -> list[EpochRecord]:
         """The run's finished epochs after epoch `since`, in order."""
         rows = self.connection.execute(
@@ -204,6 +252,7 @@ class Reader:
         )
         return [_epoch(row) for row in rows]
 
+    @mending
     def confusions(self, run_id: str) -> dict[int, Confusion]:
         """Epoch → confusion matrix over the test images: of the best epoch and of the last, as far as there are any."""
         rows = self.connection.execute(
@@ -211,6 +260,7 @@ class Reader:
         )
         return {row["epoch"]: Confusion.unpack(json.loads(row["classes"]), row["counts"]) for row in rows}
 
+    @mending
     def messages(self, run_id: str | None = None, since: int = 0, limit: int = 1000) -> list[Message]:
         """The newest `limit` messages after id `since`, oldest first; of all runs if none is named."""
         rows = self.connection.execute(
@@ -220,6 +270,7 @@ class Reader:
         )
         return [Message(**dict(row)) for row in rows][::-1]
 
+    @mending
     def runners(self) -> list[RunnerRecord]:
         """The processes that hold a device now."""
         columns = ", ".join(field.name for field in fields(RunnerRecord) if field.name != "seen")
@@ -227,16 +278,21 @@ class Reader:
         held = ((row, self.lock_path(row["lock"])) for row in rows)
         return [RunnerRecord(**dict(row), seen=last_seen(lock) or 0.0) for row, lock in held if is_held(lock)]
 
-    def last_seen(self, run: Run) -> float | None:
-        """When the run's trainer last showed that it isn't frozen, in Unix seconds; None before the first time."""
-        return last_seen(self.run_folder(run.id) / "lock")
+    def trainer(self, run_id: str, after: float = SUSPENDED_SECONDS) -> Trainer:
+        """How the process that holds an active run is: suspended or gone if it wasn't seen for `after` seconds.
 
-    def is_suspended(self, run: Run, after: float = SUSPENDED_SECONDS) -> bool:
-        """Whether the run's trainer is frozen (Ctrl-Z, SIGSTOP) or gone, not seen for `after` seconds.
-
-        Costs a look at a file. The store doesn't change by it: look again about each second while a run is active.
+        Costs a look at a file. The store doesn't change by it. Before the run has a lock nothing is known: ALIVE.
         """
-        return run.state.active and self.clock() - (self.last_seen(run) or 0.0) > after
+        lock = self.run_folder(run_id) / "lock"
+        seen = last_seen(lock)
+        # Only one that was silent is asked whether it lives: asking takes its lock for a moment.
+        if seen is None or self.clock() - seen <= after:
+            return Trainer.ALIVE
+        return Trainer.SUSPENDED if is_held(lock) else Trainer.GONE
+
+    def _with_trainer(self, run: Run) -> Run:
+        trainer = self.trainer(run.id) if run.state in ACTIVE else Trainer.ALIVE
+        return run if trainer is run.trainer else replace(run, trainer=trainer)
 
     # ── places ─────────────────────────────────────────────────────────────────────────────────────────────
 

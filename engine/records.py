@@ -45,6 +45,16 @@ class State(StrEnum):
 ACTIVE = frozenset((State.STARTING, State.RUNNING, State.PAUSED))
 
 
+class Trainer(StrEnum):
+    """How the process that holds an active run is, as its lock tells."""
+
+    ALIVE = "alive"
+    SUSPENDED = "suspended"
+    """Frozen: Ctrl-Z, SIGSTOP, a debugger, a machine that sleeps."""
+    GONE = "gone"
+    """It ended without a word: the next runner takes the run up."""
+
+
 class Wanted(StrEnum):
     """What a client asks of a run's trainer; the state changes only when training confirms it."""
 
@@ -119,6 +129,8 @@ class Run:
     """Out of the list until asked for."""
     versions: str | None = None
     """Of torch and Python, where it was trained last."""
+    trainer: Trainer = Trainer.ALIVE
+    """Not in the store: looked up with it. Of an active run; ALIVE else."""
 
     @property
     def fraction(self) -> float:

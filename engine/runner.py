@@ -111,7 +111,7 @@ class Runner:
 
     @property
     def screenless(self) -> bool:
-        """Whether no screen shows what this runner trains: a paused run is let go after a while then."""
+        """Whether no screen here shows what it trains: with none elsewhere a paused run is let go after a while."""
         return self._wishes.screenless
 
     @screenless.setter

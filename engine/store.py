@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from engine.archive import write_run
 from engine.database import StoreDamaged, StoreError, StoreTrouble, transaction
-from engine.reading import Reader, RunNotFound
+from engine.reading import Reader, RunNotFound, mending
 from engine.records import CHUNK_POINTS, Answer, Run, State, Wanted
 
 if TYPE_CHECKING:
@@ -34,6 +34,7 @@ class Store(Reader):
 
     # ── asking ─────────────────────────────────────────────────────────────────────────────────────────────
 
+    @mending
     def add_run(self, configuration: RunConfiguration, name: str | None = None, *, first: bool = False) -> Run:
         """Queue a run at the end (or in front, if `first`). A name that is taken gets a number."""
         values = configuration.hyperparameters
@@ -53,6 +54,7 @@ class Store(Reader):
         self.archive(run_id)
         return self.run(run_id)
 
+    @mending
     def rename(self, run_id: str, name: str) -> Run:
         """Give the run a name; one that is taken gets a number. Raises ValueError for an empty one."""
         if not name.strip():
@@ -65,6 +67,7 @@ class Store(Reader):
         self.archive(run_id)
         return run
 
+    @mending
     def tag(self, run_id: str, tags: Iterable[str]) -> Run:
         """Give the run these tags in place of those it had. Raises ValueError for an empty one or one with a comma or a
         space, RunNotFound."""
@@ -73,10 +76,12 @@ class Store(Reader):
             raise ValueError(f"tag {wrong[0]!r}: a tag is one word, without a comma")
         return self._label(run_id, tags=json.dumps(chosen, ensure_ascii=False))
 
+    @mending
     def annotate(self, run_id: str, note: str) -> Run:
         """Keep a person's words beside the run, in place of earlier ones. Raises RunNotFound."""
         return self._label(run_id, note=note.strip())
 
+    @mending
     def put_away(self, run_id: str, *, away: bool = True) -> Run:
         """Take the run out of the list (`archived`), or back into it.
 
@@ -89,6 +94,7 @@ class Store(Reader):
             raise NotPossible(f"{run.name} is {run.state}: only a run that is over can be archived")
         return self._label(run_id, archived=int(away))
 
+    @mending
     def move(self, run_id: str, places: int) -> None:
         """Move a queued run by `places` in the queue: -1 is one earlier. Does nothing past an end."""
         with transaction(self.connection):
@@ -104,10 +110,12 @@ class Store(Reader):
                 "UPDATE runs SET position = ? WHERE id = ?", [(float(place), each) for place, each in enumerate(order)]
             )
 
+    @mending
     def pause(self, run_id: str) -> Run:
         """Ask for a pause. Raises NotPossible if the run isn't being trained, RunNotFound."""
         return self._want(run_id, Wanted.PAUSE, "only a run that is being trained can be paused")
 
+    @mending
     def stop(self, run_id: str) -> Run:
         """Ask for a checkpoint and an end that can be resumed; a queued run leaves the queue at once.
 
@@ -125,6 +133,7 @@ class Store(Reader):
             return self.run(run_id)
         return self._want(run_id, Wanted.STOP, "there is nothing to stop")
 
+    @mending
     def resume(self, run_id: str) -> Run:
         """Let a paused run go on, even outside its hours; queue a stopped, failed or interrupted one again.
 
@@ -159,6 +168,7 @@ class Store(Reader):
             self.archive(run_id)
         return self.run(run_id)
 
+    @mending
     def discard(self, run_id: str) -> None:
         """Delete a run and its files; one that is being trained is left by its trainer first. Raises RunNotFound."""
         with transaction(self.connection):
@@ -185,6 +195,7 @@ class Store(Reader):
 
     # ── questions to a runner ──────────────────────────────────────────────────────────────────────────────
 
+    @mending
     def ask(self, key: str, question: Mapping[str, Any]) -> Answer:
         """The answer under `key`, or an empty one after leaving the question for the next runner that has time.
 

@@ -30,9 +30,10 @@ from engine.device import (
 from engine.errors import DeviceError
 from engine.events import EpochEnded, Event, Noticed, RunDiverged, RunFinished, RunStarted, StepsDone
 from engine.journal import Journal
+from engine.locks import is_held
 from engine.paths import AutogradPath
 from engine.patience import Patience
-from engine.places import cache_folder, module_folder
+from engine.places import cache_folder, module_folder, screens_lock
 from engine.records import Run, State, Wanted
 from engine.saving import Saver, differences
 from engine.training import Training
@@ -276,7 +277,7 @@ class Trainer:
                 if said is None:
                     self._save()
                 said = held
-            if held or not wishes.screenless:
+            if held or not wishes.screenless or is_held(screens_lock(journal.home)):
                 # What isn't a person's pause is no reason to let go: it goes on by itself.
                 unseen_since = self._clock()
             elif self._clock() - unseen_since >= LET_GO_SECONDS:

@@ -41,7 +41,7 @@ class Wishes:
         self.replaced = False
         """Another process put a rebuilt store in this one's place."""
         self.screenless = False
-        """No screen shows the run: a pause doesn't hold the device for ever."""
+        """No screen of this process shows the run: with no other either, a pause doesn't hold the device for ever."""
         self.run_id: str | None = None
         """The run at work, which the control thread looks after."""
         self.training: Wakeable | None = None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterable
@@ -16,6 +18,7 @@ from textual.widgets import Input, Static
 
 from engine.configuration import RunConfiguration
 from engine.journal import Journal
+from engine.locks import FileLock
 from engine.records import Run, State
 from engine.runner import RunnerStatus
 from presets import load_catalogue
@@ -31,6 +34,7 @@ from tui.screens.label import LabelScreen
 from tui.screens.launch import LaunchScreen
 from tui.widgets.preset_list import PresetList
 from tui.widgets.run_list import RunList
+from tui.widgets.run_status import RunStatus
 
 OURS = (LazytrainApp, LaunchScreen, PresetList, EditScreen, HelpScreen, ConfirmScreen, LabelScreen, RunList)
 
@@ -49,6 +53,14 @@ def queue(app: LazytrainApp, count: int = 1) -> list[Run]:
     runs = [app.store.add_run(configuration()) for _ in range(count)]
     app.refresh_runs()
     return runs
+
+
+def abandon(home: Path, run: Run) -> None:
+    """Its trainer was last seen long ago, and its lock is free."""
+    lock = home / "runs" / run.id / "lock"
+    lock.parent.mkdir(parents=True, exist_ok=True)
+    lock.touch()
+    os.utime(lock, (1.0, 1.0))
 
 
 def train(home: Path, run: Run, state: State = State.RUNNING) -> None:
@@ -215,6 +227,33 @@ async def test_what_is_not_possible_is_said(home: Path) -> None:
         app.command("pause", run)
         await until(pilot, lambda: toasts(app))
         assert toasts(app) == [f"{run.name} is queued: only a run that is being trained can be paused"]
+
+
+async def test_a_dead_or_frozen_trainer_is_shown_though_it_writes_nothing(home: Path) -> None:
+    async with started(home) as (app, pilot):
+        (run,) = queue(app)
+        train(home, run)
+        await pilot.press("2")
+        assert app.monitor_screen is not None
+        status = app.monitor_screen.query_one(RunStatus)
+        await until(pilot, lambda: "▶ running" in status.text)
+        abandon(home, run)
+        await until(pilot, lambda: "⚠ interrupted  its process ended without a word" in status.text)
+        with FileLock(home / "runs" / run.id / "lock"):
+            await until(pilot, lambda: "◇ suspended  its process is frozen: `fg`" in status.text)
+
+
+async def test_a_store_damaged_under_an_open_screen_is_rebuilt_and_told(home: Path) -> None:
+    async with started(home) as (app, pilot):
+        queue(app, 2)
+        await pilot.press("2")
+        connection = sqlite3.connect(app.store.path)
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        connection.close()
+        app.store.path.write_bytes(b"this is no database any more".ljust(8192, b"!"))
+        await until(pilot, lambda: any("2 runs were rebuilt from their folders" in text for text in toasts(app)))
+        assert len(app.runs) == 2
+        assert app.is_running
 
 
 # ── leaving ────────────────────────────────────────────────────────────────────────────────────────────────

@@ -26,7 +26,8 @@ from engine.records import Run, State
 from engine.store import Store
 from presets import Hyperparameters, load_catalogue
 from tui.__main__ import find_foreign_package, main
-from tui.follow import Interrupts, follow_run
+from tui.follow import follow_run
+from tui.interrupts import Interrupts
 from tui.reporters import PLAIN_SECONDS, PlainReporter, write_line
 from tui.start import find_screen_problem
 
@@ -526,6 +527,12 @@ class ToldRunner:
 
     work: Callable[[], None]
     status: Any = field(default_factory=Status)
+    screenless: bool = False
+
+    def halt(self, seconds: float) -> bool:
+        return True
+
+    def go_on(self) -> None: ...
 
     def start(self) -> None:
         self.work()

@@ -17,11 +17,13 @@ import torch
 
 from engine import checkpoint, database, patience, saving, trainer
 from engine.checkpoint import best_path, generations, load_checkpoint, load_newest
-from engine.database import SCHEMA_VERSION, StoreDamaged, StoreTrouble, transaction
+from engine.database import SCHEMA_VERSION, StoreTrouble, transaction
 from engine.events import POINT_FORMAT, EpochRecord, Point
 from engine.journal import MAX_ATTEMPTS, Journal
+from engine.locks import FileLock
 from engine.paths import AutogradPath
-from engine.records import Run, State
+from engine.places import screens_lock
+from engine.records import Run, State, Trainer
 from engine.runner import Runner
 from engine.store import Store
 from engine.trouble import RESERVE_BYTES
@@ -80,12 +82,12 @@ def test_a_frozen_trainer_is_seen_as_suspended(home: Path) -> None:
         trainee = nursery.start(run.id)
         try:
             wait_for(lambda: store.run(run.id).state is State.RUNNING, "the run to be trained")
-            assert not store.is_suspended(store.run(run.id))
+            assert store.trainer(run.id) is Trainer.ALIVE
             trainee.send(signal.SIGSTOP)
-            wait_for(lambda: store.is_suspended(store.run(run.id), after=2.5), "the run to be seen as suspended")
+            wait_for(lambda: store.trainer(run.id, after=2.5) is Trainer.SUSPENDED, "the run to be seen as suspended")
             assert store.run(run.id).state is State.RUNNING
             trainee.send(signal.SIGCONT)
-            wait_for(lambda: not store.is_suspended(store.run(run.id), after=2.5), "the run to be seen again")
+            wait_for(lambda: store.trainer(run.id, after=2.5) is Trainer.ALIVE, "the run to be seen again")
         finally:
             trainee.kill()
 
@@ -426,6 +428,15 @@ def test_a_paused_run_that_no_screen_shows_is_let_go(bench: Bench) -> None:
     runner.screenless = True
     threading.Event().wait(2 * trainer.WAIT_SECONDS)
     assert bench.state(run) is State.PAUSED, "one did until now"
+    with FileLock(screens_lock(bench.home), shared=True), FileLock(screens_lock(bench.home), shared=True):
+        now[0] += trainer.LET_GO_SECONDS + 1
+        threading.Event().wait(2 * trainer.WAIT_SECONDS)
+        assert bench.state(run) is State.PAUSED, "two of other processes do"
+        now[0] += trainer.LET_GO_SECONDS + 1
+        threading.Event().wait(2 * trainer.WAIT_SECONDS)
+        assert bench.state(run) is State.PAUSED
+    threading.Event().wait(2 * trainer.WAIT_SECONDS)
+    assert bench.state(run) is State.PAUSED, "they did until now"
     now[0] += trainer.LET_GO_SECONDS + 1
     bench.reaches(run, State.STOPPED)
     assert bench.store.run(run.id).outcome == "let go after 10 min paused without a screen"
@@ -566,16 +577,18 @@ def test_a_client_follows_to_the_rebuilt_store(bench: Bench) -> None:
     client.close()
 
 
-def test_a_client_that_meets_damage_can_have_it_rebuilt(bench: Bench) -> None:
+def test_a_client_that_meets_damage_has_it_rebuilt(bench: Bench) -> None:
     run = bench.queue()
     bench.train()
-    expected = result(bench.store, run.id)
+    expected, generation = result(bench.store, run.id), bench.store.generation
     _scribble(bench.home / "store.sqlite3")
-    with pytest.raises(StoreDamaged):
-        bench.store.epochs(run.id)
-    bench.store.reopen()
     assert result(bench.store, run.id) == expected
     assert bench.store.notice
+    assert bench.store.generation == generation + 1
+    _scribble(bench.home / "store.sqlite3")
+    assert bench.store.rename(run.id, "mine").name == "mine"
+    assert bench.store.generation == generation + 2
+    assert result(bench.store, run.id) == expected
 
 
 def test_a_history_is_read_up_to_where_it_is_damaged(home: Path) -> None:

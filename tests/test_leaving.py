@@ -10,8 +10,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from engine.records import State
+from engine.records import State, Trainer
 from engine.runner import Runner
+from engine.store import Store
 from tests.leaving import House, check_whole, comes_to_rest, wait_for
 from tests.terminals import PATIENCE_SECONDS, PtyTerminal, TmuxTerminal, has_tmux, see, wait_for_exit, wait_until
 from tui.leave import hand_over
@@ -179,6 +180,21 @@ def test_sigterm_ends_a_screen_whose_terminal_takes_nothing(house: House) -> Non
     assert house.store.find("last").state is State.STOPPED
 
 
+@pytest.mark.parametrize("command", ["train", "work"])
+def test_sigterm_ends_a_command_whose_terminal_takes_nothing(house: House, command: str) -> None:
+    # A line for each of so many epochs is more than the terminal's buffer holds.
+    arguments = ("train", "lazynet", "quick", "--set", "epochs=20000") if command == "train" else ("work",)
+    if command == "work":
+        house.queue()
+    with house.open(*arguments) as terminal:
+        wait_for(lambda: bool(house.store.runs()), "the run")
+        house.wait(State.RUNNING, 100_000)
+        terminal.send_signal(signal.SIGTERM)
+        wait_for(lambda: terminal.exited() is not None, "the end, with nobody reading")
+        assert terminal.exited() == 143
+    assert house.store.find("last").state is State.STOPPED
+
+
 @pytest.mark.parametrize("to", ["parent", "child"])
 def test_sigterm_saves_restores_the_terminal_and_ends_with_143(house: House, to: str) -> None:
     house.queue()
@@ -260,3 +276,43 @@ def test_ctrl_z_gives_the_prompt_back_and_fg_the_screen(house: House) -> None:
         see(terminal, "training goes on in the background", "prompt>")
         step = house.store.find("last").step
         wait_until(terminal, lambda: house.store.find("last").step > step, "training to go on")
+
+
+@pytest.mark.skipif(not has_tmux(), reason="tmux is not installed")
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_ctrl_z_suspends_a_command_between_two_steps_and_fg_goes_on(house: House, jobs: int) -> None:
+    runs = [house.queue() for _ in range(jobs)]
+    shell = ("env", "PS1=prompt> ", "bash", "--norc", "-i")
+    with TmuxTerminal(shell, house.folder, house.environment) as terminal:
+        see(terminal, "prompt>")
+        terminal.press(*f"{sys.executable} -m tui work --jobs {jobs}", "enter")
+
+        def step(number: int) -> int:
+            return house.store.run(runs[number].id).step
+
+        for number in range(jobs):
+            wait_until(terminal, lambda number=number: step(number) > 0, "training")
+        for _ in range(2):
+            terminal.press("C-z")
+            see(terminal, "Stopped", "prompt>")
+            # The supervisor and its jobs, one each.
+            working = [each for each in house.processes() if "engine.job" in each.cmdline() or "work" in each.cmdline()]
+            assert len(working) == (1 if jobs == 1 else 1 + jobs)
+            wait_until(terminal, lambda all_=working: all(each.status() == "stopped" for each in all_), "them to stop")
+            with Store(house.home) as other:
+                # Nobody is kept from the store.
+                other.rename(runs[0].id, "seen from elsewhere")
+                before = [other.run(run.id).step for run in runs]
+                wait_until(
+                    terminal,
+                    lambda other=other: all(other.trainer(run.id, after=2.5) is Trainer.SUSPENDED for run in runs),
+                    "them to be seen as suspended",
+                )
+                assert [other.run(run.id).step for run in runs] == before
+            terminal.press(*"fg", "enter")
+            for number in range(jobs):
+                wait_until(terminal, lambda n=number, b=before: step(n) > b[n], "training to go on")
+        terminal.press("C-c")
+        see(terminal, "and kept")
+        wait_until(terminal, lambda: not house.screen_processes(), "the end")
+    assert {house.store.run(run.id).state for run in runs} == {State.STOPPED}

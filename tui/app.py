@@ -5,6 +5,7 @@ Importing this module imports neither torch nor numpy: the first frame appears b
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
 import time
@@ -21,9 +22,10 @@ from textual.driver import Driver
 from textual.reactive import reactive
 from textual.screen import Screen
 
-from engine.places import presets_folder
+from engine.locks import FileLock, LockHeld
+from engine.places import presets_folder, screens_lock
 from engine.records import Run
-from engine.store import NotPossible, RunNotFound, Store, StoreError
+from engine.store import NotPossible, RunNotFound, Store, StoreError, StoreTrouble
 from tui.attendance import Attendance
 from tui.cell_diff import CellDiffApp
 from tui.datasets import DatasetShelf
@@ -46,6 +48,8 @@ AFTER_FIRST_FRAME = ("tui.screens.launch_desk", "tui.widgets.study_panel", "engi
 """What is wanted right after the first frame, and takes its time to import."""
 POLL_SECONDS = 0.1
 """How often the store is asked whether anything changed, which costs microseconds."""
+LOOK_SECONDS = 1.0
+"""How often it is looked at even so: a trainer that is frozen or killed writes nothing."""
 HALT_SECONDS = 1.0
 """How long a suspension waits for training to come between two steps."""
 MINIMUM_WIDTH, MINIMUM_HEIGHT = 60, 16
@@ -130,6 +134,9 @@ class LazytrainApp(CellDiffApp[int]):
         self._status: RunnerStatus | None = None
         self._pace = Pace(redraws_per_second)
         self._live: list[tuple[object, ...]] = []
+        self._generation = self._num_polls = 0
+        self._trouble: str | None = None
+        self._open_screen = FileLock(screens_lock(home), shared=True)
         self._stale = True
         self.add_mode("launch", lambda: self.launch_screen)
         self.add_mode("monitor", self._make_monitor)
@@ -161,8 +168,9 @@ class LazytrainApp(CellDiffApp[int]):
         await self.switch_mode("launch")
         self._follow_runner()
         self.refresh_runs()
-        if self.store.notice is not None:
-            self.notify(self.store.notice, title="run store", severity="warning", timeout=30)
+        with contextlib.suppress(LockHeld, OSError):
+            # Held for a moment by a trainer that asks whether there is a screen; without it a pause ends sooner.
+            self._open_screen.acquire()
         self.set_interval(POLL_SECONDS, self._poll)
         self.call_after_refresh(self._prepare)
 
@@ -195,16 +203,41 @@ class LazytrainApp(CellDiffApp[int]):
     def on_unmount(self) -> None:
         self.remember()
         self.attendance.be_seen()
+        self._open_screen.release()
         self.store.close()
 
     # ── runs ───────────────────────────────────────────────────────────────────────────────────────────────
 
     def _poll(self) -> None:
         self._follow_runner()
+        try:
+            self._look()
+        except StoreTrouble as trouble:
+            # Looked at again with the next poll; nothing is lost by it.
+            self._say_trouble(str(trouble))
+        else:
+            self._say_trouble(None)
+
+    def _look(self) -> None:
         self._stale = self.store.changed() or self._stale
+        if self.store.generation != self._generation:
+            self._generation = self.store.generation
+            if self.store.notice is not None:
+                self.notify(self.store.notice, title="run store", severity="warning", timeout=30, markup=False)
+        self._num_polls += 1
         # Figures keep the pace; a state that was reached is shown at once.
-        if self._stale and (self._pace.due or self.store.live_states() != self._live):
+        look = self._stale or self._num_polls % round(LOOK_SECONDS / POLL_SECONDS) == 0
+        if (self._stale and self._pace.due) or (look and self.store.live_states() != self._live):
             self.refresh_runs()
+
+    def _say_trouble(self, trouble: str | None) -> None:
+        """Show, or take back, why the store can't be read."""
+        if trouble != self._trouble:
+            self._trouble = trouble
+            if trouble is not None:
+                self.headline = f"⚠ {trouble}"
+            else:
+                self._show_headline()
 
     def refresh_runs(self) -> None:
         """Read the runs and give them to the screen of the current mode."""

@@ -30,10 +30,12 @@ from engine.store import NotPossible, RunNotFound, Store
 from presets import DEFAULT, PresetError, load_catalogue
 from tui.configure import check_device, configure
 from tui.export_command import export
-from tui.follow import FINISHED, REFUSED, Interrupts, follow_run, wait_until_confirmed
+from tui.follow import FINISHED, REFUSED, follow_run, wait_until_confirmed
+from tui.interrupts import Interrupts
 from tui.label_commands import LabelError, archive, note, tag
 from tui.learned_command import confusion, mistakes
 from tui.listing import find_runs, presets_record, print_presets
+from tui.opening import open_store
 from tui.options import (
     ArchitectureName,
     AsJson,
@@ -54,7 +56,7 @@ from tui.report_command import PictureFormat, write_report
 from tui.reporters import make_reporter, write_line
 from tui.run_view import Order
 from tui.study_command import study
-from tui.text import STATE_LOOKS
+from tui.text import state_look
 from tui.working import MOST_JOBS, work_queue
 
 
@@ -146,7 +148,7 @@ def runs(
     For example: lazytrain runs coolnet 'lr>0.01' state:finished tag:night 'acc>60'. Archived runs are listed only by
     the word archived. README.md has the whole of it.
     """
-    with Store(_places(context, home).home) as store:
+    with open_store(_places(context, home).home) as store:
         found = find_runs(store, words or (), order)
         if as_json:
             print_json([run_record(store, run) for run in found])
@@ -159,7 +161,7 @@ def runs(
 @app.command()
 def show(context: typer.Context, run: RunReference, as_json: AsJson = False, home: Home = None) -> None:
     """Show a run: its settings, epochs and log."""
-    with Store(_places(context, home).home) as store:
+    with open_store(_places(context, home).home) as store:
         found = store.find(run)
         if as_json:
             print_json(run_record(store, found))
@@ -211,7 +213,7 @@ def report(
         return
     if settings or seeds is not None or force:
         raise Refused("--set, --seeds and --force go with a study or with -o")
-    with Store(places.home) as store:
+    with open_store(places.home) as store:
         now = store.clock()
         try:
             moment = read_since(since or "12h", now, last_presence(store.home))
@@ -283,7 +285,7 @@ def train(
     configuration = configure(places, architecture, hyperparameters, settings or (), asked)
     from engine.runner import Runner
 
-    with Interrupts() as interrupts, Store(places.home) as store:
+    with Interrupts() as interrupts, open_store(places.home) as store:
         run = store.add_run(configuration, name)
         write_line(sys.stdout, run.id)
         status = follow_run(
@@ -322,7 +324,7 @@ def queue(
     """
     places = _places(context, home, data)
     configuration = configure(places, architecture, hyperparameters, settings or (), _device(context, device))
-    with Store(places.home) as store:
+    with open_store(places.home) as store:
         run = store.add_run(configuration, name)
         write_line(sys.stdout, run.id)
         if not store.runners():
@@ -387,7 +389,7 @@ def discard(
     home: Home = None,
 ) -> None:
     """Delete a run and its checkpoints; asks first."""
-    with Store(_places(context, home).home) as store:
+    with open_store(_places(context, home).home) as store:
         found = store.find(run)
         what = f"{found.name} ({found.id}, {found.state}, {found.epoch} of {found.num_epochs} epochs)"
         if not yes:
@@ -412,7 +414,7 @@ def rename(
     home: Home = None,
 ) -> None:
     """Give a run another name."""
-    with Store(_places(context, home).home) as store:
+    with open_store(_places(context, home).home) as store:
         found = store.find(run)
         try:
             renamed = store.rename(found.id, name)
@@ -458,7 +460,7 @@ def _device(context: typer.Context, device: str | None) -> str:
 
 def _ask(places: Places, reference: str, wish: Callable[[Store, str], Run]) -> None:
     """Write a wish into the store, wait a moment for training to confirm it, and print how the run stands."""
-    with Store(places.home) as store:
+    with open_store(places.home) as store:
         found = store.find(reference)
         wish(store, found.id)
         try:
@@ -466,11 +468,10 @@ def _ask(places: Places, reference: str, wish: Callable[[Store, str], Run]) -> N
         except RunNotFound:
             raise Refused(f"{found.name} ({found.id}) was discarded meanwhile") from None
         if run.pending is not None:
-            write_line(
-                sys.stdout, f"asked {run.name} ({run.id}) to {run.pending}: not confirmed yet, it is {run.state}"
-            )
+            standing = state_look(run).word
+            write_line(sys.stdout, f"asked {run.name} ({run.id}) to {run.pending}: not confirmed yet, it is {standing}")
             return
         hint = ""
         if run.state is State.QUEUED and not store.runners():
             hint = ": nothing trains yet, `lazytrain work` trains the queue"
-        write_line(sys.stdout, f"{STATE_LOOKS[run.state]}: {run.name} ({run.id}){hint}")
+        write_line(sys.stdout, f"{state_look(run)}: {run.name} ({run.id}){hint}")

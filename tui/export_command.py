@@ -14,7 +14,7 @@ import typer
 from engine.datasets import DatasetError, DatasetFacts
 from engine.export.files import write_files
 from engine.export.formats import Format, default_output, plan_export
-from engine.store import Store
+from tui.opening import open_store
 from tui.options import Data, Home
 from tui.places import find_places
 from tui.reporters import write_line
@@ -62,7 +62,7 @@ def export(
     outer_home, outer_data, _ = context.obj
     places = find_places(home or outer_home, data or outer_data)
     shelf = DatasetShelf(places.data, places.cache)
-    with Store(places.home) as store:
+    with open_store(places.home) as store:
         chosen = [store.find(reference) for reference in runs]
         where = output or default_output(chosen, form)
         which = "best" if checkpoint is Checkpoint.BEST else "last"

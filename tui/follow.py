@@ -2,97 +2,27 @@
 
 from __future__ import annotations
 
-import os
-import signal
 import threading
 from collections.abc import Callable
-from types import FrameType, TracebackType
-from typing import Any, Protocol
+from types import TracebackType
 
 from engine.locks import is_held
 from engine.records import Message, Run, State
-from engine.store import NotPossible, RunNotFound, Store
-from tui.outlet import is_terminal, point_away
-from tui.reporters import Reporter, restore_terminal
+from engine.store import NotPossible, RunNotFound, Store, StoreTrouble
+from tui.interrupts import Interrupts, RunnerLike
+from tui.reporters import Reporter
 from tui.text import format_count, format_duration, format_fraction, format_loss, state_word
 
-FINISHED, FAILED, REFUSED, KEPT = 0, 1, 2, 130
-"""Exit statuses; 130 is also what a shell shows for Ctrl-C."""
+FINISHED, FAILED, REFUSED = 0, 1, 2
+"""Exit statuses; `Interrupts.status` is that of what was stopped and kept."""
 
 POLL_SECONDS = 0.1
 PATIENCE_SECONDS = 5.0
 """How long `pause`, `stop` and `resume` wait for training to confirm."""
-PATIENCE_AT_END = 1.5
-"""How many seconds an end asked for by a signal waits for what isn't training."""
 SILENCE_SECONDS = 5.0
 """Of silence before we look whether a run's trainer lives, since looking takes its lock for a moment."""
 MOST_RUNNERS = 5
 """How often a run is taken up here again after the process that had it died."""
-
-
-class RunnerLike(Protocol):
-    """What is needed of `engine.runner.Runner`."""
-
-    @property
-    def status(self) -> Any: ...
-    def start(self) -> None: ...
-    def nudge(self) -> None: ...
-    def stop(self) -> None: ...
-    def join(self, timeout: float | None = None) -> bool: ...
-
-
-class Interrupts:
-    """Ctrl-C and SIGTERM while training: the first asks for a stop, the second ends the process at once.
-
-    A hang-up only takes the terminal away: training goes on, unheard, unless its output goes somewhere else.
-    """
-
-    def __init__(self, end_at_once: Callable[[int], None] | None = None) -> None:
-        self.received: signal.Signals | None = None
-        self._end_at_once = end_at_once or _end_at_once
-        self._event = threading.Event()
-        self._before: dict[signal.Signals, Any] = {}
-
-    def __enter__(self) -> Interrupts:
-        for number in (signal.SIGINT, signal.SIGTERM):
-            self._before[number] = signal.signal(number, self._receive)
-        hang_up = getattr(signal, "SIGHUP", None)
-        if hang_up is not None and signal.getsignal(hang_up) is not signal.SIG_IGN:
-            terminals = [descriptor for descriptor in (0, 1, 2) if is_terminal(descriptor)]
-            self._before[hang_up] = signal.signal(hang_up, lambda *_: point_away(terminals))
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        for number, handler in self._before.items():
-            signal.signal(number, handler)
-
-    @property
-    def status(self) -> int:
-        """130 for Ctrl-C, 143 for SIGTERM; 130 if there was none."""
-        return KEPT if self.received is None else 128 + self.received
-
-    def wait(self, seconds: float) -> None:
-        """Wait for so long, or until the first signal."""
-        if self.received is None:
-            self._event.wait(seconds)
-        else:
-            # The event stays set: from now on only the clock ends a wait.
-            threading.Event().wait(seconds)
-
-    def join(self, runner: RunnerLike) -> None:
-        """Wait for the runner's end; after a signal not for torch being loaded, which can take longer than a save."""
-        if self.received is not None and runner.status.phase != "training" and not runner.join(PATIENCE_AT_END):
-            self._end_at_once(self.status)
-        runner.join()
-
-    def _receive(self, number: int, _frame: FrameType | None) -> None:
-        if self.received is not None:
-            self._end_at_once(128 + number)
-            return
-        self.received = signal.Signals(number)
-        self._event.set()
 
 
 class RunTold:
@@ -126,6 +56,27 @@ class RunTold:
             self._reporter.show(run)
 
 
+class TroubleTold:
+    """Around a look at the store: one that fails for now is said once and looked at again, since training goes on."""
+
+    def __init__(self, reporter: Reporter) -> None:
+        self._reporter = reporter
+        self._said: str | None = None
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> bool:
+        if not isinstance(error, StoreTrouble):
+            return False
+        if str(error) != self._said:
+            self._said = str(error)
+            self._reporter.warn(f"{error}; it is looked at again")
+        return True
+
+
 def follow_run(
     store: Store,
     run_id: str,
@@ -139,32 +90,39 @@ def follow_run(
     """
     told = RunTold(store, store.run(run_id), reporter)
     runner = make_runner()
+    interrupts.attend(runner, reporter.close)
     runner.start()
     asked_to_stop, last_status, num_runners = False, "", 1
+    trouble_told = TroubleTold(reporter)
     try:
         while True:
             # The store's own writes don't count as changes: after asking it to stop a run, look every time.
-            if store.changed() or asked_to_stop:
-                run = store.run(run_id)
-                told.tell(run)
-                if run.state.over:
-                    return _end(run, reporter, interrupts)
+            with trouble_told:
+                if store.changed() or asked_to_stop:
+                    run = store.run(run_id)
+                    told.tell(run)
+                    if run.state.over:
+                        return _end(run, reporter, interrupts)
             status = runner.status
             if status.phase == "waiting" and status.text != last_status:
                 last_status = status.text
                 reporter.warn(status.text)
             if interrupts.received is not None and not asked_to_stop:
                 asked_to_stop = True
-                reporter.say("stopping with a checkpoint; Ctrl-C again ends at once")
                 _ask_to_stop(store, run_id)
                 runner.nudge()
-            if runner.join(0) and not asked_to_stop and _abandoned(store, run_id):
+                reporter.say("stopping with a checkpoint; Ctrl-C again ends at once")
+            abandoned = False
+            with trouble_told:
+                abandoned = runner.join(0) and not asked_to_stop and _abandoned(store, run_id)
+            if abandoned:
                 if status.error or num_runners == MOST_RUNNERS:
                     reason = status.error or "nothing trained it"
                     reporter.warn(f"{reason}; run {run_id} stays in the queue")
                     return FAILED
                 num_runners += 1
                 runner = make_runner()
+                interrupts.attend(runner, reporter.close)
                 runner.start()
             interrupts.wait(POLL_SECONDS)
     except RunNotFound:
@@ -174,6 +132,43 @@ def follow_run(
         reporter.close()
         runner.stop()
         interrupts.join(runner)
+
+
+class QueueTold:
+    """What has been told of the queue: each run that is taken up has a reporter, the common one or one of its own."""
+
+    def __init__(
+        self, store: Store, reporter: Reporter, reporter_for: Callable[[Run], Reporter] | None, interrupts: Interrupts
+    ) -> None:
+        self._store, self._reporter, self._interrupts = store, reporter, interrupts
+        self._reporter_for = reporter_for or (lambda _: reporter)
+        self._reporters: dict[str, Reporter] = {}
+        self._told: dict[str, RunTold] = {}
+        self._over = {run.id for run in store.runs() if run.state.over}
+        self.num_failed = 0
+
+    def tell(self, device: str | None) -> None:
+        """Tell what is new of the runs that `device` trains."""
+        for run in self._store.runs():
+            if not run.state.over:
+                self._over.discard(run.id)
+            if run.id in self._over or run.state is State.QUEUED or run.device not in (None, device):
+                continue
+            if run.id not in self._told:
+                self._reporters[run.id] = self._reporter_for(run)
+                self._told[run.id] = RunTold(self._store, run, self._reporters[run.id])
+                self._reporter.say(f"{run.name} ({run.id})")
+            self._told[run.id].tell(run)
+            if run.state.over:
+                self._over.add(run.id)
+                del self._told[run.id]
+                self.num_failed += run.state is State.FAILED
+                _end(run, self._reporters.pop(run.id), self._interrupts)
+
+    def leave_terminal(self) -> None:
+        """Leave it as a shell wants it; what is told next takes it again."""
+        for each in (self._reporter, *self._reporters.values()):
+            each.close()
 
 
 def follow_queue(
@@ -187,31 +182,17 @@ def follow_queue(
 
     Several runs at once have a reporter each, from `reporter_for`; else `reporter` tells of all.
     """
-    reporters: dict[str, Reporter] = {}
-    over = {run.id for run in store.runs() if run.state.over}
-    told: dict[str, RunTold] = {}
+    told, trouble_told = QueueTold(store, reporter, reporter_for, interrupts), TroubleTold(reporter)
+    interrupts.attend(runner, told.leave_terminal)
     runner.start()
-    asked_to_stop, last_status, num_failed = False, "", 0
+    asked_to_stop, last_status = False, ""
     try:
         while True:
             ended = runner.join(0)
             status = runner.status
-            if store.changed() or ended:
-                for run in store.runs():
-                    if not run.state.over:
-                        over.discard(run.id)
-                    if run.id in over or run.state is State.QUEUED or run.device not in (None, status.device):
-                        continue
-                    if run.id not in told:
-                        reporters[run.id] = reporter_for(run) if reporter_for is not None else reporter
-                        told[run.id] = RunTold(store, run, reporters[run.id])
-                        reporter.say(f"{run.name} ({run.id})")
-                    told[run.id].tell(run)
-                    if run.state.over:
-                        over.add(run.id)
-                        del told[run.id]
-                        num_failed += run.state is State.FAILED
-                        _end(run, reporters.pop(run.id), interrupts)
+            with trouble_told:
+                if store.changed() or ended:
+                    told.tell(status.device)
             if status.phase == "waiting" and status.text != last_status:
                 last_status = status.text
                 reporter.warn(status.text)
@@ -219,8 +200,8 @@ def follow_queue(
                 break
             if interrupts.received is not None and not asked_to_stop:
                 asked_to_stop = True
-                reporter.say("stopping with a checkpoint; Ctrl-C again ends at once")
                 runner.stop()
+                reporter.say("stopping with a checkpoint; Ctrl-C again ends at once")
             interrupts.wait(POLL_SECONDS)
     finally:
         reporter.close()
@@ -231,7 +212,7 @@ def follow_queue(
     if status.error:
         reporter.warn(status.error)
         return FAILED
-    return FAILED if num_failed else FINISHED
+    return FAILED if told.num_failed else FINISHED
 
 
 def wait_until_confirmed(store: Store, run_id: str, wait: Callable[[float], object] | None = None) -> Run:
@@ -306,8 +287,3 @@ def _ask_to_stop(store: Store, run_id: str) -> None:
         store.stop(run_id)
     except NotPossible:
         return  # it ended in this very moment: the next look at the store tells how
-
-
-def _end_at_once(status: int) -> None:
-    restore_terminal()
-    os._exit(status)

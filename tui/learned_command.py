@@ -14,8 +14,8 @@ from engine.confusion import Confusion
 from engine.inspecting import Inspector
 from engine.learned import Inspection, InspectionError, Mistake
 from engine.records import Run
-from engine.store import Store
 from tui.class_names import head_names, row_name
+from tui.opening import open_store
 from tui.options import AsJson, Data, Home, RunReference
 from tui.output import make_console, print_json, print_table
 from tui.places import Places, find_places
@@ -42,7 +42,7 @@ def confusion(
     As its last evaluation counted; where nothing is kept of it, the newest checkpoint is evaluated.
     """
     places = _places(context, home, data)
-    with Store(places.home) as store:
+    with open_store(places.home) as store:
         found = store.find(run)
         kept = store.confusions(found.id)
     epoch = found.best_epoch if best else found.epoch
@@ -72,7 +72,7 @@ def mistakes(
     By the newest checkpoint. Drawn in a terminal with colours, listed anywhere else.
     """
     places = _places(context, home, data)
-    with Store(places.home) as store:
+    with open_store(places.home) as store:
         found = store.find(run)
     inspection = _inspect(places, found, best=best)
     worst = inspection.mistakes[:count]

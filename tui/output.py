@@ -15,17 +15,17 @@ from rich.text import Text
 
 from engine.configuration import RunConfiguration, flatten
 from engine.events import EpochRecord
-from engine.records import Message, Run, State, iso
+from engine.records import Message, Run, State, Trainer, iso
 from engine.store import Store
 from tui.text import (
     NOTHING,
-    STATE_LOOKS,
     format_count,
     format_duration,
     format_fraction,
     format_loss,
     format_moment,
     format_number,
+    state_glyph,
     state_word,
 )
 
@@ -91,7 +91,9 @@ def _width(cell: str | Text) -> int:
 
 def state_text(run: Run) -> Text:
     """`✓ finished`, coloured."""
-    return Text(f"{STATE_LOOKS[run.state].glyph} {state_word(run)}", style=STATE_COLOURS.get(run.state, ""))
+    standing = Text(f"{state_glyph(run)} {state_word(run)}")
+    standing.stylize("yellow" if run.trainer is not Trainer.ALIVE else STATE_COLOURS.get(run.state, ""))
+    return standing
 
 
 def print_runs(runs: Sequence[Run], console: Console) -> None:
@@ -132,6 +134,7 @@ def run_record(store: Store, run: Run) -> dict[str, Any]:
         "dataset": run.dataset,
         "state": run.state.value,
         "wanted": run.wanted.value,
+        "trainer": run.trainer.value if run.state.active else None,
         "device": run.device,
         "device_reason": run.device_reason,
         "path": run.path,

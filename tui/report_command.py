@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from engine.export.files import ExportError, OutputFile, distinct_names, write_files
 from engine.store import RunNotFound, Store
 from tui.export_command import Teller, describe_data, print_paths
+from tui.opening import open_store
 from tui.places import Places
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ def write_report(
     shelf = DatasetShelf(places.data, places.cache)
     describe: Describe = partial(describe_data, shelf)
     catalogue = load_catalogue(places.presets)
-    with Store(places.home) as store:
+    with open_store(places.home) as store:
         report = make_written_report(store, catalogue, references, describe, settings=settings, num_seeds=num_seeds)
         now = store.clock()
     if output is None:

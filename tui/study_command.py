@@ -18,8 +18,10 @@ from engine.studies import Standing, Twins, plan_study
 from presets import Catalogue, Hyperparameters, PresetError, load_catalogue, parse_setting
 from tui.configure import anchor, check_device
 from tui.datasets import DatasetShelf
-from tui.follow import FAILED, FINISHED, REFUSED, Interrupts, follow_run
+from tui.follow import FAILED, FINISHED, REFUSED, follow_run
 from tui.headline import Expectation
+from tui.interrupts import Interrupts
+from tui.opening import open_store
 from tui.options import AsJson, Data, Device, Home, Settings
 from tui.output import make_console, print_json, print_table
 from tui.places import Places, find_places
@@ -73,7 +75,7 @@ def study(
         num_seeds=seeds,
     )
     check_device(asked)
-    with Store(places.home) as store:
+    with open_store(places.home) as store:
         draft = StudyDraft(planned, again=again)
         rows = _find_out(store, draft, asked)
         expectation = Expectation(store, shelf)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from engine.records import Run, State
 from engine.studies import Standing
 from tui.study import StudyRow
-from tui.text import NOTHING, STATE_LOOKS, format_clock, format_duration, rough
+from tui.text import NOTHING, format_clock, format_duration, rough, state_look
 
 MEASURING = "…"
 ROUND_SECONDS = 60.0
@@ -27,7 +27,7 @@ def describe_row(row: StudyRow) -> str:
         case Standing.DONE:
             return "finished already"
         case Standing.UNDERWAY if row.twin is not None:
-            return STATE_LOOKS[row.twin.state].word
+            return state_look(row.twin).word
         case Standing.KEPT if row.twin is not None and row.chosen:
             return f"goes on after epoch {row.twin.epoch}, {time}" if row.twin.epoch else f"goes on, {time}"
         case _:

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from rich.cells import cell_len, set_cell_size
 
-from engine.records import Run, State, Wanted
+from engine.records import Run, State, Trainer, Wanted
 
 NOTHING = "–"
 """Stands where there is no figure yet."""
@@ -38,6 +38,9 @@ STATE_LOOKS: dict[State, StateLook] = {
     State.INTERRUPTED: StateLook("⚠", "interrupted", "text-warning"),
 }
 
+SUSPENDED = StateLook("◇", "suspended", "text-warning")
+"""An active run whose trainer is frozen."""
+
 PENDING_WORDS: dict[Wanted, str] = {
     Wanted.RUN: "resuming…",
     Wanted.PAUSE: "pausing…",
@@ -46,19 +49,32 @@ PENDING_WORDS: dict[Wanted, str] = {
 }
 
 
+def state_look(run: Run) -> StateLook:
+    """How the run stands: its state, unless its trainer is frozen or dead."""
+    match run.trainer:
+        case Trainer.ALIVE:
+            return STATE_LOOKS[run.state]
+        case Trainer.SUSPENDED:
+            return SUSPENDED
+        case Trainer.GONE:
+            return STATE_LOOKS[State.INTERRUPTED]
+
+
 def state_glyph(run: Run) -> str:
     """One cell wide."""
-    return STATE_LOOKS[run.state].glyph
+    return state_look(run).glyph
 
 
 def state_word(run: Run) -> str:
-    """`running`, `pausing…`: what training confirmed, or what was asked and is not confirmed yet."""
-    return PENDING_WORDS[run.pending] if run.pending is not None else STATE_LOOKS[run.state].word
+    """`running`, `pausing…`, `suspended`: what training confirmed, or what was asked and is not confirmed yet."""
+    if run.pending is not None and run.trainer is Trainer.ALIVE:
+        return PENDING_WORDS[run.pending]
+    return state_look(run).word
 
 
 def state_colour(run: Run) -> str:
     """Name of the theme variable for the run's state, without `$`."""
-    return STATE_LOOKS[run.state].colour
+    return state_look(run).colour
 
 
 def format_duration(seconds: float | None) -> str:

@@ -7,8 +7,9 @@ import sys
 import time
 
 from engine.records import Run
-from engine.store import Store
-from tui.follow import Interrupts, follow_queue
+from tui.follow import follow_queue
+from tui.interrupts import Interrupts
+from tui.opening import open_store
 from tui.places import Places
 from tui.reporters import PlainReporter, Reporter, make_reporter
 
@@ -22,7 +23,7 @@ def work_queue(places: Places, device: str, jobs: int, *, forever: bool) -> int:
     front of the queue, where its next start goes on with them.
     """
     began = time.time()
-    with Interrupts() as interrupts, Store(places.home) as store:
+    with Interrupts() as interrupts, open_store(places.home) as store:
         if jobs == 1:
             from engine.runner import Runner
 

@@ -18,13 +18,13 @@ from engine.records import Run, RunnerRecord
 from presets import Architecture, Hyperparameters, Report
 from tui.text import (
     NOTHING,
-    STATE_LOOKS,
     format_count,
     format_duration,
     format_fraction,
     format_loss,
     format_moment,
     format_number,
+    state_look,
 )
 
 LABEL_WIDTH = 30
@@ -107,7 +107,7 @@ def _run_rows(run: Run) -> Iterator[Row]:
         yield "note", run.note, ""
     if run.archived:
         yield "archived", "yes", "A takes it back into the list"
-    yield "state", str(STATE_LOOKS[run.state]), run.outcome or run.error or ""
+    yield "state", str(state_look(run)), run.outcome or run.error or ""
     yield "queued", format_moment(run.created), ""
     yield "started", format_moment(run.started), ""
     yield "ended", format_moment(run.ended), ""

@@ -19,7 +19,7 @@ from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-from engine.records import Run, State
+from engine.records import Run, State, Trainer
 from tui.run_view import ORDER_WORDS, SHORT_ORDER_WORDS, RunView
 from tui.text import format_fraction, pad, shorten, state_colour, state_glyph, state_word
 
@@ -220,7 +220,7 @@ class RunList(ScrollView, can_focus=True, inherit_bindings=False):
         top, height = self.scroll_offset.y, self.scrollable_content_region.height
         wide = self.scrollable_content_region.width >= WIDE
         lines: dict[int, tuple[object, ...]] = {
-            line: (run.state, run.name, run.tags, describe_briefly(run, wide=wide), run.id == self.selected_id)
+            line: (state_glyph(run), run.name, run.tags, describe_briefly(run, wide=wide), run.id == self.selected_id)
             for line, run in enumerate(self.runs[top : top + height], start=top)
         }
         before, self._lines = self._lines, lines
@@ -381,6 +381,8 @@ def describe_briefly(run: Run, *, wide: bool) -> str:
     A finished run shows its last test accuracy.
     """
     match run.state:
+        case _ if run.trainer is not Trainer.ALIVE and wide:
+            return state_word(run)
         case _ if run.pending is not None and wide:
             return state_word(run)
         case State.FINISHED:

@@ -6,13 +6,15 @@ from textual.content import Content
 from textual.geometry import Region
 from textual.widget import Widget
 
-from engine.records import Run, State, Wanted
+from engine.records import Run, State, Trainer, Wanted
 from tui.text import (
-    STATE_LOOKS,
+    PENDING_WORDS,
     format_count,
     format_duration,
     format_number,
     format_rate,
+    state_colour,
+    state_glyph,
     state_word,
 )
 
@@ -82,7 +84,7 @@ def compose_progress(run: Run, width: int) -> Content:
         facts = shorten_facts(_progress_facts(run), width - len(left) - low - len(percent))
     bar_width = max(low, min(high, width - len(left) - len(percent) - len(facts)))
     done, rest = draw_bar(run.fraction, bar_width)
-    colour = STATE_LOOKS[run.state].colour
+    colour = state_colour(run)
     return Content.assemble(
         left,
         (done, f"${colour}"),
@@ -126,12 +128,19 @@ def _progress_facts(run: Run) -> list[str]:
 
 def compose_situation(run: Run, waits_for: str) -> Content:
     """What the run does or what became of it, and what to do next."""
-    look = STATE_LOOKS[run.state]
-    head = f"{look.glyph} {state_word(run)}"
-    return Content.assemble((head, f"${look.colour}"), (f"  {_situation(run, waits_for)}", "$foreground 80%"))
+    head = f"{state_glyph(run)} {state_word(run)}"
+    return Content.assemble((head, f"${state_colour(run)}"), (f"  {_situation(run, waits_for)}", "$foreground 80%"))
 
 
 def _situation(run: Run, waits_for: str) -> str:
+    match run.trainer:
+        case Trainer.SUSPENDED:
+            wish = f"{PENDING_WORDS[run.pending]} when it goes on · " if run.pending is not None else ""
+            return f"{wish}its process is frozen: `fg` in its terminal, or `kill -CONT` its process, goes on"
+        case Trainer.GONE:
+            return "its process ended without a word · the next lazytrain that is free goes on with it"
+        case Trainer.ALIVE:
+            pass
     if run.pending is not None:
         return {
             Wanted.PAUSE: "after the step that is being trained",
