@@ -18,6 +18,7 @@ import torch
 from benchmarks.measuring import Figure, machine, table, write
 from benchmarks.tutorial import TutorialLoop
 from engine.configuration import RunConfiguration
+from engine.confusion import Confusion
 from engine.data import Dataset, load_dataset
 from engine.device import choose_device
 from engine.events import EpochRecord, Point, Progress
@@ -75,8 +76,9 @@ class TimedJournal(Journal):
         progress: Progress | None = None,
         record: EpochRecord | None = None,
         best: bool = False,
+        confusion: Confusion | None = None,
     ) -> None:
-        super().write(run_id, points=points, progress=progress, record=record, best=best)
+        super().write(run_id, points=points, progress=progress, record=record, best=best, confusion=confusion)
         if progress is None or not progress.step:
             return
         self._last = (progress.step, progress.seconds)

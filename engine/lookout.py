@@ -64,7 +64,6 @@ class Lookout:
                 seen = time.time()
                 self._be_seen(journal, seen)
             if journal.replaced():
-                wishes.replaced = True
                 wishes.tell()
             if not journal.changed():
                 continue

@@ -96,8 +96,15 @@ class Reader:
             self._open()
 
     def _open(self) -> None:
+        before = _identity(self.path)
         self.connection = connect(self.path)
         self._file = _identity(self.path)
+        while before not in (self._file, None):
+            # Another process put a rebuilt one in its place meanwhile: SQLite may have made an empty one in between.
+            before = self._file
+            self.connection.close()
+            self.connection = connect(self.path)
+            self._file = _identity(self.path)
         self.generation += 1
 
     def close(self) -> None:

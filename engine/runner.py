@@ -183,12 +183,12 @@ class Runner:
 
     def _serve_once(self) -> None:
         """Open the store, rebuilt if need be, and serve. Raises StoreDamaged to be called again."""
-        self._wishes.replaced = False
         with Journal(self._home) as journal:
             found = damage(journal.connection)
         if found is not None:
             rebuild(journal.path, found)
         with Journal(self._home) as journal:
+            self._wishes.replaced = journal.replaced
             self._serve(journal)
 
     def _serve(self, journal: Journal) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from typing import Protocol
 
 from engine.records import State, Wanted
@@ -38,8 +39,8 @@ class Wishes:
         """The store may hold a question that waits."""
         self.held = False
         """The run at work waits for room on the disk: any change of the store is a reason to try again."""
-        self.replaced = False
-        """Another process put a rebuilt store in this one's place."""
+        self.replaced: Callable[[], bool] = lambda: False
+        """Whether another process put a rebuilt store in the place of the one that the worker writes to."""
         self.screenless = False
         """No screen of this process shows the run: with no other either, a pause doesn't hold the device for ever."""
         self.run_id: str | None = None
@@ -57,7 +58,7 @@ class Wishes:
     def check_store(self) -> None:
         """Raises StoreDamaged when another store stands in its place."""
         self._halt_if_asked()
-        if self.replaced:
+        if self.replaced():
             raise StoreDamaged("the run store was rebuilt by another process", "damaged")
 
     def check(self) -> None:
