@@ -25,11 +25,11 @@ from tui.widgets.axis import (
     time_unit,
 )
 from tui.widgets.canvas import BLANK, Stroke, draw
-from tui.widgets.chart import COLUMN_BEFORE, MetricChart
+from tui.widgets.chart import MetricChart
 from tui.widgets.chart_data import ChartData, ChartView, Curve, Mark
 from tui.widgets.chart_lines import Figure
 from tui.widgets.picture import Picture, to_dots
-from tui.widgets.plot import LABEL_WIDTH
+from tui.widgets.sheet import COLUMN_BEFORE, LABEL_WIDTH
 from tui.widgets.tones import RUN_MARKERS, RUN_TONES, TONES, faint
 
 # ── axes ───────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -433,7 +433,8 @@ def test_log_ticks_lie_inside_and_are_few(low: float, factor: float, num_ticks: 
 async def test_zooming_does_not_change_the_moving_average() -> None:
     def middle(chart: MetricChart) -> float:
         assert chart.data is not None
-        drawn = chart.plot._draw(chart.data.curves[0], chart.data)
+        assert chart.plot.sheet is not None
+        drawn = chart.plot._draw(chart.plot.sheet, chart.data.curves[0], chart.data)
         return float(np.interp(20.0, *drawn.shown))
 
     app = ChartApp()

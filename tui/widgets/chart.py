@@ -17,10 +17,9 @@ from textual.widget import Widget
 
 from tui.widgets.chart_data import ChartData
 from tui.widgets.chart_lines import Line
-from tui.widgets.plot import COLUMN_BEFORE, SMALLEST, Plot
+from tui.widgets.plot import Plot
+from tui.widgets.sheet import COLUMN_BEFORE
 from tui.widgets.tones import TONES, Tone, component_css
-
-__all__ = ["COLUMN_BEFORE", "SMALLEST", "MetricChart"]
 
 
 class MetricChart(Widget):
@@ -31,6 +30,7 @@ class MetricChart(Widget):
     DEFAULT_CSS = """
     MetricChart {
         height: 1fr;
+        &.away { display: none; }
         & > .metric-chart--frame { color: $foreground 25%; }
         & > .metric-chart--title { color: $foreground; text-style: bold; }
         & > .metric-chart--axis { color: $foreground 55%; }
@@ -47,6 +47,14 @@ class MetricChart(Widget):
         def __init__(self, column: int) -> None:
             super().__init__()
             self.column = column
+
+    class Turned(Message):
+        """The mouse's wheel was turned over a column: up (1) to look closer, or down (-1)."""
+
+        def __init__(self, column: int, direction: int) -> None:
+            super().__init__()
+            self.column = column
+            self.direction = direction
 
     def __init__(self, title: str, *, percent: bool = False, id: str | None = None) -> None:  # noqa: A002
         super().__init__(id=id)
@@ -80,19 +88,19 @@ class MetricChart(Widget):
     @property
     def canvas_width(self) -> int:
         """Columns of the canvas; 0 where only figures are shown."""
-        return self.plot.canvas_width
+        return self.plot.sheet.width if self.plot.sheet else 0
 
     @property
     def canvas_height(self) -> int:
-        return self.plot.canvas_height
+        return self.plot.sheet.height if self.plot.sheet else 0
 
     def x_at(self, column: int) -> float:
         """What the x axis says in the middle of a column."""
-        return self.plot.x_at(column)
+        return self.plot.sheet.x_at(column) if self.plot.sheet else 0.0
 
     def column_of(self, x: float) -> int:
         """The column that shows `x`, or the one at the edge beyond which it lies."""
-        return self.plot.column_of(x)
+        return self.plot.sheet.column_of(x) if self.plot.sheet else 0
 
     # ── Textual ────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -112,9 +120,26 @@ class MetricChart(Widget):
         self._strips.clear()
 
     def on_click(self, event: events.Click) -> None:
-        column = event.x - COLUMN_BEFORE
-        if 0 <= column < self.canvas_width:
-            self.post_message(self.Pointed(column))
+        self._point_to(event.x)
+
+    def on_mouse_move(self, event: events.MouseMove) -> None:
+        if event.button == 1:
+            self._point_to(event.x)
+
+    def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
+        self._turn(event, 1)
+
+    def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
+        self._turn(event, -1)
+
+    def _point_to(self, x: int) -> None:
+        if 0 <= x - COLUMN_BEFORE < self.canvas_width:
+            self.post_message(self.Pointed(x - COLUMN_BEFORE))
+
+    def _turn(self, event: events.MouseEvent, direction: int) -> None:
+        if self.canvas_width:
+            event.stop()
+            self.post_message(self.Turned(max(0, min(self.canvas_width - 1, event.x - COLUMN_BEFORE)), direction))
 
     def _theme(self) -> dict[Tone, Style]:
         if not self._styles:
