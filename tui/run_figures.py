@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from engine.records import Message, Run
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 Metric = Literal["loss", "accuracy"]
 Split = Literal["train", "test"]
+WHOLE = ChartView()
 
 _TAKEN_UP = re.compile(
     r"(?:resumed|goes on|continued|queued again|interrupted)\D*?after step ([\d,]+)|resumed at step ([\d,]+)"
@@ -36,7 +37,6 @@ class ShownRun:
     """Whether "best" looks at images held out for it, instead of at the test set."""
     resumed_steps: tuple[int, ...] = ()
     batch_size: int = 1
-    view: ChartView = field(default_factory=ChartView)
 
     @property
     def best_of(self) -> str:
@@ -75,7 +75,8 @@ class RunAxis:
         """Where the axis ends: at the plan or a half of a half of it, or of times at a round one."""
         run = self._run
         if self._by != "time":
-            return planned_end(run.step / self._per_epoch, run.num_epochs) * self._per_epoch * self._scale
+            epochs = planned_end(run.step / self._per_epoch, run.num_epochs)
+            return epochs if self._by == "epoch" else epochs * self._per_epoch * self._scale
         return max(self.newest, 1e-3) if run.state.over else round_end(self.newest)
 
     def _seconds_at(self, steps: Any) -> Any:
@@ -103,7 +104,7 @@ def run_curve(
     return Curve(label=label or split, x=x, y=y, x_scale=scale, **looks)
 
 
-def loss_chart(shown: ShownRun, curves: Curves) -> ChartData | None:
+def loss_chart(shown: ShownRun, curves: Curves, view: ChartView = WHOLE) -> ChartData | None:
     """The loss chart's data, or None while the run has no figures."""
     losses = curves.losses
     tests, judged = curves.of_epochs("test_loss"), curves.of_epochs(f"{shown.best_of}_loss")
@@ -116,10 +117,10 @@ def loss_chart(shown: ShownRun, curves: Curves) -> ChartData | None:
         figures.append(
             Figure(f"● best {shown.best_of}", f"{format_loss(judged[best])} @ {curves.epochs[best].epoch}", "best")
         )
-    return _chart(shown, curves, "loss", figures, (best, judged))
+    return _chart(shown, curves, view, "loss", figures, (best, judged))
 
 
-def accuracy_chart(shown: ShownRun, curves: Curves) -> ChartData | None:
+def accuracy_chart(shown: ShownRun, curves: Curves, view: ChartView = WHOLE) -> ChartData | None:
     """The accuracy chart's data, or None while the run has no figures."""
     accuracies = curves.accuracies
     tests, judged = curves.of_epochs("test_accuracy"), curves.of_epochs(f"{shown.best_of}_accuracy")
@@ -134,7 +135,15 @@ def accuracy_chart(shown: ShownRun, curves: Curves) -> ChartData | None:
         figures.append(Figure(f"● best {shown.best_of}", f"{format_fraction(judged[best])} @ {epoch}", "best"))
     if shown.report is not None and shown.report.test_accuracy is not None:
         figures.append(Figure("report", format_fraction(shown.report.test_accuracy, 0)))
-    return _chart(shown, curves, "accuracy", figures, (best, judged))
+    return _chart(shown, curves, view, "accuracy", figures, (best, judged))
+
+
+def overfitting_epoch(curves: Curves) -> int | None:
+    """The epoch since which the run overfits, if it does: see `engine.overfitting`."""
+    from engine.overfitting import overfitting_start
+
+    start = overfitting_start(curves.of_epochs("test_loss"), curves.of_epochs("train_loss"))
+    return None if start is None else curves.epochs[start].epoch
 
 
 def find_resumed_steps(messages: Sequence[Message]) -> tuple[int, ...]:
@@ -145,16 +154,24 @@ def find_resumed_steps(messages: Sequence[Message]) -> tuple[int, ...]:
 
 
 def _chart(
-    shown: ShownRun, curves: Curves, metric: Metric, figures: list[Figure], best: tuple[int | None, Any]
+    shown: ShownRun,
+    curves: Curves,
+    view: ChartView,
+    metric: Metric,
+    figures: list[Figure],
+    best: tuple[int | None, Any],
 ) -> ChartData | None:
     from engine.series import first_bad
 
     run = shown.run
     if not run.num_steps or not (len(curves.steps) or curves.epochs):
         return None
-    axis = RunAxis(run, curves, shown.view.by, shown.batch_size)
+    axis = RunAxis(run, curves, view.by, shown.batch_size)
     train, test = run_curve(curves, axis, metric, "train"), run_curve(curves, axis, metric, "test")
     marks = [Mark(kind="resumed", x=axis.at(step)) for step in shown.resumed_steps if step <= run.step]
+    overfitting = overfitting_epoch(curves)
+    if overfitting is not None:
+        marks.append(Mark(kind="overfit", x=axis.at(curves.epochs[overfitting - curves.epochs[0].epoch].step)))
     index, judged = best
     if index is not None and not shown.validated:
         # Only test figures are drawn, so only on them can the best one be marked.
@@ -163,11 +180,11 @@ def _chart(
     if bad is not None:
         marks.append(Mark(kind="bad", x=axis.at(float(curves.steps[bad]))))
     return ChartData(
-        key=(run.id, run.revision, shown.view.by),
+        key=(run.id, run.revision, view.by),
         curves=(train, test),
         x_end=axis.end,
         newest=axis.newest,
-        view=shown.view,
+        view=view,
         marks=tuple(marks),
         figures=tuple(figures),
     )

@@ -11,19 +11,18 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Container
 from textual.events import Resize
-from textual.screen import Screen
 from textual.widgets import Footer, Static
 
 from engine.records import Run, State
 from engine.store import RunNotFound
 from tui.inspections import Inspections
-from tui.run_figures import ShownRun, accuracy_chart, find_resumed_steps, loss_chart
+from tui.run_figures import RunAxis, ShownRun, accuracy_chart, find_resumed_steps, loss_chart, overfitting_epoch
+from tui.screens.charts import ChartScreen
 from tui.screens.details import DetailsScreen
 from tui.screens.learned import LearnedScreen
 from tui.screens.log import LogScreen
 from tui.taking_away import open_export
 from tui.widgets.chart import MetricChart
-from tui.widgets.chart_data import ChartView
 from tui.widgets.run_list import RunList
 from tui.widgets.run_status import RunStatus
 from tui.widgets.top_bar import TopBar
@@ -37,10 +36,9 @@ NARROW, SLIM = 110, 72
 """Below these widths the list is smaller, or above the figures."""
 SMALLEST = (60, 16)
 """Columns and lines below which nothing is shown but that."""
-SMOOTHING_LEVELS = (0.0, 0.4, 0.7)
 
 
-class MonitorScreen(Screen[None]):
+class MonitorScreen(ChartScreen):
     """Watch and steer the runs. The app says when they changed; what is new of the selected one is read here."""
 
     CSS_PATH = "monitor.tcss"
@@ -79,42 +77,6 @@ class MonitorScreen(Screen[None]):
             tooltip="What the net has learned: which class it takes for which, its worst mistakes, its filters",
         ),
         Binding(
-            "left",
-            "move_cursor(-1)",
-            "cursor",
-            key_display="←→",
-            id="monitor.cursor_left",
-            tooltip="Read the charts' values, column by column",
-            show=False,
-        ),
-        Binding(
-            "right", "move_cursor(1)", "cursor right", id="monitor.cursor_right", tooltip="Cursor right", show=False
-        ),
-        Binding(
-            "shift+left",
-            "move_cursor(-10)",
-            "cursor 10 left",
-            id="monitor.cursor_far_left",
-            tooltip="Cursor ten columns left",
-            show=False,
-        ),
-        Binding(
-            "shift+right",
-            "move_cursor(10)",
-            "cursor 10 right",
-            id="monitor.cursor_far_right",
-            tooltip="Cursor ten columns right",
-            show=False,
-        ),
-        Binding(
-            "m",
-            "smooth",
-            "smooth",
-            id="monitor.smooth",
-            tooltip="Smooth the training curve: the raw one stays faint behind",
-            show=False,
-        ),
-        Binding(
             "K,shift+up",
             "command('up')",
             "earlier",
@@ -131,7 +93,12 @@ class MonitorScreen(Screen[None]):
             show=False,
         ),
         Binding(
-            "escape", "back", "back", id="monitor.back", tooltip="Take the cursor away, or go to Launch", show=False
+            "escape",
+            "back",
+            "back",
+            id="monitor.back",
+            tooltip="Close the cursor or the full screen, or go to Launch",
+            show=False,
         ),
     ]
 
@@ -141,7 +108,6 @@ class MonitorScreen(Screen[None]):
         self.shown: ShownRun | None = None
         self.configuration: RunConfiguration | None = None
         self._runs: Sequence[Run] = ()
-        self._smoothing = 0.0
         self._inspections: Inspections | None = None
         self._ready = False
         self._wanted_id: str | None = None
@@ -201,7 +167,7 @@ class MonitorScreen(Screen[None]):
         run = self.selected
         if run is None:
             self.curves = self.shown = self.configuration = None
-            self._show_charts()
+            self.show_charts()
             self.query_one(RunStatus).show(None)
             return
         try:
@@ -210,8 +176,10 @@ class MonitorScreen(Screen[None]):
             # Another process discarded it since the list was read: the next list is without it.
             return
         if changed:
-            self._show_charts()
-        self.query_one(RunStatus).show(run, waits_for=self._waits_for(run))
+            self._follow_newest()
+            self.show_charts()
+        overfitting = overfitting_epoch(self.curves) if self.curves is not None else None
+        self.query_one(RunStatus).show(run, waits_for=self._waits_for(run), overfitting=overfitting)
 
     def _read(self, run: Run) -> bool:
         """Read what is new of a run; whether its charts change."""
@@ -222,7 +190,7 @@ class MonitorScreen(Screen[None]):
         if self.curves is None or self.curves.run_id != run.id or self.configuration is None:
             self.curves, before = Curves(self.lazytrain.store, run.id), None
             self.configuration = self.lazytrain.store.configuration(run.id)
-            self._point(None)
+            self.other_figures()
         resumed = before.resumed_steps if before else ()
         if before is None or (run.revision, run.state) != (before.run.revision, before.run.state):
             resumed = find_resumed_steps(self.lazytrain.store.messages(run.id))
@@ -233,19 +201,23 @@ class MonitorScreen(Screen[None]):
             validated=self.configuration.hyperparameters.validation_fraction > 0,
             resumed_steps=resumed,
             batch_size=self.configuration.hyperparameters.batch_size,
-            view=ChartView(smoothing=self._smoothing),
         )
         return new or before is None or before.run.state is not run.state or before.resumed_steps != resumed
 
-    def _show_charts(self) -> None:
+    def _follow_newest(self) -> None:
+        if self.shown is not None and self.curves is not None:
+            axis = RunAxis(self.shown.run, self.curves, self.view.by, self.shown.batch_size)
+            self.new_figures(axis.end, axis.newest)
+
+    def show_charts(self) -> None:
         loss, accuracy = self.query_one("#loss", MetricChart), self.query_one("#accuracy", MetricChart)
         if self.shown is None or self.curves is None:
             loss.show(None, empty_text="no run selected")
             accuracy.show(None)
             return
         empty = "no figures yet" if not self.shown.run.state.over else "it ended before its first figures"
-        loss.show(loss_chart(self.shown, self.curves), empty_text=empty)
-        accuracy.show(accuracy_chart(self.shown, self.curves), empty_text=empty)
+        loss.show(loss_chart(self.shown, self.curves, self.view), empty_text=empty)
+        accuracy.show(accuracy_chart(self.shown, self.curves, self.view), empty_text=empty)
 
     def _waits_for(self, run: Run) -> str:
         """Why a queued run isn't trained now, as far as this screen knows."""
@@ -299,39 +271,8 @@ class MonitorScreen(Screen[None]):
         if self.selected is not None:
             open_export(self.lazytrain, [self.selected])
 
-    def action_smooth(self) -> None:
-        level = SMOOTHING_LEVELS.index(self._smoothing)
-        self._smoothing = SMOOTHING_LEVELS[(level + 1) % len(SMOOTHING_LEVELS)]
-        said = f"smoothing {self._smoothing:g}" if self._smoothing else "no smoothing"
-        self.notify(f"{said} (of the training curve)", timeout=2)
-        self.shown = None
-        self._read_again()
-
-    def _read_again(self) -> None:
-        if self.selected is not None:
-            self._read(self.selected)
-            self._show_charts()
-
-    def action_move_cursor(self, columns: int) -> None:
-        loss = self.query_one("#loss", MetricChart)
-        if not loss.canvas_width or loss.data is None:
-            return
-        newest = loss.column_of(loss.data.newest)
-        now = loss.cursor
-        self._point(newest if now is None else max(0, min(newest, now + columns)))
-
-    @on(MetricChart.Pointed)
-    def _pointed(self, event: MetricChart.Pointed) -> None:
-        self._point(event.column)
-
-    def _point(self, column: int | None) -> None:
-        for chart in self.query(MetricChart):
-            chart.point(column)
-
     async def action_back(self) -> None:
-        if self.query_one("#loss", MetricChart).cursor is not None:
-            self._point(None)
-        else:
+        if not self.close_one():
             await self.app.run_action("mode('launch')")
 
     # ── size ───────────────────────────────────────────────────────────────────────────────────────────────

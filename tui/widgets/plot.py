@@ -92,8 +92,10 @@ class Plot:
         return lines
 
     def _head(self, data: ChartData | None) -> str:
-        smoothed = data is not None and data.view.smoothing and any(curve.smooth for curve in data.curves)
-        return ", ".join((self.title, *(["log"] if self._log else []), *(["smoothed"] if smoothed else [])))
+        parts = [self.title, *(["log"] if self._log else [])]
+        if data is not None and data.view.smoothing and any(curve.smooth for curve in data.curves):
+            parts.append(f"smoothed {data.view.smoothing:g}")
+        return ", ".join(parts)
 
     def _compose_figures(self, width: int, height: int, figures: tuple[Figure, ...], empty_text: str) -> list[Line]:
         """Too small for a chart: the figures in one line, framed where there is room for a frame."""

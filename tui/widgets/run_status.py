@@ -31,11 +31,17 @@ class RunStatus(Widget):
         super().__init__(id=id)
         self._run: Run | None = None
         self._waits_for = ""
+        self._overfitting: int | None = None
         self._content = Content("")
 
-    def show(self, run: Run | None, *, waits_for: str = "") -> None:
-        """Show a run; `waits_for` says what keeps a queued one from starting."""
-        self._run, self._waits_for = run, waits_for
+    def show(self, run: Run | None, *, waits_for: str = "", overfitting: int | None = None) -> None:
+        """Show a run.
+
+        Args:
+            waits_for: what keeps a queued one from starting.
+            overfitting: the epoch since which it overfits.
+        """
+        self._run, self._waits_for, self._overfitting = run, waits_for, overfitting
         self._compose_text()
 
     @property
@@ -56,7 +62,7 @@ class RunStatus(Widget):
                 "Nothing to show yet.\nPress 1, choose a net and its settings, and press enter to train it."
             )
         else:
-            first = compose_progress(run, max(20, self.content_size.width))
+            first = compose_progress(run, max(20, self.content_size.width), self._overfitting)
             content = Content("\n").join((first, compose_situation(run, self._waits_for)))
         if content.is_same(self._content):
             return
@@ -72,16 +78,25 @@ class RunStatus(Widget):
             self.refresh(*(Region(0, y, self.size.width, 1) for y in changed))
 
 
-def compose_progress(run: Run, width: int) -> Content:
-    """`epoch 31/50 ━━━━━━━╸──── 62 %  5,410 images/s  ETA 3 min 10 s  lr 0.01`, in `width` cells."""
+def compose_progress(run: Run, width: int, overfitting: int | None = None) -> Content:
+    """`epoch 31/50 ━━━╸── 62 %  5,410 images/s  ETA 3 min 10 s  lr 0.01  overfitting since epoch 14`, in `width` cells.
+
+    Where there isn't room for all, the bar is short and the last facts are left out.
+    """
     epochs = format_count(run.num_epochs)
     at_work = run.progress.epoch if run.progress is not None and run.progress.epoch else run.epoch
     left = f"epoch {format_count(at_work):>{len(epochs)}}/{epochs} "
     percent = f" {int(run.fraction * 100):>3} %"
-    facts = "".join(f"  {fact}" for fact in _progress_facts(run))
+    told = _progress_facts(run)
+    short = told
+    if overfitting is not None:
+        told = [*told, f"overfitting since epoch {overfitting}"]
+        # Where not all have room, the learning rate, which is in the run's settings, goes first.
+        short = [fact for fact in short if not fact.startswith("lr ")] + [f"overfits since {overfitting}"]
+    facts = "".join(f"  {fact}" for fact in told)
     low, high = BAR_WIDTHS
     if len(left) + low + len(percent) + len(facts) > width:
-        facts = shorten_facts(_progress_facts(run), width - len(left) - low - len(percent))
+        facts = shorten_facts(short, width - len(left) - low - len(percent))
     bar_width = max(low, min(high, width - len(left) - len(percent) - len(facts)))
     done, rest = draw_bar(run.fraction, bar_width)
     colour = state_colour(run)

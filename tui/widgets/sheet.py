@@ -112,15 +112,16 @@ class Sheet:
                 self.put_vertical(column, glyph, tone)
             case "overfit":
                 self.put_vertical(column, glyph, tone)
-                # Beside the line, above the axis, unless a curve runs there.
+                # Beside the line, in the first row where that hides no curve.
                 at_right = column + len(OVERFIT_LABEL) + 2 < self.width
                 start = column + 2 if at_right else column - 1 - len(OVERFIT_LABEL)
-                self._put_where_blank(start, self.height - 1, OVERFIT_LABEL, tone)
+                row = next((row for row in range(self.height) if self._is_blank(start, row, len(OVERFIT_LABEL))), None)
+                if row is not None:
+                    self.put(start, row, OVERFIT_LABEL, tone)
 
-    def _put_where_blank(self, column: int, row: int, text: str, tone: Tone) -> None:
-        there = self.lines[1 + row].characters[COLUMN_BEFORE + column : COLUMN_BEFORE + column + len(text)]
-        if column >= 0 and all(character == " " for character in there):
-            self.put(column, row, text, tone)
+    def _is_blank(self, column: int, row: int, width: int) -> bool:
+        there = self.lines[1 + row].characters[COLUMN_BEFORE + column : COLUMN_BEFORE + column + width]
+        return column >= 0 and all(character == " " for character in there)
 
     def put_tags(self, ends: Sequence[tuple[float, str, Tone]], width: int) -> None:
         """Names in the margin at the right, beside the curves' ends; where two would be on one line, the next moves.

@@ -1,0 +1,252 @@
+"""A screen with charts: its keys look closer, move along, average, and change the axes, in all of them alike."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import ClassVar
+
+from textual import on
+from textual.binding import Binding, BindingType
+from textual.screen import Screen
+from textual.widget import Widget
+
+from tui.widgets.chart import MetricChart
+from tui.widgets.chart_data import AXIS_KINDS, ChartData, ChartView
+from tui.widgets.zoom import FACTOR, followed, pan, reset, zoom
+
+SMOOTHING_LEVELS = (0.0, 0.6, 0.85, 0.95)
+PAN_SHARE = 0.25
+
+
+class ChartScreen(Screen[None]):
+    """Its charts have the same `view` and the cursor in the same column.
+
+    A screen that is one says in `show_charts` what its charts show, and calls `new_figures` before it does so because
+    of new figures. While one chart fills the screen it has the class `full`, and the other charts the class `away`:
+    its style sheet hides the rest.
+    """
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding(
+            "left",
+            "move_cursor(-1)",
+            "cursor",
+            key_display="←→",
+            id="charts.cursor_left",
+            tooltip="Read the charts' values, column by column",
+            show=False,
+        ),
+        Binding(
+            "right", "move_cursor(1)", "cursor right", id="charts.cursor_right", tooltip="Cursor right", show=False
+        ),
+        Binding(
+            "shift+left",
+            "move_cursor(-10)",
+            "cursor 10 left",
+            id="charts.cursor_far_left",
+            tooltip="Cursor ten columns left",
+            show=False,
+        ),
+        Binding(
+            "shift+right",
+            "move_cursor(10)",
+            "cursor 10 right",
+            id="charts.cursor_far_right",
+            tooltip="Cursor ten columns right",
+            show=False,
+        ),
+        Binding(
+            "plus,equals_sign",
+            "zoom(1)",
+            "zoom in",
+            key_display="+",
+            id="charts.zoom_in",
+            tooltip="Look closer, around the cursor or at the newest point; the mouse's wheel does so, too",
+            show=False,
+        ),
+        Binding(
+            "minus", "zoom(-1)", "zoom out", key_display="-", id="charts.zoom_out", tooltip="Show more", show=False
+        ),
+        Binding(
+            "less_than_sign",
+            "pan(-1)",
+            "earlier part",
+            key_display="<",
+            id="charts.pan_left",
+            tooltip="Zoomed in: an earlier part of the curves",
+            show=False,
+        ),
+        Binding(
+            "greater_than_sign",
+            "pan(1)",
+            "later part",
+            key_display=">",
+            id="charts.pan_right",
+            tooltip="Zoomed in: a later part of the curves",
+            show=False,
+        ),
+        Binding("0", "reset_zoom", "whole curves", id="charts.reset", tooltip="Show the curves whole", show=False),
+        Binding(
+            "f",
+            "full",
+            "full screen",
+            id="charts.full",
+            tooltip="The loss on the whole screen, then the accuracy, then both as before",
+            show=False,
+        ),
+        Binding(
+            "m",
+            "smooth",
+            "smooth",
+            id="charts.smooth",
+            tooltip="Smooth the curves more and more (moving average); the raw ones stay faint behind",
+            show=False,
+        ),
+        Binding("L", "log_axis", "log axis", id="charts.log", tooltip="Losses on a logarithmic axis", show=False),
+        Binding(
+            "b",
+            "next_axis",
+            "by epoch, step …",
+            id="charts.axis",
+            tooltip="Curves by epoch, step, images seen, or training time",
+            show=False,
+        ),
+    ]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.view = ChartView()
+        self._focused_before: Widget | None = None
+
+    def show_charts(self) -> None:
+        """Show what there is as `self.view` says."""
+        raise NotImplementedError
+
+    @property
+    def charts(self) -> list[MetricChart]:
+        """From top to bottom."""
+        return list(self.query(MetricChart))
+
+    @property
+    def _leading(self) -> tuple[MetricChart, ChartData] | None:
+        """The first chart that is drawn, and what it shows."""
+        drawn = ((chart, chart.data) for chart in self.charts if chart.canvas_width and chart.display)
+        return next(((chart, data) for chart, data in drawn if data is not None), None)
+
+    def new_figures(self, x_end: float, newest: float) -> None:
+        """Before new figures are shown: a window whose right edge was the newest point goes on with it."""
+        self.view = followed(self.view, x_end, newest)
+
+    def other_figures(self) -> None:
+        """Before other runs are shown: all of them, without a cursor."""
+        self.view = reset(self.view)
+        self.point(None)
+
+    # ── the cursor ─────────────────────────────────────────────────────────────────────────────────────────
+
+    @property
+    def cursor(self) -> int | None:
+        """Its column."""
+        return next((chart.cursor for chart in self.charts), None)
+
+    def point(self, column: int | None) -> None:
+        """Put the cursor on a column of all charts, or take it away."""
+        for chart in self.charts:
+            chart.point(column)
+
+    def action_move_cursor(self, columns: int) -> None:
+        if self._leading is None:
+            return
+        chart, data = self._leading
+        newest = chart.column_of(data.newest)
+        if chart.cursor is None:
+            self.point(newest)
+            return
+        wanted = chart.cursor + columns
+        # At the edge of the window the window moves.
+        if data.view.window is not None and (wanted < 0 or (wanted > newest and data.newest > data.view.window[1])):
+            self.action_pan(1 if columns > 0 else -1)
+        self.point(max(0, min(chart.column_of(data.newest), wanted)))
+
+    @on(MetricChart.Pointed)
+    def _pointed(self, event: MetricChart.Pointed) -> None:
+        self.point(event.column)
+
+    # ── the window ─────────────────────────────────────────────────────────────────────────────────────────
+
+    def action_zoom(self, direction: int) -> None:
+        self._zoom(direction, self.cursor)
+
+    def _zoom(self, direction: int, column: int | None) -> None:
+        if self._leading is not None:
+            chart, data = self._leading
+            anchor = None if column is None else chart.x_at(column)
+            factor = 1 / FACTOR if direction > 0 else FACTOR
+            self.look(zoom(self.view, factor, data.x_end, data.newest, anchor))
+
+    def action_pan(self, direction: int) -> None:
+        if self._leading is not None:
+            _, data = self._leading
+            self.look(pan(self.view, direction * PAN_SHARE, data.x_end, data.newest))
+
+    def action_reset_zoom(self) -> None:
+        self.look(reset(self.view))
+
+    @on(MetricChart.Turned)
+    def _turned(self, event: MetricChart.Turned) -> None:
+        self._zoom(event.direction, event.column)
+
+    # ── how it is looked at ────────────────────────────────────────────────────────────────────────────────
+
+    def look(self, view: ChartView) -> None:
+        """Look at the charts in another way."""
+        if view != self.view:
+            self.view = view
+            self.show_charts()
+
+    def action_smooth(self) -> None:
+        level = SMOOTHING_LEVELS[(SMOOTHING_LEVELS.index(self.view.smoothing) + 1) % len(SMOOTHING_LEVELS)]
+        self.look(replace(self.view, smoothing=level))
+
+    def action_log_axis(self) -> None:
+        self.look(replace(self.view, log=not self.view.log))
+
+    def action_next_axis(self) -> None:
+        by = AXIS_KINDS[(AXIS_KINDS.index(self.view.by) + 1) % len(AXIS_KINDS)]
+        # A window is a part of its own axis.
+        self.point(None)
+        self.look(replace(reset(self.view), by=by))
+
+    # ── one chart on the whole screen ──────────────────────────────────────────────────────────────────────
+
+    def action_full(self) -> None:
+        charts = self.charts
+        shown = next((number for number, chart in enumerate(charts) if not chart.has_class("away")), 0)
+        number = shown + 1 if self.has_class("full") else 0
+        if number == len(charts):
+            self.leave_full()
+            return
+        if not self.has_class("full"):
+            self._focused_before = self.focused
+        self.add_class("full")
+        for chart in charts:
+            chart.set_class(chart is not charts[number], "away")
+
+    def leave_full(self) -> bool:
+        """Show everything again; whether one chart had filled the screen."""
+        if not self.has_class("full"):
+            return False
+        self.remove_class("full")
+        for chart in self.charts:
+            chart.remove_class("away")
+        if self._focused_before is not None:
+            # It lost the focus when it was hidden; it can have it once it is laid out again.
+            self.call_after_refresh(self._focused_before.focus)
+        return True
+
+    def close_one(self) -> bool:
+        """What escape closes first: the cursor, then the full screen; whether there was any."""
+        if self.cursor is not None:
+            self.point(None)
+            return True
+        return self.leave_full()
