@@ -12,7 +12,7 @@ from tui.widgets.chart_data import AxisKind, ChartData, Curve
 from tui.widgets.chart_lines import Figure, Line, fitting_start, put_figures
 from tui.widgets.picture import Picture
 from tui.widgets.sheet import AROUND, Sheet, framed
-from tui.widgets.tones import Tone, faint
+from tui.widgets.tones import faint
 
 SMALLEST = (40, 7)
 """Below this width or height, frame included, a chart is noise: its figures are shown instead."""
@@ -49,6 +49,8 @@ class Plot:
         self.percent = percent
         """Whether the values are fractions, shown in %."""
         self.picture = Picture()
+        self._behind = Picture()
+        """Raw curves behind their averages, apart: a cell shows the dots of one of the two."""
         self.sheet: Sheet | None = None
         """What was composed last; None where only figures are shown."""
         self._log = False
@@ -144,18 +146,22 @@ class Plot:
         """A curve as it is drawn, with its moving average and its band."""
         import numpy as np
 
-        drawn = DrawnCurve(curve, *self._cut(sheet, curve.x, curve.y, curve.x_scale))
-        if data.view.smoothing and curve.smooth:
-            from engine.series import column_means, smooth
+        from engine.series import column_means, smooth
 
-            x, means = column_means(curve.x, curve.y, NUM_BINS, 0, max(data.x_end, data.newest) / curve.x_scale)
-            drawn.average = self._cut(sheet, x, smooth(means, data.view.smoothing), curve.x_scale)
+        def average(y: Any) -> tuple[Any, Any]:
+            x_max = max(data.x_end, data.newest) / curve.x_scale
+            x, means = column_means(curve.x, y, NUM_BINS, 0, x_max)
+            return x, smooth(means, data.view.smoothing)
+
+        drawn = DrawnCurve(curve, *self._cut(sheet, curve.x, curve.y, curve.x_scale))
+        smoothed = data.view.smoothing > 0 and curve.smooth and len(curve.x) > 0
+        if smoothed:
+            drawn.average = self._cut(sheet, *average(curve.y), curve.x_scale)
         if curve.low is not None and len(curve.x):
-            x = curve.x * curve.x_scale
-            centres = np.array([sheet.x_at(column) for column in range(sheet.width)])
-            inside = (centres >= x[0]) & (centres <= x[-1])
-            bounds = (np.interp(centres[inside], x, bound) for bound in (curve.low, curve.high))
-            low, high = (self._axis_values(bound) for bound in bounds)
+            bounds = [average(y) if smoothed else (curve.x, y) for y in (curve.low, curve.high)]
+            centres = np.array([sheet.x_at(column) for column in range(sheet.width)]) / curve.x_scale
+            inside = (centres >= curve.x[0]) & (centres <= curve.x[-1])
+            low, high = (self._axis_values(np.interp(centres[inside], x, y)) for x, y in bounds)
             drawn.band = (np.flatnonzero(inside), low, high)
         return drawn
 
@@ -195,10 +201,13 @@ class Plot:
     # ── cells ──────────────────────────────────────────────────────────────────────────────────────────────
 
     def _put_curves(self, sheet: Sheet, data: ChartData, drawn: list[DrawnCurve]) -> None:
-        behind = [each for each in drawn if each.average is not None]
-        strokes = [*((each.x, each.y) for each in behind), *(each.shown for each in drawn)]
-        tones: list[Tone] = [*(faint(each.curve.tone) for each in behind), *(each.curve.tone for each in drawn)]
-        sheet.put_rows(self.picture.show(sheet.width, sheet.height, strokes, sheet.x_limits, sheet.y_limits), tones)
+        size, scales = (sheet.width, sheet.height), (sheet.x_limits, sheet.y_limits)
+        averaged = [each for each in drawn if each.average is not None]
+        if averaged:
+            rows = self._behind.show(*size, [(each.x, each.y) for each in averaged], *scales)
+            sheet.put_rows(rows, [faint(each.curve.tone) for each in averaged])
+        rows = self.picture.show(*size, [each.shown for each in drawn], *scales)
+        sheet.put_rows(rows, [each.curve.tone for each in drawn])
         for each in drawn:
             for column, low, high in zip(*(values.tolist() for values in each.band or ()), strict=True):
                 sheet.put_band(column, low, high, faint(each.curve.tone))

@@ -70,11 +70,12 @@ class Sheet:
         self.lines[1 + row].put(COLUMN_BEFORE + column, text, tone)
 
     def put_rows(self, rows: Sequence[Row], tones: Sequence[Tone]) -> None:
-        """The curves as they were drawn; `tones` are the strokes'."""
-        end = COLUMN_BEFORE + self.width
+        """Curves as they were drawn, over what is there; `tones` are the strokes'."""
         for line, row in zip(self.lines[1:], rows, strict=False):
-            line.characters[COLUMN_BEFORE:end] = row.characters
-            line.tones[COLUMN_BEFORE:end] = ["axis" if owner < 0 else tones[owner] for owner in row.owners]
+            for column, owner in enumerate(row.owners, COLUMN_BEFORE):
+                if owner >= 0:
+                    line.characters[column] = row.characters[column - COLUMN_BEFORE]
+                    line.tones[column] = tones[owner]
 
     def put_points(self, points: Iterable[tuple[float, float]], character: str, tone: Tone) -> None:
         """A character at each point that lies inside and is a number."""
