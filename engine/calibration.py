@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import torch
 from torch import nn
@@ -30,7 +30,7 @@ def choose_threads(
 
     Trains copies on blank images of (channels, height, width); `net`, the random state and torch's threads stay.
     """
-    candidates = candidate_threads(os.cpu_count() or 1)
+    candidates = candidate_threads(os.cpu_count() or 1, thread_limit(os.environ))
     before = torch.get_num_threads()
     rates: dict[int, float] = {}
     with torch.random.fork_rng(devices=[]):
@@ -44,9 +44,16 @@ def choose_threads(
     return fewest_worth_it(rates)
 
 
-def candidate_threads(cores: int) -> list[int]:
-    """1, 2, 4 … and all cores but one, which stays free for the rest of the machine."""
+def thread_limit(environment: Mapping[str, str]) -> int | None:
+    """What `OMP_NUM_THREADS` allows: a person's word, or a supervisor's, whose jobs share the cores; None if unset."""
+    said = environment.get("OMP_NUM_THREADS", "").partition(",")[0].strip()
+    return max(1, int(said)) if said.isdecimal() else None
+
+
+def candidate_threads(cores: int, limit: int | None = None) -> list[int]:
+    """1, 2, 4 … and all cores but one, which stays free for the rest of the machine; none above `limit`."""
     most = max(1, cores - 1) if cores > 2 else cores
+    most = most if limit is None else min(most, limit)
     return sorted({1, most, *(2**power for power in range(1, 7) if 2**power <= most)})
 
 

@@ -112,7 +112,9 @@ class Supervisor(Runner):
 
     def _start_job(self, run_id: str, device: str) -> Job:
         options = ("--home", str(self._home), "--data", str(self._data), "--device", device, "--command", self._command)
-        return Job(run_id, options, ended=self._wishes.tell)
+        # What `threads = "auto"` may take: the jobs share the cores.
+        cores = max(1, (os.cpu_count() or 1) // self._num_jobs)
+        return Job(run_id, options, cores, ended=self._wishes.tell)
 
     def _reap(self, journal: Journal, device: str) -> bool:
         """Let go of the jobs that have ended; whether there were any. Raises JobError."""
@@ -145,10 +147,11 @@ class Job:
     """The process that trains one run: `python -m engine.job`.
 
     Args:
+        cores: how many of the machine's are its own.
         ended: called, in another thread, when it has ended.
     """
 
-    def __init__(self, run_id: str, options: tuple[str, ...], ended: Callable[[], object]) -> None:
+    def __init__(self, run_id: str, options: tuple[str, ...], cores: int, ended: Callable[[], object]) -> None:
         self.run_id = run_id
         root = str(Path(__file__).resolve().parent.parent)
         path = os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH"))))
@@ -158,7 +161,7 @@ class Job:
             [sys.executable, "-m", "engine.job", run_id, *options],
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
-            env={**os.environ, "PYTHONPATH": path},
+            env={"OMP_NUM_THREADS": str(cores), **os.environ, "PYTHONPATH": path},
         )
         self.pid = self._process.pid
         self.status: int | None = None

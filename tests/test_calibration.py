@@ -7,7 +7,7 @@ import copy
 import pytest
 import torch
 
-from engine.calibration import candidate_threads, choose_threads, fewest_worth_it
+from engine.calibration import candidate_threads, choose_threads, fewest_worth_it, thread_limit
 from engine.events import RunStarted
 from tests.nets import small_configuration, small_dataset, small_training
 
@@ -17,6 +17,15 @@ from tests.nets import small_configuration, small_dataset, small_training
 )
 def test_candidates_leave_a_core_free(cores: int, expected: list[int]) -> None:
     assert candidate_threads(cores) == expected
+
+
+@pytest.mark.parametrize(
+    ("said", "limit", "expected"),
+    [("2", 2, [1, 2]), ("3,2", 3, [1, 2, 3]), ("0", 1, [1]), ("", None, [1, 2, 4, 7]), ("many", None, [1, 2, 4, 7])],
+)
+def test_jobs_and_people_can_limit_the_threads(said: str, limit: int | None, expected: list[int]) -> None:
+    assert thread_limit({"OMP_NUM_THREADS": said}) == limit
+    assert candidate_threads(8, limit) == expected
 
 
 def test_more_threads_must_be_worth_it() -> None:
