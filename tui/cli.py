@@ -51,6 +51,7 @@ from tui.options import (
 )
 from tui.output import make_console, print_json, print_run, print_runs, run_record
 from tui.places import Places, find_places
+from tui.plot_command import plot
 from tui.report import print_report, report_record
 from tui.report_command import PictureFormat, write_report
 from tui.reporters import make_reporter, write_line
@@ -226,6 +227,7 @@ def report(
         print_report(found, make_console())
 
 
+app.command()(plot)
 app.command()(export)
 
 
