@@ -11,6 +11,7 @@ from textual.screen import Screen
 from engine.records import Run
 from engine.store import NotPossible, Store
 from tests.monitor_data import Clock
+from tui.marks import Marks
 from tui.screens.monitor import MonitorScreen
 
 
@@ -24,10 +25,12 @@ class MonitorApp(App[int]):
         self.clock = clock
         self.store = Store(home, clock=clock)
         self.home, self.data, self.runner = home, home / "data", None
+        self.marks = Marks()
         self.asked: list[tuple[str, str]] = []
         self.monitor = MonitorScreen()
         self.add_mode("launch", Screen)
         self.add_mode("monitor", lambda: self.monitor)
+        self.add_mode("compare", Screen)
 
     async def on_mount(self) -> None:
         await self.switch_mode("monitor")

@@ -1,4 +1,4 @@
-"""The app: its two screens, what it reads from the run store, and leaving without losing a step.
+"""The app: its three screens, what it reads from the run store, and leaving without losing a step.
 
 Importing this module imports neither torch nor numpy: the first frame appears before they are needed.
 """
@@ -32,6 +32,7 @@ from tui.datasets import DatasetShelf
 from tui.departure import Departure
 from tui.headline import Expectation, describe_queue, describe_runner
 from tui.jobs import has_shell
+from tui.marks import Marks
 from tui.memory import recall, remember
 from tui.pace import Pace
 from tui.screens.launch import LaunchScreen
@@ -41,6 +42,7 @@ from tui.theme import THEMES
 if TYPE_CHECKING:
     from engine.runner import Runner, RunnerStatus
     from presets import Catalogue
+    from tui.screens.compare import CompareScreen
     from tui.screens.monitor import MonitorScreen
 
 Verb = Literal["pause", "resume", "stop", "discard", "up", "down", "rename", "tag", "note", "archive"]
@@ -62,7 +64,7 @@ def _commands() -> type[Provider]:
 
 
 class LazytrainApp(CellDiffApp[int]):
-    """Launch and Monitor over one run store.
+    """Launch, Monitor and Compare over one run store.
 
     `runner` trains in this process; it is started after the first frame, and the app works without one. `make_runner`
     makes it just then, which is sooner: the first frame needn't wait for its modules.
@@ -76,6 +78,9 @@ class LazytrainApp(CellDiffApp[int]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("1", "mode('launch')", "Launch", id="app.launch", tooltip="Choose what to train", show=False),
         Binding("2", "mode('monitor')", "Monitor", id="app.monitor", tooltip="Watch and steer the runs", show=False),
+        Binding(
+            "3", "mode('compare')", "Compare", id="app.compare", tooltip="Lay marked runs over each other", show=False
+        ),
         Binding("question_mark", "help", "help", key_display="?", id="app.help", tooltip="Every key of this screen"),
         Binding("ctrl+p", "command_palette", "commands", id="app.palette", tooltip="Everything by name", show=False),
         Binding("q", "quit", "quit", id="app.quit", tooltip="Leave; asks first while a run is training"),
@@ -126,7 +131,9 @@ class LazytrainApp(CellDiffApp[int]):
         self.runner_started = False
         self.runs: list[Run] = []
         self.monitor_screen: MonitorScreen | None = None
+        self.compare_screen: CompareScreen | None = None
         self._remembered = recall(home / "screen.json")
+        self.marks = Marks(self._remembered.marked)
         self._catalogue: Catalogue | None = None
         self._reading = threading.Lock()
         self.launch_screen = LaunchScreen(self._remembered, lambda: self.catalogue)
@@ -140,6 +147,7 @@ class LazytrainApp(CellDiffApp[int]):
         self._stale = True
         self.add_mode("launch", lambda: self.launch_screen)
         self.add_mode("monitor", self._make_monitor)
+        self.add_mode("compare", self._make_compare)
         for theme in THEMES:
             self.register_theme(theme)
         known = self._remembered.theme in self.available_themes
@@ -162,6 +170,12 @@ class LazytrainApp(CellDiffApp[int]):
 
         self.monitor_screen = MonitorScreen()
         return self.monitor_screen
+
+    def _make_compare(self) -> Screen:
+        from tui.screens.compare import CompareScreen  # as Monitor
+
+        self.compare_screen = CompareScreen()
+        return self.compare_screen
 
     async def on_mount(self) -> None:
         self._fit_launch()
@@ -244,10 +258,11 @@ class LazytrainApp(CellDiffApp[int]):
         self._pace.begin()
         self._stale, self._live = False, self.store.live_states()
         self.runs = self.store.runs()
+        self.marks.keep({run.id for run in self.runs})
         self.attendance.look(self.runs)
         self._show_headline()
         screen = self.screen_stack[0]
-        for each in (self.launch_screen, self.monitor_screen):
+        for each in (self.launch_screen, self.monitor_screen, self.compare_screen):
             if each is not None and each is screen and each.is_mounted:
                 each.show_runs(self.runs)
         self.call_after_refresh(self._pace.end)
@@ -341,9 +356,21 @@ class LazytrainApp(CellDiffApp[int]):
     # ── going about ────────────────────────────────────────────────────────────────────────────────────────
 
     async def action_mode(self, mode: str) -> None:
-        """Go to Launch or Monitor."""
+        """Go to Launch, Monitor or Compare."""
         await self.switch_mode(mode)
         self.refresh_runs()
+
+    def compare_study(self, name: str) -> None:
+        """Show Compare, with just a study's runs marked."""
+        from tui.study_marks import find_study_runs
+
+        found = find_study_runs(self, name)
+        if not found:
+            self.notify(f"no run of {name} is there yet: 1, then s, launches it", severity="warning", markup=False)
+            return
+        self.marks.remove(list(self.marks))
+        self.marks.add(found)
+        self.call_later(self.action_mode, "compare")
 
     def open_monitor(self, run_id: str | None) -> None:
         """Show Monitor, with that run selected."""
@@ -371,9 +398,15 @@ class LazytrainApp(CellDiffApp[int]):
             self.pop_screen()
 
     def remember(self) -> None:
-        """Keep the choice on Launch and the theme for the next start."""
+        """Keep the choice on Launch, the theme and what is marked for the next start."""
         architecture, hyperparameters = self.launch_screen.chosen
-        choice = replace(self._remembered, architecture=architecture, hyperparameters=hyperparameters, theme=self.theme)
+        choice = replace(
+            self._remembered,
+            architecture=architecture,
+            hyperparameters=hyperparameters,
+            theme=self.theme,
+            marked=self.marks.places,
+        )
         if choice != self._remembered:
             remember(self.home / "screen.json", choice)
             self._remembered = choice

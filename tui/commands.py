@@ -60,6 +60,7 @@ class LazytrainCommands(Provider):
         yield from self._key_commands()
         yield from run_commands(self.app)
         yield from report_commands(self.app)
+        yield from compare_commands(self.app)
         yield Command("view: Theme…", "Change the colours", self.app.action_change_theme)
 
     def _key_commands(self) -> Iterator[Command]:
@@ -98,6 +99,14 @@ def report_commands(app: LazytrainApp) -> Iterator[Command]:
         if app.runs and preset.value is not None:
             title = f"study: Report on {preset.value.title}"
             yield Command(title, "Tables, curves and configuration in Markdown", partial(open_study_report, app, name))
+
+
+def compare_commands(app: LazytrainApp) -> Iterator[Command]:
+    """Compare the runs of each study."""
+    for name, preset in app.catalogue.studies.items():
+        if preset.error is None:
+            about = "Mark the runs of this study, and lay them over each other"
+            yield Command(f"compare: Study {name}", about, partial(app.compare_study, name))
 
 
 def possible_verbs(run: Run) -> tuple[Verb, ...]:

@@ -1,11 +1,13 @@
-"""What the next start begins with: the choice on Launch, and the theme."""
+"""What the next start begins with: the choice on Launch, the theme, and what is marked for comparison."""
 
 from __future__ import annotations
 
 import json
 import os
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 FIRST_ARCHITECTURE = "coolnet-v10"
 FIRST_HYPERPARAMETERS = "quick"
@@ -18,13 +20,18 @@ class Remembered:
     architecture: str = FIRST_ARCHITECTURE
     hyperparameters: str = FIRST_HYPERPARAMETERS
     theme: str | None = None
+    marked: Mapping[str, int] = field(default_factory=dict[str, int])
+    """Runs marked for comparison, each with its place among the colours."""
 
 
 def recall(path: Path) -> Remembered:
     """What `remember` wrote to `path`; the first start's choice where there is nothing readable."""
     try:
         written = json.loads(path.read_text(encoding="utf-8"))
-        known = {name: written[name] for name in Remembered.__slots__ if isinstance(written.get(name), str)}
+        names = ("architecture", "hyperparameters", "theme")
+        known: dict[str, Any] = {name: written[name] for name in names if isinstance(written.get(name), str)}
+        marked = written.get("marked", {}).items()
+        known["marked"] = {run_id: place for run_id, place in marked if isinstance(place, int) and place >= 0}
     except (OSError, ValueError, AttributeError):
         return Remembered()
     return Remembered(**known)

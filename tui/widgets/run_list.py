@@ -22,6 +22,7 @@ from textual.strip import Strip
 from engine.records import Run, State, Trainer
 from tui.run_view import ORDER_WORDS, SHORT_ORDER_WORDS, RunView
 from tui.text import format_fraction, pad, shorten, state_colour, state_glyph, state_word
+from tui.widgets.tones import RUN_TONES, component_css
 
 if TYPE_CHECKING:
     from tui.app import LazytrainApp, Verb
@@ -47,6 +48,7 @@ class RunList(ScrollView, can_focus=True, inherit_bindings=False):
         "run-list--cursor",
         "run-list--bar",
         "run-list--detail",
+        *(f"run-list--{tone}" for tone in RUN_TONES),
         *(f"run-list--{colour}" for colour in ("text-muted", "text-success", "text-warning", "text-error")),
     }
     DEFAULT_CSS = """
@@ -70,7 +72,7 @@ class RunList(ScrollView, can_focus=True, inherit_bindings=False):
         & > .run-list--text-warning { color: $text-warning; }
         & > .run-list--text-error { color: $text-error; }
     }
-    """
+    """ + component_css("RunList", "run-list")
     BINDING_GROUP_TITLE = "Runs"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("up,k", "move(-1)", "up", id="runs.up", tooltip="Select the run above", show=False),
@@ -89,6 +91,18 @@ class RunList(ScrollView, can_focus=True, inherit_bindings=False):
             id="runs.sort",
             tooltip="Sort: as they stand, by name, best accuracy, training time, age",
             show=False,
+        ),
+        Binding("c", "mark", "mark", id="runs.mark", tooltip="Mark the run for comparison, or no longer", show=False),
+        Binding(
+            "M",
+            "mark_all",
+            "mark all",
+            id="runs.mark_all",
+            tooltip="Mark every run that is listed, or none of them: with a filter, a study's",
+            show=False,
+        ),
+        Binding(
+            "C", "compare", "compare", id="runs.compare", tooltip="Lay the marked runs over each other", show=False
         ),
         Binding("n", "label('rename')", "rename", id="runs.rename", tooltip="Give the run another name", show=False),
         Binding("t", "label('tag')", "tag", id="runs.tag", tooltip="Give the run tags, or take them away", show=False),
@@ -110,6 +124,9 @@ class RunList(ScrollView, can_focus=True, inherit_bindings=False):
             super().__init__()
             self.run_id = run_id
 
+    class Marked(Message):
+        """Other runs are marked than before."""
+
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002
         super().__init__(id=id)
         self.border_title = "Runs"
@@ -119,6 +136,7 @@ class RunList(ScrollView, can_focus=True, inherit_bindings=False):
         self.filtering = False
         """Whether keys are typed into the filter."""
         self._all: Sequence[Run] = ()
+        self._num_marked = 0
         self._anchor: str | None = None
         """What was selected when the filter was begun."""
         self.selected_id: str | None = None
@@ -153,7 +171,8 @@ class RunList(ScrollView, can_focus=True, inherit_bindings=False):
         if self.line_of(self.selected_id) < 0:
             self.selected_id = runs[min(max(0, line), len(runs) - 1)].id if runs else None
         moved = self.line_of(self.selected_id) != line
-        if (len(self._all), len(runs)) != counts:
+        if (len(self._all), len(runs)) != counts or len(self._lazytrain.marks) != self._num_marked:
+            self._num_marked = len(self._lazytrain.marks)
             self._fit()
         self._repaint()
         if moved:
@@ -188,13 +207,18 @@ class RunList(ScrollView, can_focus=True, inherit_bindings=False):
 
         detail = describe_briefly(run, wide=width >= WIDE)
         column = 11 if width >= WIDE else 7
-        room = max(0, width - 3 - column - 2)
+        marks = self._lazytrain.marks
+        mark = [Segment(f"{marks.marker(run.id)} ", style(marks.tone(run.id)))] if run.id in marks else []
+        if marks and not mark:
+            mark = [Segment("  ", base)]
+        room = max(0, width - 3 - column - 2 - (2 if mark else 0))
         state = style(state_colour(run))
         name = shorten(run.name, room)
         return Strip(
             [
                 Segment("▌" if selected else " ", style("bar")),
                 Segment(f"{state_glyph(run)} ", state),
+                *mark,
                 Segment(name, base),
                 Segment(pad(fitting_tags(run, room - cell_len(name)), room - cell_len(name)), style("detail")),
                 Segment(
@@ -218,9 +242,14 @@ class RunList(ScrollView, can_focus=True, inherit_bindings=False):
     def _repaint(self) -> None:
         """Repaint the lines in view that look different."""
         top, height = self.scroll_offset.y, self.scrollable_content_region.height
-        wide = self.scrollable_content_region.width >= WIDE
+        wide, marks = self.scrollable_content_region.width >= WIDE, self._lazytrain.marks
+        places = marks.places
         lines: dict[int, tuple[object, ...]] = {
-            line: (state_glyph(run), run.name, run.tags, describe_briefly(run, wide=wide), run.id == self.selected_id)
+            line: (
+                *(state_glyph(run), run.name, run.tags, describe_briefly(run, wide=wide), run.id == self.selected_id),
+                places.get(run.id),
+                bool(places),
+            )
             for line, run in enumerate(self.runs[top : top + height], start=top)
         }
         before, self._lines = self._lines, lines
@@ -295,7 +324,9 @@ class RunList(ScrollView, can_focus=True, inherit_bindings=False):
     def _show_title(self) -> None:
         shown, there = len(self.runs), sum(run.archived is self.view.query.archived for run in self._all)
         count = f"{shown:,} of {there:,}" if self.view.narrowed else f"{shown:,}"
-        parts = ("Runs", count if there else "", SHORT_ORDER_WORDS[self.view.order])
+        marked = len(self._lazytrain.marks)
+        said = f"{marked} marked" if marked else ""
+        parts = ("Runs", count if there else "", said, SHORT_ORDER_WORDS[self.view.order])
         self.border_title = " · ".join(part for part in parts if part)
 
     def _show_filter(self) -> None:
@@ -310,8 +341,10 @@ class RunList(ScrollView, can_focus=True, inherit_bindings=False):
                 return self.filtering
             case "clear_filter":
                 return self.filtering or bool(self.view.text)
-            case "label":
+            case "label" | "mark" | "mark_all":
                 return bool(self.runs) and not self.filtering
+            case "compare":
+                return not self.filtering and self.app.current_mode != "compare"
             case _:
                 return True
 
@@ -358,6 +391,33 @@ class RunList(ScrollView, can_focus=True, inherit_bindings=False):
     def action_sort(self) -> None:
         self.notify(f"runs: {ORDER_WORDS[self.view.next_order()]}", timeout=2)
         self._show_again()
+
+    # ── marking ────────────────────────────────────────────────────────────────────────────────────────────
+
+    def action_mark(self) -> None:
+        if self.selected is not None:
+            self._lazytrain.marks.toggle(self.selected.id)
+            self.show_marks()
+            self.post_message(self.Marked())
+
+    def action_mark_all(self) -> None:
+        marks, listed = self._lazytrain.marks, [run.id for run in self.runs]
+        if all(run_id in marks for run_id in listed):
+            marks.remove(listed)
+        else:
+            marks.add(listed)
+        self.show_marks()
+        self.post_message(self.Marked())
+
+    async def action_compare(self) -> None:
+        await self._lazytrain.action_mode("compare")
+
+    def show_marks(self) -> None:
+        """Show which runs are marked now."""
+        self._num_marked = len(self._lazytrain.marks)
+        self._fit()
+
+    # ── what a person calls a run ──────────────────────────────────────────────────────────────────────────
 
     def action_label(self, verb: str) -> None:
         """Ask for the selected run's name, tags or note, or archive it."""

@@ -12,11 +12,11 @@ from textual.widget import Widget
 from tui.text import shorten
 
 NAME = " lazytrain  "
-TABS = {"launch": " 1 Launch ", "monitor": " 2 Monitor "}
+TABS = {"launch": " 1 Launch ", "monitor": " 2 Monitor ", "compare": " 3 Compare "}
 
 
 class TopBar(Widget):
-    """`lazytrain  1 Launch  2 Monitor`, clickable, and the app's headline at the right; a screen's first widget."""
+    """`lazytrain  1 Launch  2 Monitor  3 Compare`, clickable, and the app's headline at the right, at the top."""
 
     DEFAULT_CSS: ClassVar[str] = "TopBar { dock: top; height: 1; background: $panel; color: $foreground; }"
     headline: reactive[str] = reactive("")

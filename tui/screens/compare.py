@@ -1,0 +1,308 @@
+"""Compare: the marked runs' curves over each other, and beneath them what differs and how good each got."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, ClassVar, cast
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Container
+from textual.events import Resize
+from textual.widgets import Footer, Static
+
+from engine.records import Run
+from engine.store import RunNotFound
+from tui.screens.charts import ChartScreen
+from tui.screens.details import DetailsScreen
+from tui.text import shorten
+from tui.widgets.chart import MetricChart
+from tui.widgets.compare_table import ComparisonTable
+from tui.widgets.run_list import RunList
+from tui.widgets.top_bar import TopBar
+
+if TYPE_CHECKING:
+    from engine.comparison import Compared, Family
+    from engine.configuration import RunConfiguration
+    from engine.series import Curves
+    from tui.app import LazytrainApp
+    from tui.compare_figures import Splits
+    from tui.compare_rows import CompareTable
+
+NARROW = 110
+"""Below this width the list is smaller, and only markers stand beside the curves."""
+LOW = 34
+"""Below this height one chart is shown at a time."""
+EMPTY = "space marks a run, M all that are listed; / finds some, such as a study's"
+SPLITS: tuple[Splits, ...] = ("test", "train", "both")
+METRICS = ("both", "accuracy", "loss")
+
+
+class CompareScreen(ChartScreen):
+    """Overlays the marked runs. The app says when runs changed; what is new of the marked ones is read here."""
+
+    CSS_PATH = "compare.tcss"
+    AUTO_FOCUS = "#runs"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("space", "mark", "mark", id="compare.mark", tooltip="Lay the selected run's curves over the others"),
+        Binding("u", "unmark_all", "unmark all", id="compare.unmark_all", tooltip="Begin anew", show=False),
+        Binding("a", "metric", "accuracy/loss", id="compare.metric", tooltip="Show accuracy, loss, or both"),
+        Binding("d", "split", "test/train", id="compare.split", tooltip="Show test figures, train figures, or both"),
+        Binding(
+            "s",
+            "fold",
+            "fold seeds",
+            id="compare.fold",
+            tooltip="Runs that differ in their seed alone as one: their mean, in a band from lowest to highest",
+        ),
+        Binding(
+            "i",
+            "details",
+            "details",
+            id="compare.details",
+            tooltip="Everything that is set for the selected run",
+            show=False,
+        ),
+        Binding(
+            "escape",
+            "back",
+            "back",
+            id="compare.back",
+            tooltip="Close the cursor or the full screen, or go to Monitor",
+            show=False,
+        ),
+    ]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.splits: Splits = "test"
+        self.metric = METRICS[0]
+        self.folded = False
+        self.families: list[Family] = []
+        self._runs: Sequence[Run] = ()
+        self._curves: dict[str, Curves] = {}
+        self._configurations: dict[str, tuple[RunConfiguration, str]] = {}
+        self._table: CompareTable | None = None
+        self._shown: object = None
+        self._ready = False
+
+    @property
+    def lazytrain(self) -> LazytrainApp:
+        """The app, which has the store, the marks, and carries out commands."""
+        return cast("LazytrainApp", self.app)
+
+    def compose(self) -> ComposeResult:
+        yield TopBar()
+        with Container(id="body"):
+            yield RunList(id="runs")
+            with Container(id="charts"):
+                yield MetricChart("accuracy", percent=True, id="accuracy")
+                yield MetricChart("loss", id="loss")
+        yield Static(id="said")
+        yield ComparisonTable(id="table")
+        yield Footer(compact=True, show_command_palette=False)
+
+    def on_mount(self) -> None:
+        self._ready = True
+        self.show_runs(self.lazytrain.store.runs())
+
+    # ── what the app tells ─────────────────────────────────────────────────────────────────────────────────
+
+    def show_runs(self, runs: list[Run]) -> None:
+        """The runs as they are now: reads of the marked ones what is new, and repaints what changed."""
+        self._runs = runs
+        if not self._ready:
+            return
+        self.query_one(RunList).show(runs)
+        self._show_marked()
+        self.refresh_bindings()
+
+    @property
+    def marked(self) -> list[Run]:
+        """The marked runs that there are, in the order in which they were marked."""
+        by_id = {run.id: run for run in self._runs}
+        return [by_id[run_id] for run_id in self.lazytrain.marks if run_id in by_id]
+
+    def _show_marked(self) -> None:
+        # numpy is imported with the first comparison.
+        from engine.comparison import alone, fold_seeds
+
+        compared, grown = self._read()
+        shown = (self.folded, [(each.run.id, each.run.name, each.run.state, each.run.device) for each in compared])
+        if not grown and shown == self._shown:
+            return
+        if self._shown is None or [each[0] for each in shown[1]] != [each[0] for each in self._shown[1]]:  # type: ignore[index]
+            self.point(None)
+        self._shown = shown
+        self.families = fold_seeds(compared) if self.folded else alone(compared)
+        self._show_table()
+        self._follow_newest()
+        self.show_charts()
+
+    def _read(self) -> tuple[list[Compared], bool]:
+        """Read what is new of the marked runs; whether there was anything."""
+        from engine.comparison import Compared, setting_identity
+        from engine.series import Curves
+
+        store, compared, grown = self.lazytrain.store, list[Compared](), False
+        for run in self.marked:
+            if run.id not in self._curves:
+                try:
+                    configuration = store.configuration(run.id)
+                except RunNotFound:
+                    # Another process discarded it since the runs were read: the next ones are without it.
+                    continue
+                self._configurations[run.id] = configuration, setting_identity(configuration)
+                self._curves[run.id] = Curves(store, run.id)
+            curves, (configuration, setting) = self._curves[run.id], self._configurations[run.id]
+            grown |= curves.update(run)
+            compared.append(
+                Compared(run=run, configuration=configuration, epochs=tuple(curves.epochs), setting=setting)
+            )
+        for run_id in [each for each in self._curves if each not in self.lazytrain.marks]:
+            del self._curves[run_id], self._configurations[run_id]
+        return compared, grown
+
+    def _follow_newest(self) -> None:
+        data = next((chart.data for chart in self.charts if chart.data is not None), None)
+        if data is not None and self.view.window is not None:
+            self.new_figures(data.x_end, data.newest)
+
+    # ── what is shown ──────────────────────────────────────────────────────────────────────────────────────
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        """The charts there are to be: both where there is room, and only the accuracy where losses don't compare."""
+        if len(self._loss_kinds()) > 1:
+            return ("accuracy",)
+        if self.metric == "both":
+            return ("accuracy", "loss") if self.size.height >= LOW else ("accuracy",)
+        return (self.metric,)
+
+    def show_charts(self) -> None:
+        from tui.compare_figures import Overlaid, overlay
+
+        marks, wide = self.lazytrain.marks, self.size.width >= NARROW
+        labels = {row.key: row.label for row in self._table.rows} if self._table else {}
+        shown = [
+            Overlaid(
+                family=family, label=labels[family.key], tone=marks.tone(family.key), marker=marks.marker(family.key)
+            )
+            for family in self.families
+        ]
+        for chart in self.charts:
+            metric = "loss" if chart.id == "loss" else "accuracy"
+            chart.display = metric in self.metrics
+            if not chart.display:
+                chart.show(None)
+                continue
+            data = overlay(metric, shown, self._curves, self.view, self.splits, named=wide)
+            chart.show(data, empty_text="no figures yet" if shown else "no run is marked")
+        self._say()
+
+    def _show_table(self) -> None:
+        from tui.compare_rows import make_table
+
+        marks, table = self.lazytrain.marks, self.query_one(ComparisonTable)
+        self._table = make_table(self.families) if self.families else None
+        table.display = self._table is not None
+        if self._table is not None:
+            table.show_table(
+                self._table, {row.key: (marks.marker(row.key), marks.tone(row.key)) for row in self._table.rows}
+            )
+
+    def _say(self) -> None:
+        """What has to be said of how the curves are shown, in one line."""
+        kinds, parts = self._loss_kinds(), list[str]()
+        if not self.families:
+            parts.append(EMPTY)
+        elif len(kinds) > 1:
+            parts.append(f"losses of different kinds ({', '.join(kinds)}) don't compare: accuracy only")
+        several = [len(family.used) for family in self.families if len(family.used) > 1]
+        if several:
+            parts.append("seeds as mean, band lowest to highest")
+        elif self.folded and self.families:
+            parts.append("no two of these differ in their seed alone")
+        if self._table is not None and any(column.title.endswith("*") for column in self._table.columns):
+            parts.append("* chosen by validation images")
+        text = " · ".join(parts)
+        self.query_one("#said", Static).update(shorten(text, max(10, self.size.width - 2)))
+        self.query_one("#said", Static).display = bool(text)
+
+    def _loss_kinds(self) -> tuple[str, ...]:
+        from engine.comparison import loss_kinds
+
+        return loss_kinds(each.configuration for family in self.families for each in family.members)
+
+    # ── keys ───────────────────────────────────────────────────────────────────────────────────────────────
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        match action:
+            case "mark" | "details":
+                return self._ready and self.query_one(RunList).selected is not None
+            case "unmark_all" | "split" | "fold":
+                return bool(self.families)
+            case "metric":
+                return bool(self.families) and len(self._loss_kinds()) == 1
+            case _:
+                return True
+
+    def _show_again(self) -> None:
+        self._shown = None
+        self._show_marked()
+        self.refresh_bindings()
+
+    @on(RunList.Marked)
+    def _marked(self) -> None:
+        self._show_marked()
+        self.refresh_bindings()
+
+    def action_mark(self) -> None:
+        self.query_one(RunList).action_mark()
+
+    def action_unmark_all(self) -> None:
+        marks = self.lazytrain.marks
+        marks.remove(list(marks))
+        self.query_one(RunList).show_marks()
+        self._show_again()
+
+    def action_metric(self) -> None:
+        if self.size.height >= LOW:
+            self.metric = METRICS[(METRICS.index(self.metric) + 1) % len(METRICS)]
+        else:
+            self.metric = "accuracy" if self.metrics == ("loss",) else "loss"
+        self.leave_full()
+        self.show_charts()
+
+    def action_split(self) -> None:
+        self.splits = SPLITS[(SPLITS.index(self.splits) + 1) % len(SPLITS)]
+        self.show_charts()
+
+    def action_fold(self) -> None:
+        self.folded = not self.folded
+        self._show_again()
+
+    def action_details(self) -> None:
+        run = self.query_one(RunList).selected
+        if run is not None:
+            store = self.lazytrain.store
+            try:
+                self.app.push_screen(DetailsScreen(run, store.configuration(run.id), store.runners()))
+            except RunNotFound as error:
+                self.notify(str(error), severity="warning", markup=False)
+
+    @on(ComparisonTable.Opened)
+    def _opened(self, event: ComparisonTable.Opened) -> None:
+        self.lazytrain.open_monitor(event.run_id)
+
+    async def action_back(self) -> None:
+        if not self.close_one():
+            await self.app.run_action("mode('monitor')")
+
+    # ── size ───────────────────────────────────────────────────────────────────────────────────────────────
+
+    def on_resize(self, event: Resize) -> None:
+        self.set_class(event.size.width < NARROW, "narrow")
+        if self._ready and self.families:
+            self.call_after_refresh(self.show_charts)

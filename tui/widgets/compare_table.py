@@ -1,0 +1,175 @@
+"""The table beneath compared curves: sortable by any column, only cells that changed drawn anew."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+from rich.text import Text
+from textual.binding import Binding, BindingType
+from textual.message import Message
+from textual.widgets import DataTable
+
+from tui.compare_rows import BEST, BEST_ACCURACY, NAME, CompareTable, Row
+from tui.text import shorten
+from tui.widgets.tones import COLOURS, Tone
+
+MARK = "mark"
+"""Key of the column with each row's marker."""
+NAME_WIDTHS = (20, 36)
+"""Cells of a run's name, in a narrow and in a wide table."""
+WIDE = 110
+
+
+class ComparisonTable(DataTable[Text]):
+    """One row a run, its marker and colour those of its curve."""
+
+    BINDING_GROUP_TITLE = "Table"
+    DEFAULT_CSS = """
+    ComparisonTable {
+        height: auto;
+        border: round $foreground 25%;
+        border-title-color: $foreground;
+        border-title-style: bold;
+        background: $background;
+        scrollbar-size-vertical: 1;
+        scrollbar-size-horizontal: 1;
+        scrollbar-color: $foreground 25%;
+        scrollbar-background: $background;
+        &:focus { border: round $accent; background-tint: $background 0%; }
+        & > .datatable--header { background: $background; color: $foreground 70%; text-style: none; }
+        & > .datatable--header-hover { background: $accent 20%; }
+        & > .datatable--fixed { background: $background; color: $foreground; }
+        & > .datatable--odd-row, & > .datatable--even-row { background: $background; }
+        & > .datatable--cursor, & > .datatable--fixed-cursor {
+            background: $foreground 8%; color: $foreground; text-style: none;
+        }
+        &:focus > .datatable--cursor, &:focus > .datatable--fixed-cursor { background: $accent 20%; }
+        & > .datatable--hover { background: $foreground 5%; }
+    }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding(
+            "o", "sort(1)", "sort", id="table.sort", tooltip="Sort by the next column; a click on its head does it"
+        ),
+        Binding("O", "sort(-1)", "sort back", id="table.sort_back", tooltip="Sort by the column before", show=False),
+        Binding("R", "reverse", "reverse", id="table.reverse", tooltip="Sort the other way round", show=False),
+        Binding("k", "cursor_up", "up", id="table.up", tooltip="The row above", show=False),
+        Binding("j", "cursor_down", "down", id="table.down", tooltip="The row below", show=False),
+        Binding("enter", "open", "watch", id="table.open", tooltip="Show the run on Monitor"),
+    ]
+
+    class Opened(Message):
+        """A row's run is to be shown."""
+
+        def __init__(self, run_id: str) -> None:
+            super().__init__()
+            self.run_id = run_id
+
+    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002
+        super().__init__(id=id, cursor_type="row", cursor_foreground_priority="renderable", fixed_columns=3)
+        self.table = CompareTable()
+        self.sort_key: str | None = None
+        self.reversed_order = False
+        self._markers: Mapping[str, tuple[str, Tone]] = {}
+        self._structure: object = None
+
+    @property
+    def order(self) -> list[Row]:
+        """The rows as they stand."""
+        return self.table.sorted_by(self.sort_key, reverse=self.reversed_order)
+
+    def show_table(self, table: CompareTable, markers: Mapping[str, tuple[str, Tone]]) -> None:
+        """Show these rows; `markers` has each row's marker and tone. Only cells that differ are drawn anew."""
+        self.table, self._markers = table, markers
+        self._show_rows()
+
+    def on_resize(self) -> None:
+        self._show_rows()
+
+    def _show_rows(self) -> None:
+        order = self.order
+        wide = self.app.size.width >= WIDE
+        structure = (
+            [(column.key, column.title) for column in self.table.columns],
+            [row.key for row in order],
+            (self.sort_key, self.reversed_order, wide, self.app.current_theme.dark),
+        )
+        self._show_title()
+        # Heads and rows that stay are kept, and with them where the table is scrolled to.
+        if structure == self._structure:
+            self._update_cells(order, wide=wide)
+            return
+        self._structure = structure
+        at = self.cursor_key
+        scrolled = self.scroll_offset
+        self.clear(columns=True)
+        self.add_column("", key=MARK)
+        for column in self.table.columns:
+            arrow = (" ↓" if self.reversed_order else " ↑") if column.key == self.sort_key else ""
+            self.add_column(Text(column.title + arrow, justify="right" if column.right else "left"), key=column.key)
+        for row in order:
+            self.add_row(*self._cells(row, wide=wide), key=row.key)
+        place = next((number for number, row in enumerate(order) if row.key == at), 0)
+        self.move_cursor(row=place, animate=False)
+        self.scroll_to(scrolled.x, scrolled.y, animate=False)
+
+    @property
+    def cursor_key(self) -> str | None:
+        """Key of the row at the cursor."""
+        keys = list(self.rows)
+        return keys[self.cursor_row].value if 0 <= self.cursor_row < len(keys) else None
+
+    def _update_cells(self, order: list[Row], *, wide: bool) -> None:
+        for row in order:
+            for key, cell in zip((MARK, *(column.key for column in self.table.columns)), self._cells(row, wide=wide)):  # noqa: B905  as many
+                if self.get_cell(row.key, key) != cell:
+                    self.update_cell(row.key, key, cell, update_width=True)
+
+    def _cells(self, row: Row, *, wide: bool) -> list[Text]:
+        marker, tone = self._markers.get(row.key, ("", "text"))
+        colours = COLOURS.get(tone)
+        colour = colours[0 if self.app.current_theme.dark else 1] if colours else ""
+        cells = [Text(marker, style=colour)]
+        for column in self.table.columns:
+            text = row.cells[column.key].text
+            if column.key == NAME:
+                text = shorten(text, NAME_WIDTHS[wide])
+            style = "bold" if column.key == BEST_ACCURACY and row.best else ""
+            cells.append(Text(text, style=style, justify="right" if column.right else "left"))
+        return cells
+
+    def _show_title(self) -> None:
+        count = len(self.table.rows)
+        sorted_by = next((column.title for column in self.table.columns if column.key == self.sort_key), None)
+        best = f"{BEST} best" if any(row.best for row in self.table.rows) else ""
+        parts = (f"{count} compared", f"by {sorted_by}" if sorted_by else "as marked", best)
+        self.border_title = " · ".join(part for part in parts if part)
+
+    # ── sorting ────────────────────────────────────────────────────────────────────────────────────────────
+
+    def sort_by(self, key: str | None) -> None:
+        """Sort by a column, its best first; the other way round if it is sorted by already. None: as marked."""
+        column = next((column for column in self.table.columns if column.key == key), None)
+        if key == self.sort_key and column is not None:
+            self.reversed_order = not self.reversed_order
+        else:
+            self.sort_key, self.reversed_order = key, column is not None and column.higher_first
+        self._show_rows()
+
+    def action_sort(self, direction: int) -> None:
+        keys = [None, *(column.key for column in self.table.columns)]
+        place = keys.index(self.sort_key) if self.sort_key in keys else 0
+        self.sort_by(keys[(place + direction) % len(keys)])
+
+    def action_reverse(self) -> None:
+        self.reversed_order = not self.reversed_order
+        self._show_rows()
+
+    def action_open(self) -> None:
+        if self.cursor_key is not None:
+            self.post_message(self.Opened(self.cursor_key))
+
+    def on_data_table_header_selected(self, event: DataTable.HeaderSelected) -> None:
+        event.stop()
+        self.sort_by(None if event.column_key.value == MARK else event.column_key.value)
