@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from engine.configuration import RunConfiguration
 from engine.events import EpochRecord, Point, RunStarted
 from engine.journal import Journal
-from engine.series import Curves, at, column_means, extremes, first_bad, smooth, thin
+from engine.series import Curves, at, column_means, crossing, extremes, first_bad, smooth, thin
 from presets import load_catalogue
 
 
@@ -78,6 +78,41 @@ def test_thin_keeps_each_columns_extremes(
             assert thin_y[kept].max() == array[here].max()
         else:
             assert not kept.any()
+
+
+@given(
+    y=st.lists(values, min_size=1, max_size=300),
+    num_columns=st.integers(1, 40),
+    window=st.tuples(*[st.floats(0, 300)] * 2),
+)
+def test_thin_for_a_logarithm_keeps_each_columns_positive_extremes(
+    y: list[float], num_columns: int, window: tuple[float, float]
+) -> None:
+    x, array, (x_min, x_max) = np.arange(len(y), dtype="f8"), np.array(y), sorted(window)
+    thin_x, thin_y = thin(x, array, num_columns, x_min, x_max, positive=True)
+    assert (thin_y > 0).all()
+    if not x_max > x_min:
+        assert not len(thin_y)
+        return
+    edges = np.linspace(x_min, x_max, num_columns + 1)
+    for column, (low, high) in enumerate(pairwise(edges)):
+        last = column == num_columns - 1
+        kept = array[(x >= low) & ((x <= high) if last else (x < high)) & np.isfinite(array) & (array > 0)]
+        shown = thin_y[(thin_x >= low) & ((thin_x <= high) if last else (thin_x < high))]
+        assert (len(kept) > 0) == (len(shown) > 0)
+        if len(kept):
+            assert (shown.min(), shown.max()) == (kept.min(), kept.max())
+
+
+def test_a_curve_crosses_an_edge_between_two_points() -> None:
+    x, y = np.array([10, 20, 30]), np.array([1.0, 3.0, np.nan])
+    assert crossing(x, y, 12.5) == 1.5
+    assert crossing(x.astype("f4"), y, 12.5) == 1.5
+    assert crossing(x, y, 20) is None, "a point is there"
+    assert crossing(x, y, 25) is None, "a NaN is no end of a line"
+    assert crossing(x, y, 5) is None
+    assert crossing(x, y, 35) is None
+    assert crossing(x[:0], y[:0], 5) is None
 
 
 def test_one_point_spike_in_a_million_is_kept() -> None:
