@@ -98,6 +98,7 @@ class Runner:
         self._may_train = may_train or Opening(settings)
         self._ended = ended or Herald(home, settings)
         self._status = RunnerStatus(phase="loading", text="starting")
+        self._loads_torch = False
         self._wishes = Wishes()
         self._lookout = Lookout(home, self._wishes)
         self._worker = threading.Thread(target=self._work, name="lazytrain-worker")
@@ -108,6 +109,11 @@ class Runner:
     def status(self) -> RunnerStatus:
         """What it does now; swapped whole, so any thread can read it."""
         return self._status
+
+    @property
+    def loads_torch(self) -> bool:
+        """Whether it does nothing but import torch, which can't be hurried: it holds nothing that could be lost."""
+        return self._loads_torch
 
     @property
     def screenless(self) -> bool:
@@ -234,10 +240,14 @@ class Runner:
             holder = None if self._share else self._holder(journal)
             if holder is None:
                 self._status = RunnerStatus(phase="loading", text="loading torch…")
-                load_torch()
-                from engine.device import choose_device
+                self._loads_torch = True
+                try:
+                    load_torch()
+                    from engine.device import choose_device
 
-                choice = choose_device(self._asked)
+                    choice = choose_device(self._asked)
+                finally:
+                    self._loads_torch = False
                 lock = FileLock(journal.lock_path(self._lock_name(choice.device)))
                 try:
                     lock.acquire()

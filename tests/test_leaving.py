@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 from collections.abc import Iterator
@@ -16,6 +17,7 @@ from engine.store import Store
 from tests.leaving import House, check_whole, comes_to_rest, wait_for
 from tests.terminals import PATIENCE_SECONDS, PtyTerminal, TmuxTerminal, has_tmux, see, wait_for_exit, wait_until
 from tui.leave import hand_over
+from tui.memory import recall
 from tui.places import Places
 
 FINISHES = 100
@@ -93,6 +95,24 @@ def test_without_fork_the_run_is_handed_to_a_process_of_its_own(house: House, mo
     assert process.wait(PATIENCE_SECONDS) == 0
     assert house.store.run(run.id).state is State.FINISHED
     assert [record.epoch for record in house.store.epochs(run.id)] == list(range(1, FINISHES + 1))
+
+
+def test_quitting_does_not_wait_for_torch(house: House, tmp_path: Path) -> None:
+    fake = tmp_path / "fake"
+    fake.mkdir()
+    (fake / "torch.py").write_text("import threading\nthreading.Event().wait()\n")
+    house.environment["PYTHONPATH"] = os.pathsep.join((str(fake), house.environment["PYTHONPATH"]))
+    with house.open() as terminal:
+        see(terminal, "loading torch")
+        terminal.press("down")
+        see(terminal, "CoolNet v7 ×")
+        terminal.press("q")
+        assert wait_for_exit(terminal) == 0
+        assert "Traceback" not in terminal.text()
+        assert terminal.restored
+    house.wait_for_end()
+    assert recall(house.home / "screen.json").architecture == "coolnet-v7", "what is kept is written before the end"
+    assert house.store.runs() == []
 
 
 # ── losing the terminal ────────────────────────────────────────────────────────────────────────────────────

@@ -22,7 +22,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stderr.write(f"lazytrain: {problem}\n")
         return REFUSED
     status = _run(given)
-    if arguments is None and "torch" in sys.modules:
+    if arguments is None and (not given or "torch" in sys.modules):
         _end(status)
     return status
 
@@ -41,7 +41,7 @@ def _run(given: list[str]) -> int:
 
 
 def _end(status: int) -> None:
-    """End the process without taking torch apart, which takes Python one to two seconds."""
+    """End the process without taking torch apart, which takes Python one to two seconds, or waiting for imports."""
     for stream in (sys.stdout, sys.stderr):
         if stream is not None:
             with contextlib.suppress(OSError):

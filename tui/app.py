@@ -48,6 +48,8 @@ if TYPE_CHECKING:
 Verb = Literal["pause", "resume", "stop", "discard", "up", "down", "rename", "tag", "note", "archive"]
 AFTER_FIRST_FRAME = ("tui.screens.launch_desk", "tui.widgets.study_panel", "engine.report")
 """What is wanted right after the first frame, and takes its time to import."""
+FOR_CHARTS = ("tui.screens.monitor", "engine.series", "plotext")
+"""What Monitor wants when it is first shown."""
 POLL_SECONDS = 0.1
 """How often the store is asked whether anything changed, which costs microseconds."""
 LOOK_SECONDS = 1.0
@@ -202,6 +204,8 @@ class LazytrainApp(CellDiffApp[int]):
         self.attendance.begin()
         self.runner, self._make_runner = runner, None
         self._start_runner()
+        # In nobody's way: whoever goes to Monitor before it is done imports what is left.
+        threading.Thread(target=_import_charts, name="lazytrain-charts", daemon=True).start()
 
     def _fit_launch(self) -> None:
         """Give Launch the classes of its size beforehand: otherwise every style is made once more for them."""
@@ -432,6 +436,11 @@ class LazytrainApp(CellDiffApp[int]):
         finally:
             if runner is not None:
                 runner.go_on()
+
+
+def _import_charts() -> None:
+    for module in FOR_CHARTS:
+        import_module(module)
 
 
 def _find_driver() -> type[Driver] | None:

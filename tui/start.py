@@ -132,8 +132,9 @@ class Session:
         runs = self._work_that_goes_on(places)
         if not runs:
             self.runner.stop()
-            if not self.runner.join(QUIT_SECONDS) and self.runner.status.phase != "training":
-                # Torch, half loaded, is nothing to wait for.
+            # Torch, half loaded, is nothing to wait for: a runner that was told to stop claims no run after it.
+            patience = 0 if self.runner.loads_torch else QUIT_SECONDS
+            if not self.runner.join(patience) and self.runner.status.phase != "training":
                 _flush()
                 os._exit(status if self._status is None else self._status)
             self.runner.join()
