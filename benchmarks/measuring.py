@@ -7,6 +7,7 @@ import os
 import platform
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from math import comb
 from pathlib import Path
 from statistics import median, quantiles
 
@@ -27,6 +28,22 @@ class Figure:
 
     def __str__(self) -> str:
         return f"{self.median:,.4g} ({self.low:,.4g} to {self.high:,.4g})"
+
+
+def median_interval(values: Sequence[float], confidence: float = 0.95) -> tuple[float, float]:
+    """Two of the values that hold the median between them with at least this confidence, whatever its distribution.
+
+    From the signs alone (binomial), so fewer than six values can't hold it with 95 %: then their least and greatest.
+    """
+    ordered, count = sorted(values), len(values)
+    outside, rank = 0.0, 0
+    while rank < (count - 1) // 2:
+        outside += 2 * comb(count, rank) / 2**count
+        if outside > 1 - confidence:
+            break
+        rank += 1
+    low = max(rank - 1, 0)
+    return ordered[low], ordered[count - 1 - low]
 
 
 def machine() -> dict[str, object]:
