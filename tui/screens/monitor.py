@@ -130,7 +130,7 @@ class MonitorScreen(ChartScreen):
 
     def on_mount(self) -> None:
         self._ready = True
-        self.show_runs(self.lazytrain.runs)
+        self.show_runs(self.lazytrain.store.runs())
 
     # ── what the app tells ─────────────────────────────────────────────────────────────────────────────────
 
