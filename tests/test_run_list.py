@@ -104,6 +104,16 @@ async def test_a_filter_that_cannot_be_understood_changes_nothing_and_says_why(h
         assert not runs.has_class("wrong")
 
 
+async def test_keys_that_arrive_together_are_text_until_enter(home: Path, filler: Filler) -> None:
+    async with monitor(home) as (app, pilot, runs):
+        for key, character in (("slash", "/"), ("l", "l"), ("a", "a"), ("z", "z"), ("enter", None), ("M", "M")):
+            if key == "l":
+                await until(pilot, lambda: runs.filtering)
+            app.post_message(events.Key(key, character))
+        await until(pilot, lambda: len(app.marks) == 1)
+        assert runs.view.text == "laz"
+
+
 async def test_one_key_sorts_and_the_frame_says_how(home: Path, filler: Filler) -> None:
     async with monitor(home) as (_, pilot, runs):
         as_now, selected = names(runs), runs.selected_id

@@ -374,7 +374,12 @@ class RunList(ScrollView, can_focus=True, inherit_bindings=False):
         """While filtering, printable keys are text and do nothing else."""
         if not self.filtering:
             return
-        if event.key == "backspace":
+        if event.key == "enter":
+            # At once: a binding's turn comes after keys that arrived with it, which would become text.
+            self.action_keep_filter()
+        elif event.key == "escape":
+            self.action_clear_filter()
+        elif event.key == "backspace":
             self.filter(self.view.text[:-1])
         elif event.is_printable and event.character:
             self.filter(self.view.text + event.character)
