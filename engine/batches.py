@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from math import prod
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -13,6 +14,7 @@ from engine.data import Split
 from presets.schema import Hyperparameters
 
 CHUNK_IMAGES = 2_048
+PIECE_IMAGES = 256
 CHUNK_BYTES = 64 * 2**20
 """A chunk is at most this large as floats, and at least one batch."""
 
@@ -41,6 +43,13 @@ def held_out(num_images: int, values: Hyperparameters) -> tuple[Tensor, Tensor |
     return shuffled[count:].sort().values, shuffled[:count].sort().values
 
 
+class Block(NamedTuple):
+    """The batches of some steps: their images float [N, C, H, W] together, and (images, goals) of each."""
+
+    images: Tensor
+    batches: list[tuple[Tensor, Tensor]]
+
+
 class Batches:
     """The training images of every epoch, in the order and with the changes that (seed, epoch, chunk) give.
 
@@ -54,6 +63,7 @@ class Batches:
         values: Hyperparameters,
         device: torch.device,
         goals: Callable[[Tensor], Tensor] = lambda targets: targets,
+        block_steps: int = 1,
     ) -> None:
         self._images, self._labels = split.images, split.labels
         self._indices = indices
@@ -64,15 +74,18 @@ class Batches:
         self.steps_per_epoch = num_steps(self.num_images, values.batch_size)
         shape = tuple(split.images.shape[1:])
         fitting = CHUNK_BYTES // (4 * prod(shape))
-        self._chunk_steps = max(1, min(CHUNK_IMAGES, fitting) // values.batch_size)
+        self._block_steps = block_steps
+        # Whole blocks, which no chunk's end cuts.
+        self._chunk_steps = max(1, min(CHUNK_IMAGES, fitting) // (values.batch_size * block_steps)) * block_steps
         # One image more than whole batches: a last batch of one joins the batch before it.
         rows = min(self.num_images, self._chunk_steps * values.batch_size + 1)
-        self._bytes = torch.empty((rows, *shape), dtype=torch.uint8, device=split.images.device)
+        self._bytes = torch.empty((min(rows, PIECE_IMAGES), *shape), dtype=torch.uint8, device=split.images.device)
         self._floats = torch.empty((rows, *shape), device=device)
         self._order = torch.empty(0, dtype=torch.int64)
         self._epoch: int | None = None
         self._chunk: int | None = None
         self._batches: list[tuple[Tensor, Tensor]] = []
+        self._gathered = self._floats[:0]
         self.targets = torch.empty(0, dtype=torch.int64)
         """Labels of the epoch at work, in its order: int64 [num_images], on the device."""
 
@@ -91,15 +104,20 @@ class Batches:
         self.targets = self._labels[self._order].to(self._device)
         self._epoch, self._chunk = epoch, None
 
-    def batch(self, step: int) -> tuple[Tensor, Tensor]:
-        """Images float [N, C, H, W] and their goals of `step` (from 0) of the epoch entered; views, not copies.
+    def block(self, step: int) -> Block:
+        """From `step` (from 0) of the epoch entered to the end of its block; views, not copies.
 
         The images are valid until another chunk's step is asked for.
         """
         chunk, within = divmod(step, self._chunk_steps)
         if self._chunk != chunk:
             self._gather(chunk)
-        return self._batches[within]
+        stop = within - within % self._block_steps + self._block_steps
+        batches = self._batches[within:stop]
+        if len(batches) == 1:
+            return Block(batches[0][0], batches)
+        first = within * self._values.batch_size
+        return Block(self._gathered[first : first + sum(len(images) for images, _ in batches)], batches)
 
     def _gather(self, chunk: int) -> None:
         if self._epoch is None:
@@ -107,14 +125,18 @@ class Batches:
         first_step = chunk * self._chunk_steps
         last_step = min(first_step + self._chunk_steps, self.steps_per_epoch) - 1
         start, stop = self.rows(first_step)[0], self.rows(last_step)[1]
-        gathered = self._bytes[: stop - start]
-        torch.index_select(self._images, 0, self._order[start:stop], out=gathered)
-        images = normalise(gathered, out=self._floats[: stop - start])
+        images = self._floats[: stop - start]
+        # Piece by piece, each of which stays in the processor's cache from its bytes to its floats.
+        for first in range(start, stop, PIECE_IMAGES):
+            rows = self._order[first : min(first + PIECE_IMAGES, stop)]
+            gathered = torch.index_select(self._images, 0, rows, out=self._bytes[: len(rows)])
+            normalise(gathered, out=images[first - start : first - start + len(rows)])
         if self._values.augmentation.active:
             seed = seed_for(self._values.seed, "augmentation", self._epoch, chunk)
             images = augment(images, self._values.augmentation, seed)
         # Cut here once, in one call: a slice for every step costs as much as a layer of a small net.
         sizes = [high - low for low, high in map(self.rows, range(first_step, last_step + 1))]
         goals = self._goals(self.targets[start:stop])
+        self._gathered = images
         self._batches = list(zip(images.split(sizes), goals.split(sizes), strict=True))
         self._chunk = chunk

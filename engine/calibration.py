@@ -76,15 +76,18 @@ def _steps_per_second(
     input_shape, num_classes = sizes
     trained = copy.deepcopy(net).train()
     path = make_path(trained, values)
-    images = torch.zeros(values.batch_size, *input_shape)
+    block = torch.zeros(path.block_steps * values.batch_size, *input_shape)
+    batches = block.split(values.batch_size)
     goals = path.goals(torch.zeros(values.batch_size, dtype=torch.int64))
     logits = torch.empty(values.batch_size, num_classes)
     with path.mode():
-        path.step(images, goals, logits, values.learning_rate)  # the first step pays for torch's own preparations
+        path.step(batches[0], goals, logits, values.learning_rate)  # it pays for torch's own preparations
         steps, started = 0, clock()
         while True:
-            path.step(images, goals, logits, values.learning_rate)
-            steps += 1
+            path.enter(block, len(batches))
+            for images in batches:
+                path.step(images, goals, logits, values.learning_rate)
+            steps += len(batches)
             spent = clock() - started
             if spent >= seconds:
                 return steps / spent

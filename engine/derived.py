@@ -20,7 +20,7 @@ from presets.schema import Hyperparameters
 aten: Any = torch.ops.aten
 
 
-class _Layer:
+class Layer:
     """One layer of the stack. It keeps what its backward pass needs from the forward pass before it."""
 
     parameters: tuple[Tensor, ...] = ()
@@ -28,12 +28,12 @@ class _Layer:
     def forward(self, x: Tensor) -> Tensor:
         raise NotImplementedError
 
-    def backward(self, dy: Tensor, update: _Update, *, first: bool) -> Tensor:
+    def backward(self, dy: Tensor, update: Update, *, first: bool) -> Tensor:
         """The gradient for its input, given that for its output; the first layer's is nobody's, so any tensor."""
         raise NotImplementedError
 
 
-class _Update:
+class Update:
     """SGD as torch defines it, with a batch's gradient given as a sum over its images.
 
     Without momentum: w ← w - rate · (g + decay · w). With momentum: v ← momentum · v + g + decay · w; w ← w - rate · v.
@@ -72,7 +72,7 @@ class _Update:
         parameter.add_(velocity, alpha=-self.rate)
 
 
-class _Linear(_Layer):
+class _Linear(Layer):
     def __init__(self, module: nn.Linear) -> None:
         if module.in_features >= 1_024 and module.out_features >= 64:
             # The same numbers, stored by columns: a 3072×120 layer's step at batch 4 takes 130 µs in place of 280.
@@ -86,7 +86,7 @@ class _Linear(_Layer):
         self.x = x
         return x.mm(self._transposed) if self.bias is None else torch.addmm(self.bias, x, self._transposed)
 
-    def backward(self, dy: Tensor, update: _Update, *, first: bool) -> Tensor:
+    def backward(self, dy: Tensor, update: Update, *, first: bool) -> Tensor:
         dx = dy if first else dy.mm(self.weight)
         update.product(self.weight, dy, self.x)
         if self.bias is not None:
@@ -94,7 +94,7 @@ class _Linear(_Layer):
         return dx
 
 
-class _Conv(_Layer):
+class _Conv(Layer):
     def __init__(self, module: nn.Conv2d) -> None:
         self.weight = module.weight.detach()
         self.bias = None if module.bias is None else module.bias.detach()
@@ -106,7 +106,7 @@ class _Conv(_Layer):
         self.x = x
         return torch.conv2d(x, self.weight, self.bias, self._stride, self._padding)
 
-    def backward(self, dy: Tensor, update: _Update, *, first: bool) -> Tensor:
+    def backward(self, dy: Tensor, update: Update, *, first: bool) -> Tensor:
         dx, dw, db = self._gradients(dy, [not first, True, self.bias is not None])
         update.add(self.weight, dw)
         if self.bias is not None:
@@ -134,7 +134,7 @@ class _CpuConv(_Conv):
         )
 
 
-class _MaxPool(_Layer):
+class _MaxPool(Layer):
     def __init__(self, module: nn.MaxPool2d) -> None:
         self._window, self._stride = _pair(module.kernel_size), _pair(module.stride)
 
@@ -143,13 +143,13 @@ class _MaxPool(_Layer):
         y, self.where = aten.max_pool2d_with_indices.default(x, self._window, self._stride)
         return y
 
-    def backward(self, dy: Tensor, update: _Update, *, first: bool) -> Tensor:
+    def backward(self, dy: Tensor, update: Update, *, first: bool) -> Tensor:
         return aten.max_pool2d_with_indices_backward.default(
             dy, self.x, self._window, self._stride, [0, 0], [1, 1], False, self.where
         )
 
 
-class _AvgPool(_Layer):
+class _AvgPool(Layer):
     def __init__(self, module: nn.AvgPool2d) -> None:
         self._window, self._stride = _pair(module.kernel_size), _pair(module.stride)
 
@@ -157,29 +157,29 @@ class _AvgPool(_Layer):
         self.x = x
         return aten.avg_pool2d.default(x, self._window, self._stride)
 
-    def backward(self, dy: Tensor, update: _Update, *, first: bool) -> Tensor:
+    def backward(self, dy: Tensor, update: Update, *, first: bool) -> Tensor:
         return aten.avg_pool2d_backward.default(dy, self.x, self._window, self._stride, [0, 0], False, True, None)
 
 
-class _Flatten(_Layer):
+class _Flatten(Layer):
     def forward(self, x: Tensor) -> Tensor:
         self.shape = x.shape
         return x.flatten(1)
 
-    def backward(self, dy: Tensor, update: _Update, *, first: bool) -> Tensor:
+    def backward(self, dy: Tensor, update: Update, *, first: bool) -> Tensor:
         return dy.view(self.shape)
 
 
-class _Relu(_Layer):
+class _Relu(Layer):
     def forward(self, x: Tensor) -> Tensor:
         self.y = x.relu()
         return self.y
 
-    def backward(self, dy: Tensor, update: _Update, *, first: bool) -> Tensor:
+    def backward(self, dy: Tensor, update: Update, *, first: bool) -> Tensor:
         return aten.threshold_backward.default(dy, self.y, 0)
 
 
-class _LeakyRelu(_Layer):
+class _LeakyRelu(Layer):
     def __init__(self, module: nn.LeakyReLU) -> None:
         self._slope = module.negative_slope
 
@@ -187,34 +187,34 @@ class _LeakyRelu(_Layer):
         self.x = x
         return aten.leaky_relu.default(x, self._slope)
 
-    def backward(self, dy: Tensor, update: _Update, *, first: bool) -> Tensor:
+    def backward(self, dy: Tensor, update: Update, *, first: bool) -> Tensor:
         return aten.leaky_relu_backward.default(dy, self.x, self._slope, False)
 
 
-class _Tanh(_Layer):
+class _Tanh(Layer):
     def forward(self, x: Tensor) -> Tensor:
         self.y = x.tanh()
         return self.y
 
-    def backward(self, dy: Tensor, update: _Update, *, first: bool) -> Tensor:
+    def backward(self, dy: Tensor, update: Update, *, first: bool) -> Tensor:
         return aten.tanh_backward.default(dy, self.y)
 
 
-class _Sigmoid(_Layer):
+class _Sigmoid(Layer):
     def forward(self, x: Tensor) -> Tensor:
         self.y = x.sigmoid()
         return self.y
 
-    def backward(self, dy: Tensor, update: _Update, *, first: bool) -> Tensor:
+    def backward(self, dy: Tensor, update: Update, *, first: bool) -> Tensor:
         return aten.sigmoid_backward.default(dy, self.y)
 
 
-class _Gelu(_Layer):
+class _Gelu(Layer):
     def forward(self, x: Tensor) -> Tensor:
         self.x = x
         return F.gelu(x)
 
-    def backward(self, dy: Tensor, update: _Update, *, first: bool) -> Tensor:
+    def backward(self, dy: Tensor, update: Update, *, first: bool) -> Tensor:
         return aten.gelu_backward.default(dy, self.x)
 
 
@@ -227,10 +227,19 @@ class DerivedPath:
         if not serves(net, values):
             raise ValueError("the derived path serves plain stacks of layers with SGD, and this is none")
         self._values = values
-        self._layers = [_layer(module) for module in net.children()]
-        self._reversed = self._layers[::-1]
-        self._update = _Update(values, [each for layer in self._layers for each in layer.parameters])
+        self._set_layers([_layer(module) for module in net.children()])
+        self._update = Update(values, [each for layer in self._layers for each in layer.parameters])
         self._num_classes = [module for module in net.children() if isinstance(module, nn.Linear)][-1].out_features
+
+    def _set_layers(self, layers: list[Layer]) -> None:
+        self._layers, self._reversed = layers, layers[::-1]
+
+    @property
+    def block_steps(self) -> int:
+        return 1
+
+    def enter(self, images: Tensor, num_steps: int) -> None:
+        """Every step is a block of its own."""
 
     def mode(self) -> AbstractContextManager[Any]:
         return torch.no_grad()
@@ -274,7 +283,7 @@ def serves(net: nn.Module, values: Hyperparameters) -> bool:
     return plain and values.optimizer == "sgd" and not values.nesterov
 
 
-def _layer(module: nn.Module) -> _Layer:
+def _layer(module: nn.Module) -> Layer:
     match module:
         case nn.Conv2d():
             return _CpuConv(module) if module.weight.device.type == "cpu" else _Conv(module)

@@ -1,7 +1,8 @@
 """How one step is computed. The path's name is part of a run's record, since paths differ in the last bits.
 
 The rule, in one place: a plain stack of layers that `engine.derived` serves, trained with SGD without Nesterov
-momentum, takes the derived path, which is up to five times faster for small nets; everything else takes autograd.
+momentum, takes the derived path, which is up to five times faster for small nets; if it begins with a large linear
+layer, and the batches are small, the blocked path, which is faster still; everything else takes autograd.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from typing import Any, ClassVar, Protocol
 import torch
 from torch import Tensor, nn
 
+from engine.blocked import BlockedPath, serves_blocked
 from engine.derived import DerivedPath, serves
 from engine.metrics import loss_rows
 from presets.schema import Hyperparameters
@@ -21,6 +23,15 @@ class Path(Protocol):
     """Computes steps on a net and keeps the optimizer's state."""
 
     name: ClassVar[str]
+
+    @property
+    def block_steps(self) -> int:
+        """Steps of a block: the net is whole only where one ends."""
+        ...
+
+    def enter(self, images: Tensor, num_steps: int) -> None:
+        """Begin a block of `num_steps` steps, on `images` float [N, C, H, W] one batch after another."""
+        ...
 
     def mode(self) -> AbstractContextManager[Any]:
         """The grad mode that steps need; entered around some steps, never across an event."""
@@ -54,6 +65,13 @@ class AutogradPath:
         self._micro_batches = micro_batches
         self._optimizer = make_optimizer(net, values)
         self._rate = values.learning_rate
+
+    @property
+    def block_steps(self) -> int:
+        return 1
+
+    def enter(self, images: Tensor, num_steps: int) -> None:
+        """Every step is a block of its own."""
 
     def mode(self) -> AbstractContextManager[Any]:
         return nullcontext()
@@ -91,15 +109,21 @@ def make_path(net: nn.Module, values: Hyperparameters, name: str | None = None, 
     Raises:
         ValueError: there is no such path, or it doesn't serve this net.
     """
-    derived = serves(net, values) and micro_batches == 1
-    chosen = name or (DerivedPath.name if derived else AutogradPath.name)
-    match chosen:
+    match name or _fastest(net, values, micro_batches):
+        case BlockedPath.name:
+            return BlockedPath(net, values)
         case DerivedPath.name:
             return DerivedPath(net, values)
         case AutogradPath.name:
             return AutogradPath(net, values, micro_batches)
-        case _:
-            raise ValueError(f"this lazytrain has no path {chosen!r} to compute steps with")
+        case unknown:
+            raise ValueError(f"this lazytrain has no path {unknown!r} to compute steps with")
+
+
+def _fastest(net: nn.Module, values: Hyperparameters, micro_batches: int) -> str:
+    if micro_batches > 1 or not serves(net, values):
+        return AutogradPath.name
+    return BlockedPath.name if serves_blocked(net, values) else DerivedPath.name
 
 
 def make_optimizer(net: nn.Module, values: Hyperparameters) -> torch.optim.Optimizer:

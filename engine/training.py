@@ -80,7 +80,9 @@ class Training:
         dataset = _resident(dataset, self._device)
         train_indices, validation_indices = held_out(len(dataset.train.labels), self.values)
         self._evaluation = Evaluation(net, dataset, validation_indices, self.values, self._device)
-        self._batches = Batches(dataset.train, train_indices, self.values, self._device, self._path.goals)
+        self._batches = Batches(
+            dataset.train, train_indices, self.values, self._device, self._path.goals, self._path.block_steps
+        )
         self.steps_per_epoch = self._batches.steps_per_epoch
         num_classes = len(dataset.classes)
         steps = window_steps(self.values, self._batches.num_images, self.steps_per_epoch, num_classes)
@@ -166,7 +168,7 @@ class Training:
                 yield Noticed(text=f"not exact: {str(error).split('.')[0]}", level="warning")
                 watch.start()
                 continue
-            if window.full or self._step == self.steps_per_epoch:
+            if self._step == self.steps_per_epoch and window.num_rows:
                 window.close(watch.at(now))
             if now >= watch.due or self.wake:
                 yield from self._report()
@@ -178,23 +180,26 @@ class Training:
         yield from self._report()
 
     def _run_steps(self) -> float:
-        """Steps until the window is full, the epoch ends, an event is due or somebody woke it; returns the time."""
-        batches, window, path, due = self._batches, self._window, self._path, self._watch.due
-        values, clock, steps_per_epoch = self.values, self._watch.clock, self.steps_per_epoch
+        """Whole blocks of steps until the epoch ends, an event is due or somebody woke it; returns the time."""
+        batches, window, path, watch = self._batches, self._window, self._path, self._watch
+        values, clock, due, steps_per_epoch = self.values, watch.clock, watch.due, self.steps_per_epoch
         first_step = self._epoch * steps_per_epoch
         by_step = changes_by_step(values)
         rate = learning_rate(values, self.step, steps_per_epoch)
         while True:
-            step = self._step
-            images, goals = batches.batch(step)
-            if by_step:
-                rate = learning_rate(values, first_step + step, steps_per_epoch)
-            num_images = len(images)
-            path.step(images, goals, window.slot(num_images), rate)
-            window.add(num_images, rate)
-            self._step = step + 1
+            block = batches.block(self._step)
+            path.enter(block.images, len(block.batches))
+            for images, goals in block.batches:
+                if by_step:
+                    rate = learning_rate(values, first_step + self._step, steps_per_epoch)
+                num_images = len(images)
+                path.step(images, goals, window.slot(num_images), rate)
+                window.add(num_images, rate)
+                self._step += 1
+                if window.full:
+                    window.close(watch.at(clock()))
             now = clock()
-            if now >= due or self.wake or window.full or self._step == steps_per_epoch:
+            if now >= due or self.wake or self._step == steps_per_epoch:
                 return now
 
     def _report(self) -> Iterator[Event]:

@@ -83,7 +83,7 @@ def test_first_step_is_plain_sgd() -> None:
     reference = copy.deepcopy(training._net)
     batches = Batches(small_dataset().train, torch.arange(97), configuration.hyperparameters, torch.device("cpu"))
     batches.enter_epoch(0)
-    images, targets = batches.batch(0)
+    images, targets = batches.block(0).batches[0]
     loss = F.cross_entropy(reference(images), targets)
     loss.backward()
     with torch.no_grad():
@@ -130,7 +130,7 @@ def test_every_image_once_an_epoch_and_no_batch_of_one(num_images: int, batch_si
     sizes = []
     seen = torch.zeros(0, 3, 8, 8)
     for step in range(batches.steps_per_epoch):
-        images, targets = batches.batch(step)
+        images, targets = batches.block(step).batches[0]
         assert len(images) == len(targets)
         sizes.append(len(images))
         seen = torch.cat((seen, images))
