@@ -13,7 +13,11 @@ from engine.augmentation import augment, seed_for
 from engine.data import Split
 from presets.schema import Hyperparameters
 
-CHUNK_IMAGES = 2_048
+CHUNK_IMAGES = 128
+"""Gathered at once: as floats they stay in the processor's cache until they are trained on, a third of a millisecond
+later. Where chunks are cut changes no bit."""
+AUGMENTED_IMAGES = 2_048
+"""Changed at once where there is augmentation, whose random numbers are drawn for a chunk: part of a run's bits."""
 PIECE_IMAGES = 256
 CHUNK_BYTES = 64 * 2**20
 """A chunk is at most this large as floats, and at least one batch."""
@@ -76,7 +80,8 @@ class Batches:
         fitting = CHUNK_BYTES // (4 * prod(shape))
         self._block_steps = block_steps
         # Whole blocks, which no chunk's end cuts.
-        self._chunk_steps = max(1, min(CHUNK_IMAGES, fitting) // (values.batch_size * block_steps)) * block_steps
+        wanted = AUGMENTED_IMAGES if values.augmentation.active else CHUNK_IMAGES
+        self._chunk_steps = max(1, min(wanted, fitting) // (values.batch_size * block_steps)) * block_steps
         # One image more than whole batches: a last batch of one joins the batch before it.
         rows = min(self.num_images, self._chunk_steps * values.batch_size + 1)
         self._bytes = torch.empty((min(rows, PIECE_IMAGES), *shape), dtype=torch.uint8, device=split.images.device)

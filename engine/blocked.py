@@ -13,6 +13,7 @@ step itself only adds small products. Nothing of the net may be saved or looked 
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import ClassVar
 
 import torch
@@ -21,8 +22,8 @@ from torch import Tensor, nn
 from engine.derived import DerivedPath, Layer, Update, serves
 from presets.schema import Hyperparameters
 
-MOST_ROWS = {64: 32, 1: 16}
-"""Outputs of the first layer, at least → images of a block, at most: x xᵀ costs more with the square of them."""
+MOST_ROWS = 32
+"""Images of a block, at most: x xᵀ costs more with the square of them."""
 FEWEST_INPUTS = 256
 """Below, the passes that are saved cost less than what saves them."""
 
@@ -37,7 +38,7 @@ class BlockedPath(DerivedPath):
             raise ValueError("the blocked path serves stacks that begin with a linear layer, with plain SGD on the CPU")
         super().__init__(net, values)
         first = next(module for module in net.children() if isinstance(module, nn.Linear))
-        self._first = _BlockedLinear(first, values.batch_size, _block_steps(first, values))
+        self._first = _BlockedLinear(first, values.batch_size, MOST_ROWS // values.batch_size)
         # The first layer takes the images of a block as they are: its flattening is nobody's.
         self._set_layers([self._first, *self._layers[2:]])
 
@@ -48,15 +49,10 @@ class BlockedPath(DerivedPath):
     def enter(self, images: Tensor, num_steps: int) -> None:
         self._first.enter(images.flatten(1), num_steps)
 
-    def step(self, images: Tensor, goals: Tensor, logits: Tensor, learning_rate: float) -> None:
-        if not self._first.open:
-            self.enter(images, 1)
-        super().step(images, goals, logits, learning_rate)
-
 
 def serves_blocked(net: nn.Module, values: Hyperparameters) -> bool:
     """Whether the blocked path can train `net`, and at least two steps fit into a block."""
-    if not serves(net, values) or values.momentum or values.weight_decay:
+    if not serves(net, values) or values.momentum or values.weight_decay or 2 * values.batch_size > MOST_ROWS:
         return False
     begins = list(net.children())[:2]
     return (
@@ -64,13 +60,21 @@ def serves_blocked(net: nn.Module, values: Hyperparameters) -> bool:
         and isinstance(begins[1], nn.Linear)
         and begins[1].weight.device.type == "cpu"
         and begins[1].in_features >= FEWEST_INPUTS
-        and _block_steps(begins[1], values) > 1
     )
 
 
-def _block_steps(first: nn.Linear, values: Hyperparameters) -> int:
-    rows = next(rows for outputs, rows in MOST_ROWS.items() if first.out_features >= outputs)
-    return rows // values.batch_size
+@dataclass(slots=True)
+class _Room:
+    """Views of the layer's buffers for a block: of all its rows, and of each step's."""
+
+    outputs: Tensor
+    similarities: Tensor
+    """x xᵀ, and 1 more where there is a bias, whose change is that of a weight of an input 1."""
+    changes: Tensor
+    """d without its factor, a row an image."""
+    changes_transposed: Tensor
+    steps: list[tuple[Tensor, Tensor, Tensor, Tensor]]
+    """Outputs, similarities to the steps before, the changes of those, and where this step's go."""
 
 
 class _BlockedLinear(Layer):
@@ -78,74 +82,77 @@ class _BlockedLinear(Layer):
 
     def __init__(self, module: nn.Linear, batch_size: int, num_steps: int) -> None:
         self.num_steps = num_steps
-        self.open = False
-        """Whether a block is begun and not ended."""
         self.weight = module.weight.detach()
         self.bias = None if module.bias is None else module.bias.detach()
         self.parameters = (self.weight,) if self.bias is None else (self.weight, self.bias)
         self._transposed = self.weight.t()
         self._one = torch.ones(1, 1, dtype=self.weight.dtype)
+        self._batch_size = batch_size
         # One image more than whole batches: a last batch of one joins the batch before it.
-        self._rows = num_steps * batch_size + 1
-        self._outputs = self.weight.new_empty(self._rows, module.out_features)
+        rows = num_steps * batch_size + 1
+        self._outputs = self.weight.new_empty(rows, module.out_features)
         self._changes = torch.empty_like(self._outputs)
-        """d of the steps so far, a row an image."""
-        self._similarities = self.weight.new_empty(self._rows, self._rows)
-        """x xᵀ, and 1 more where there is a bias, whose change is that of a weight of an input 1."""
-        self._regular = self._views([batch_size] * num_steps)
+        self._similarities = self.weight.new_empty(rows, rows)
+        self._regular = self._room([batch_size] * num_steps)
+        self._block = self._regular
         self._step = 0
+        self._scale = 0.0
+        """-rate / images of the block's first step."""
+        self._x: Tensor | None = None
+        """The images of the block that is begun and not ended."""
 
-    def _views(self, sizes: list[int]) -> list[tuple[Tensor, Tensor, Tensor, Tensor]]:
-        """For each step its outputs, its similarities to the steps before it, their changes, and room for its own."""
-        views: list[tuple[Tensor, Tensor, Tensor, Tensor]] = []
+    def _room(self, sizes: list[int]) -> _Room:
+        steps: list[tuple[Tensor, Tensor, Tensor, Tensor]] = []
         start = 0
         for size in sizes:
             stop = start + size
-            views.append(
-                (
-                    *(self._outputs[start:stop], self._similarities[start:stop, :start]),
-                    *(self._changes[:start], self._changes[start:stop]),
-                )
-            )
+            before = (self._similarities[start:stop, :start], self._changes[:start])
+            steps.append((self._outputs[start:stop], *before, self._changes[start:stop]))
             start = stop
-        return views
+        changes = self._changes[:start]
+        return _Room(self._outputs[:start], self._similarities[:start, :start], changes, changes.t(), steps)
 
     def enter(self, x: Tensor, num_steps: int) -> None:
         """Begin a block of `num_steps` steps on their images x [N, in]; the last step takes what is left over."""
-        if self.open:
-            self._end()
-        rows, regular = len(x), len(self._regular[0][0])
-        if rows == self._rows - 1 and num_steps == self.num_steps:
-            self._block = self._regular
+        if self._x is not None:
+            self._end(self._x)
+        rows, size = len(x), self._batch_size
+        if num_steps == self.num_steps and rows == num_steps * size:
+            block = self._regular
         else:
-            self._block = self._views([regular] * (num_steps - 1) + [rows - regular * (num_steps - 1)])
-        outputs, similarities = self._outputs[:rows], self._similarities[:rows, :rows]
+            block = self._room([size] * (num_steps - 1) + [rows - size * (num_steps - 1)])
         if self.bias is None:
-            torch.mm(x, self._transposed, out=outputs)
-            torch.mm(x, x.t(), out=similarities)
+            torch.mm(x, self._transposed, out=block.outputs)
+            torch.mm(x, x.t(), out=block.similarities)
         else:
-            torch.addmm(self.bias, x, self._transposed, out=outputs)
-            torch.addmm(self._one, x, x.t(), out=similarities)
-        self.x, self._step, self.open = x, 0, True
+            torch.addmm(self.bias, x, self._transposed, out=block.outputs)
+            torch.addmm(self._one, x, x.t(), out=block.similarities)
+        self._block, self._x, self._step = block, x, 0
 
     def forward(self, x: Tensor) -> Tensor:
-        outputs, similarities, changes, self._room = self._block[self._step]
-        if self._step:
-            outputs.addmm_(similarities, changes)
-        return outputs
+        outputs, similarities, changes, self._own = self._block.steps[self._step]
+        return outputs.addmm_(similarities, changes, alpha=self._scale) if self._step else outputs
 
     def backward(self, dy: Tensor, update: Update, *, first: bool) -> Tensor:
-        torch.mul(dy, -update.rate * update.share, out=self._room)
+        scale = -update.rate * update.share
+        if self._step == 0:
+            self._scale = scale
+        # All of a block's changes have one factor, left to the products with them; a rate of 0 gives no ratio.
+        if scale == self._scale or not self._scale:
+            self._own.copy_(dy)
+        else:
+            torch.mul(dy, scale / self._scale, out=self._own)
         self._step += 1
-        if self._step == len(self._block):
-            self._end()
+        if self._step == len(self._block.steps) and self._x is not None:
+            self._end(self._x)
         return dy
 
-    def _end(self) -> None:
+    def _end(self, x: Tensor) -> None:
         """Put the changes of the steps so far into the matrix."""
-        rows = sum(len(views[0]) for views in self._block[: self._step])
-        changes = self._changes[:rows]
-        self.weight.addmm_(changes.t(), self.x[:rows])
+        block = self._block
+        if self._step < len(block.steps):
+            block = self._room([len(outputs) for outputs, *_ in block.steps[: self._step]])
+        self.weight.addmm_(block.changes_transposed, x[: len(block.changes)], alpha=self._scale)
         if self.bias is not None:
-            self.bias.add_(changes.sum(0))
-        self.open = False
+            self.bias.add_(block.changes.sum(0), alpha=self._scale)
+        self._x = None

@@ -81,6 +81,7 @@ def _steps_per_second(
     goals = path.goals(torch.zeros(values.batch_size, dtype=torch.int64))
     logits = torch.empty(values.batch_size, num_classes)
     with path.mode():
+        path.enter(batches[0], 1)
         path.step(batches[0], goals, logits, values.learning_rate)  # it pays for torch's own preparations
         steps, started = 0, clock()
         while True:

@@ -69,6 +69,8 @@ class Window:
         self._values = values
         self._logits = torch.empty((rows, num_classes), device=device)
         self._slots = self._logits.split(values.batch_size)
+        self.num_rows = 0
+        """Rows filled, of the window at work."""
         self._row_stops: list[int] = []
         """For each step in the window, the rows filled after it."""
         self._steps_before = 0
@@ -80,10 +82,6 @@ class Window:
     def full(self) -> bool:
         return len(self._row_stops) >= self.num_steps
 
-    @property
-    def num_rows(self) -> int:
-        return self._row_stops[-1] if self._row_stops else 0
-
     def enter_epoch(self, targets: Tensor) -> None:
         """The epoch's labels int64 [N], in its order: its windows are one after another in it."""
         self.targets = targets
@@ -91,7 +89,7 @@ class Window:
     def start(self, steps_before: int, seconds: float, first_row: int) -> None:
         """Begin an empty window after `steps_before` steps of the run, at `first_row` of the epoch's images."""
         self._steps_before, self._started, self._first_row = steps_before, seconds, first_row
-        self._row_stops = []
+        self._row_stops, self.num_rows = [], 0
 
     def slot(self, num_images: int) -> Tensor:
         """Where the next step's logits go: float [num_images, classes]."""
@@ -103,7 +101,8 @@ class Window:
 
     def add(self, num_images: int, learning_rate: float) -> None:
         """A step has filled its slot."""
-        self._row_stops.append(self.num_rows + num_images)
+        self.num_rows += num_images
+        self._row_stops.append(self.num_rows)
         self.learning_rate = learning_rate
 
     def close(self, seconds: float) -> None:
@@ -160,6 +159,7 @@ class Window:
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on with a saved window."""
         self._row_stops = list(state["row_stops"])
+        self.num_rows = self._row_stops[-1] if self._row_stops else 0
         self._logits[: self.num_rows] = state["logits"]
         self._first_row = state["first_row"]
         self._steps_before, self._started = state["steps_before"], state["started"]

@@ -79,7 +79,7 @@ def test_blocks_of_any_length_are_autograds_steps(
     [
         ([], {}, "blocked"),
         ([{"linear": 70}, "relu"], {"batch_size": 16}, "blocked"),
-        ([{"linear": 9}, "relu"], {"batch_size": 16}, "derived"),
+        ([{"linear": 9}, "relu"], {"batch_size": 17}, "derived"),
         ([{"linear": 70}], {"batch_size": 32}, "derived"),
         ([{"linear": 70}], {"momentum": 0.9}, "derived"),
         ([{"linear": 70}], {"weight_decay": 0.1}, "derived"),
