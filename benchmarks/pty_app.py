@@ -18,6 +18,8 @@ from typing import Self
 
 _ESCAPE = re.compile(r"\x1b(?:\[[0-9;?<>=]*[A-Za-z]|\][^\x07\x1b]*(?:\x07|\x1b\\))")
 PATIENCE_SECONDS = 120.0
+REST_SHARE = 0.1
+"""Of a core: an app at rest takes a hundredth."""
 
 
 class PtyApp:
@@ -111,6 +113,16 @@ class PtyApp:
         """Wait until nothing has arrived for `seconds`; when the last of it came."""
         self.wait_until(lambda: time.perf_counter() - self.last_arrival >= seconds, "quiet")
         return self.last_arrival
+
+    def wait_for_rest(self, seconds: float = 0.5) -> None:
+        """Wait until nothing arrives and its threads do next to nothing: what it imports beside is imported."""
+        self.wait_for_quiet(seconds)
+        spent = self.cpu_seconds()
+        while True:
+            time.sleep(seconds)  # the processor time of a while is asked for
+            before, spent = spent, self.cpu_seconds()
+            if spent - before < REST_SHARE * seconds:
+                return
 
     def press(self, keys: str) -> float:
         """Send keys; when."""

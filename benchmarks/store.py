@@ -27,7 +27,9 @@ def main() -> None:
     measured = measure_large_store(options.runs, each, large, options.trials)
     rows: list[list[object]] = [
         [f"from 2 to the list of {options.runs:,} runs, ms", measured["list_ms"]],
+        ["processor time of that and the half second after, ms", measured["list_cpu_ms"]],
         [f"from a key to the charts of {large:,} points, ms", measured["open_ms"]],
+        ["processor time of that and the half second after, ms", measured["open_cpu_ms"]],
         ["memory above idle after both, MB", measured["memory_mb"]],
     ]
     print(table([f"store of {options.runs:,} runs, {options.points:,} points", "median (middle half)"], rows))

@@ -87,6 +87,8 @@ class Reader:
         """Whether a look or wish is at work that mends what it finds damaged."""
         self._seen_version: int | None = None
         self._known: dict[str, tuple[tuple[object, ...], Run]] = {}
+        self._known_version: tuple[int, int, int] | None = None
+        """Of the store, when `_known` was all of it."""
         try:
             if is_lost(self.path):
                 raise StoreDamaged("the file is gone", "damaged")
@@ -125,7 +127,7 @@ class Reader:
             self.connection.close()
             self._open()
             self._seen_version = None
-        version = self.connection.execute("PRAGMA data_version").fetchone()[0]
+        version = self._data_version()
         changed, self._seen_version = version != self._seen_version, version
         return changed
 
@@ -157,15 +159,24 @@ class Reader:
     @mending
     def runs(self) -> list[Run]:
         """Every run: the active ones, then the queue in its order, then the rest, newest first."""
-        rows = self.connection.execute(f"SELECT {_RUN_COLUMNS} FROM runs").fetchall()
-        # Of thousands of runs a few change: the others are taken as they were made last time.
-        read = ((row["id"], tuple(row), row) for row in rows)
-        known = self._known
-        self._known = {
-            run_id: known[run_id] if run_id in known and known[run_id][0] == values else (values, _run(row))
-            for run_id, values, row in read
-        }
+        # Looked at before the runs: what is written in between shows up at the next look.
+        version = self.generation, self._data_version(), self.connection.total_changes
+        if version != self._known_version:
+            rows = self.connection.execute(f"SELECT {_RUN_COLUMNS} FROM runs").fetchall()
+            # Of thousands of runs a few change: the others are taken as they were made last time.
+            read = ((row["id"], tuple(row), row) for row in rows)
+            known = self._known
+            self._known = {
+                run_id: known[run_id] if run_id in known and known[run_id][0] == values else (values, _run(row))
+                for run_id, values, row in read
+            }
+            # What a transaction has written may be taken back, and the number of changes isn't.
+            self._known_version = None if self.connection.in_transaction else version
         return sorted((self._with_trainer(run) for _, run in self._known.values()), key=_list_order)
+
+    def _data_version(self) -> int:
+        """Another number as soon as another connection has written."""
+        return self.connection.execute("PRAGMA data_version").fetchone()[0]
 
     @mending
     def live_states(self) -> list[tuple[object, ...]]:

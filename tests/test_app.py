@@ -15,6 +15,7 @@ import pytest
 from textual.binding import Binding
 from textual.pilot import Pilot
 from textual.widgets import Input, Static
+from textual.widgets._footer import FooterKey
 
 from engine.configuration import RunConfiguration
 from engine.journal import Journal
@@ -83,6 +84,45 @@ def test_every_key_has_an_id_of_its_own_a_description_and_a_tooltip() -> None:
     ours = bindings(OURS)
     assert len({binding.id for binding in ours}) == len(ours)
     assert [binding for binding in ours if not (binding.id and binding.description and binding.tooltip)] == []
+
+
+async def test_the_footer_is_made_anew_only_for_other_keys(home: Path) -> None:
+    async with started(home) as (app, pilot):
+        run_list = await monitor_list(app, pilot)
+        before = footer_keys(app)
+        assert "space" in [key.key for key in before]
+        app.screen.refresh_bindings()
+        await pilot.pause()
+        assert footer_keys(app) == before
+        await pilot.press("slash")
+        await until(pilot, lambda: footer_keys(app) != before)
+        assert run_list.filtering
+        assert "keep filter" in [key.description for key in footer_keys(app)]
+        assert all(key.has_class("-compact") for key in footer_keys(app))
+
+
+async def test_a_component_s_style_is_found_when_it_is_asked_for_and_follows_the_theme(home: Path) -> None:
+    async with started(home) as (app, pilot):
+        run_list = await monitor_list(app, pilot)
+        assert "run-list--run-7" in run_list._component_styles
+        assert "run-list--run-7" not in list(run_list._component_styles)
+        dark = run_list.get_component_rich_style("run-list--run-7")
+        assert "run-list--run-7" in list(run_list._component_styles)
+        app.theme = "lazytrain-light"
+        await until(pilot, lambda: run_list.get_component_rich_style("run-list--run-7") != dark)
+        with pytest.raises(KeyError, match="run-list--nothing"):
+            run_list.get_component_rich_style("run-list--nothing")
+
+
+async def monitor_list(app: LazytrainApp, pilot: Pilot[int]) -> RunList:
+    queue(app)
+    await pilot.press("2")
+    await settle(pilot)
+    return app.screen.query_one(RunList)
+
+
+def footer_keys(app: LazytrainApp) -> list[FooterKey]:
+    return list(app.screen.query(FooterKey))
 
 
 async def test_help_lists_every_key_of_launch_with_its_tooltip(home: Path) -> None:

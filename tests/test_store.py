@@ -77,6 +77,29 @@ def running(journal: Journal) -> Run:
     return journal.run(run.id)
 
 
+def test_runs_are_read_again_only_after_somebody_wrote(journal: Journal, home: Path) -> None:
+    run = journal.add_run(configuration())
+    with Store(home) as reader:
+        assert [each.id for each in reader.runs()] == [run.id]
+        asked: list[str] = []
+        reader.connection.set_trace_callback(asked.append)
+        assert [each.id for each in reader.runs()] == [run.id]
+        assert asked == ["PRAGMA data_version"]
+        journal.rename(run.id, "by another connection")
+        assert [each.name for each in reader.runs()] == ["by another connection"]
+        reader.rename(run.id, "by its own")
+        assert [each.name for each in reader.runs()] == ["by its own"]
+
+
+def test_what_a_transaction_takes_back_is_not_what_runs_are(journal: Journal) -> None:
+    run = journal.add_run(configuration())
+    journal.connection.execute("BEGIN")
+    journal.connection.execute("UPDATE runs SET name = 'unsure'")
+    assert journal.runs()[0].name == "unsure"
+    journal.connection.execute("ROLLBACK")
+    assert journal.runs()[0].name == run.name
+
+
 # ── curves ─────────────────────────────────────────────────────────────────────────────────────────────────
 
 numbers = st.floats(allow_nan=True, allow_infinity=True)

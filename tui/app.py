@@ -171,16 +171,18 @@ class LazytrainApp(CellDiffApp[int]):
         from tui.screens.monitor import MonitorScreen
 
         self.monitor_screen = MonitorScreen()
+        self._fit(self.monitor_screen)
         return self.monitor_screen
 
     def _make_compare(self) -> Screen:
         from tui.screens.compare import CompareScreen  # as Monitor
 
         self.compare_screen = CompareScreen()
+        self._fit(self.compare_screen)
         return self.compare_screen
 
     async def on_mount(self) -> None:
-        self._fit_launch()
+        self._fit(self.launch_screen)
         await self.switch_mode("launch")
         self._follow_runner()
         self.refresh_runs()
@@ -207,11 +209,11 @@ class LazytrainApp(CellDiffApp[int]):
         # In nobody's way: whoever goes to Monitor before it is done imports what is left.
         threading.Thread(target=_import_charts, name="lazytrain-charts", daemon=True).start()
 
-    def _fit_launch(self) -> None:
-        """Give Launch the classes of its size beforehand: otherwise every style is made once more for them."""
-        screen, (width, height) = self.launch_screen, self.size
+    def _fit(self, screen: Screen[None]) -> None:
+        """Give a screen the classes of its size beforehand: otherwise every style is made once more for them."""
+        width, height = self.size
         for size, points in ((width, self.HORIZONTAL_BREAKPOINTS), (height, self.VERTICAL_BREAKPOINTS)):
-            screen.add_class(*screen._get_breakpoint_classes(size, points or []))
+            screen.add_class(*screen._get_breakpoint_classes(size, points or []), update=False)
 
     def _start_runner(self) -> None:
         if self.runner is not None:

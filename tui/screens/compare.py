@@ -10,7 +10,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Container
 from textual.events import Resize
-from textual.widgets import Footer, Static
+from textual.widgets import Static
 
 from engine.records import Run
 from engine.store import RunNotFound
@@ -19,6 +19,7 @@ from tui.screens.details import DetailsScreen
 from tui.text import shorten
 from tui.widgets.chart import MetricChart
 from tui.widgets.compare_table import ComparisonTable
+from tui.widgets.key_footer import KeyFooter
 from tui.widgets.run_list import RunList
 from tui.widgets.top_bar import TopBar
 
@@ -101,7 +102,7 @@ class CompareScreen(ChartScreen):
                 yield MetricChart("loss", id="loss")
         yield Static(id="said")
         yield ComparisonTable(id="table")
-        yield Footer(compact=True, show_command_palette=False)
+        yield KeyFooter()
 
     def on_mount(self) -> None:
         self._ready = True

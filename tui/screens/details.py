@@ -11,7 +11,7 @@ from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.events import Resize
 from textual.screen import ModalScreen
-from textual.widgets import Footer, Static
+from textual.widgets import Static
 
 from engine.configuration import RunConfiguration, flatten
 from engine.records import Run, RunnerRecord
@@ -26,6 +26,7 @@ from tui.text import (
     format_number,
     state_look,
 )
+from tui.widgets.key_footer import KeyFooter
 
 LABEL_WIDTH = 30
 Row = tuple[str, str, str]
@@ -52,7 +53,7 @@ class DetailsScreen(ModalScreen[None]):
         with VerticalScroll(id="panel") as panel:
             panel.border_title = Content(self.run.name).markup
             yield Static(self._compose_text(self.app.size.width), id="text")
-        yield Footer(compact=True, show_command_palette=False)
+        yield KeyFooter()
 
     def on_resize(self, event: Resize) -> None:
         if event.size.width != self._composed_for:

@@ -13,12 +13,13 @@ from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widget import Widget
-from textual.widgets import Footer, Input, Select, Static
+from textual.widgets import Input, Select, Static
 
 from presets import PresetError, override
 from tui.configure import anchor
 from tui.draft import Draft, Edits
 from tui.fields import Field, find_errors, flat, form_groups, to_text
+from tui.widgets.key_footer import KeyFooter
 
 RUN_NAME = Field("name", "text", "The run's own; left empty, it follows from what is trained.", optional=True)
 DEVICE = Field("device", "text", "auto, cpu, cuda, cuda:1, mps …")
@@ -122,7 +123,7 @@ class EditScreen(ModalScreen[Edits | None]):
                     for field in fields:
                         yield FieldRow(field, values[field.name], preset_values[field.name])
             yield Static("", id="about")
-        yield Footer(compact=True, show_command_palette=False)
+        yield KeyFooter()
 
     def on_mount(self) -> None:
         form = self.query_one("#form")

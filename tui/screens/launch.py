@@ -12,12 +12,12 @@ from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.events import DescendantFocus, ScreenResume
 from textual.screen import Screen
 from textual.widget import Widget
-from textual.widgets import Footer
 
 from engine.places import presets_folder
 from presets import list_titles
 from presets.listing import Kind
 from tui.memory import FIRST_ARCHITECTURE, FIRST_HYPERPARAMETERS, Remembered
+from tui.widgets.key_footer import KeyFooter
 from tui.widgets.preset_list import PresetList, PresetRow
 from tui.widgets.top_bar import TopBar
 
@@ -88,7 +88,7 @@ class LaunchScreen(Screen[None]):
             with Vertical(id="right"):
                 yield VerticalScroll(id="net")
                 yield VerticalScroll(id="plan")
-        yield Footer(compact=True, show_command_palette=False)
+        yield KeyFooter()
 
     def _preset_list(self, kind: Kind, title: str, *wanted: str) -> PresetList:
         """A list by its titles alone, the first of `wanted` chosen: all else comes after the first frame."""

@@ -15,7 +15,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.content import Content
 from textual.screen import Screen
-from textual.widgets import Footer, Static
+from textual.widgets import Static
 
 from engine.confusion import Confusion
 from engine.events import Progress
@@ -26,6 +26,7 @@ from tui.text import format_count, format_fraction, shorten
 from tui.widgets.confusion_table import ConfusionTable
 from tui.widgets.half_blocks import Tile
 from tui.widgets.image_grid import ImageGrid
+from tui.widgets.key_footer import KeyFooter
 from tui.widgets.top_bar import TopBar
 
 Page = Literal["classes", "mistakes", "filters"]
@@ -99,7 +100,7 @@ class LearnedScreen(Screen[None]):
             yield ImageGrid(LARGE, id="mistakes")
             yield ImageGrid(SMALL, id="filters")
             yield Static(id="message")
-        yield Footer(compact=True, show_command_palette=False)
+        yield KeyFooter()
 
     def on_mount(self) -> None:
         self._timer = self.set_interval(POLL_SECONDS, self._show, pause=True)

@@ -9,11 +9,12 @@ from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.screen import ModalScreen
-from textual.widgets import Footer, Static
+from textual.widgets import Static
 
 from engine.records import Message, Run
 from engine.store import Store
 from tui.text import format_moment
+from tui.widgets.key_footer import KeyFooter
 
 LEVELS = {"info": ("·", "$foreground 60%"), "warning": ("⚠", "$text-warning"), "error": ("✗", "$text-error")}
 
@@ -38,7 +39,7 @@ class LogScreen(ModalScreen[None]):
         with VerticalScroll(id="panel") as panel:
             panel.border_title = Content(f"Log of {self.run.name}").markup
             yield Static(id="text")
-        yield Footer(compact=True, show_command_palette=False)
+        yield KeyFooter()
 
     def on_mount(self) -> None:
         self.read_new(first=True)

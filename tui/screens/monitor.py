@@ -11,7 +11,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Container
 from textual.events import Resize
-from textual.widgets import Footer, Static
+from textual.widgets import Static
 
 from engine.records import Run, State
 from engine.store import RunNotFound
@@ -23,6 +23,7 @@ from tui.screens.learned import LearnedScreen
 from tui.screens.log import LogScreen
 from tui.taking_away import open_export
 from tui.widgets.chart import MetricChart
+from tui.widgets.key_footer import KeyFooter
 from tui.widgets.run_list import RunList
 from tui.widgets.run_status import RunStatus
 from tui.widgets.top_bar import TopBar
@@ -126,7 +127,7 @@ class MonitorScreen(ChartScreen):
                 yield MetricChart("accuracy", percent=True, id="accuracy")
         yield RunStatus(id="status")
         yield Static(id="too-small")
-        yield Footer(compact=True, show_command_palette=False)
+        yield KeyFooter()
 
     def on_mount(self) -> None:
         self._ready = True

@@ -12,11 +12,11 @@ from textual.content import Content
 from textual.geometry import Size
 from textual.screen import ModalScreen
 from textual.widget import Widget
-from textual.widgets import Footer
 
 from engine.report import Report
 from tui.report import ReportRow, describe_best, describe_counts, describe_span, report_rows
 from tui.text import STATE_LOOKS, shorten
+from tui.widgets.key_footer import KeyFooter
 
 GAP = "  "
 MOST_NOTE_LINES = 2
@@ -43,7 +43,7 @@ class SummaryScreen(ModalScreen[None]):
             panel.border_title = "While you were away"
             panel.border_subtitle = describe_span(self.report)
             yield ReportView(self.report)
-        yield Footer(compact=True, show_command_palette=False)
+        yield KeyFooter()
 
     def action_scroll(self, lines: int) -> None:
         self.query_one("#panel", VerticalScroll).scroll_relative(y=lines, animate=False)

@@ -65,7 +65,7 @@ class MetricChart(Widget):
         self.cursor: int | None = None
         self._lines: list[Line] = []
         self._strips: dict[int, Strip] = {}
-        self._styles: dict[Tone, Style] = {}
+        self._styles = _Styles(self)
 
     # ── what is shown ──────────────────────────────────────────────────────────────────────────────────────
 
@@ -108,7 +108,7 @@ class MetricChart(Widget):
         if y >= len(self._lines):
             return Strip.blank(self.size.width, self.rich_style)
         if y not in self._strips:
-            self._strips[y] = self._lines[y].strip(self._theme())
+            self._strips[y] = self._lines[y].strip(self._styles)
         return self._strips[y]
 
     def on_resize(self) -> None:
@@ -141,11 +141,6 @@ class MetricChart(Widget):
             event.stop()
             self.post_message(self.Turned(max(0, min(self.canvas_width - 1, event.x - COLUMN_BEFORE)), direction))
 
-    def _theme(self) -> dict[Tone, Style]:
-        if not self._styles:
-            self._styles = {tone: self.get_component_rich_style(f"metric-chart--{tone}") for tone in TONES}
-        return self._styles
-
     def _update(self) -> None:
         """Compose the lines anew and repaint the cells that differ."""
         width, height = self.size
@@ -165,3 +160,15 @@ class MetricChart(Widget):
                 regions.append(Region(span[0], y, span[1] - span[0], 1))
         if regions:
             self.refresh(*regions)
+
+
+class _Styles(dict[Tone, Style]):
+    """Tone → its style, found when a cell has it: most charts have few of them."""
+
+    def __init__(self, chart: MetricChart) -> None:
+        super().__init__()
+        self._chart = chart
+
+    def __missing__(self, tone: Tone) -> Style:
+        self[tone] = style = self._chart.get_component_rich_style(f"metric-chart--{tone}")
+        return style
