@@ -67,9 +67,16 @@ class MonitorScreen(ChartScreen):
             tooltip="Let a paused run go on; queue a stopped or failed one again",
         ),
         Binding("x", "command('discard')", "discard", id="monitor.discard", tooltip="Delete the run; asks first"),
-        Binding("l", "log", "log", id="monitor.log", tooltip="What the run has said, with times"),
+        Binding("l", "log", "log", id="monitor.log", tooltip="What the run has said, with times", show=False),
         Binding("E", "export", "export", id="monitor.export", tooltip="Write the run to files", show=False),
-        Binding("i,enter", "details", "details", id="monitor.details", tooltip="Everything that is set for the run"),
+        Binding(
+            "i,enter",
+            "details",
+            "details",
+            id="monitor.details",
+            tooltip="Everything that is set for the run",
+            show=False,
+        ),
         Binding(
             "w",
             "learned",
