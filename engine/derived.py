@@ -280,7 +280,8 @@ _ACTIVATIONS = (nn.ReLU, nn.LeakyReLU, nn.Tanh, nn.Sigmoid, nn.GELU)
 def serves(net: nn.Module, values: Hyperparameters) -> bool:
     """Whether the derived path can train `net`: a stack of layers it knows, and SGD without Nesterov momentum."""
     plain = type(net) is nn.Sequential and all(type(module) in (*_SERVED, *_ACTIVATIONS) for module in net)
-    return plain and values.optimizer == "sgd" and not values.nesterov
+    as_usual = values.precision == "float32" and not values.channels_last
+    return plain and as_usual and values.optimizer == "sgd" and not values.nesterov
 
 
 def _layer(module: nn.Module) -> Layer:

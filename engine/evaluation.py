@@ -14,6 +14,7 @@ from engine.data import Dataset, Split
 from engine.device import free_cached_memory, is_out_of_memory
 from engine.errors import DeviceError
 from engine.metrics import Means, count_confusions, measure_rows
+from engine.precision import memory_format_of, precision_of
 from presets.schema import Hyperparameters
 
 EVALUATION_IMAGES = 500
@@ -117,7 +118,10 @@ class Evaluation:
 
     def _measure(self, name: str, split: Split, chosen: slice | Tensor) -> None:
         images, labels = split.images[chosen], split.labels[chosen]
-        logits, targets = self._net(normalise(images.to(self._device))), labels.to(self._device)
+        pixels, targets = normalise(images.to(self._device)), labels.to(self._device)
+        with precision_of(self._values, self._device):
+            logits = self._net(pixels.to(memory_format=memory_format_of(self._values)))
+        logits = logits.float()
         counts = None if self._counts is None or name != "test" else count_confusions(logits, targets)
         loss, correct, *_ = measure_rows(logits, targets, self._values).tolist()
         # Nothing is added before all of it is known: a batch that failed is evaluated again.

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from engine.blocked import BlockedPath, serves_blocked
 from engine.derived import DerivedPath, serves
 from engine.metrics import loss_rows
+from engine.precision import memory_format_of, precision_of
 from presets.schema import Hyperparameters
 
 
@@ -60,7 +61,8 @@ class AutogradPath:
     name: ClassVar[str] = "autograd"
 
     def __init__(self, net: nn.Module, values: Hyperparameters, micro_batches: int = 1) -> None:
-        self._net = net
+        self._format = memory_format_of(values)
+        self._net = net.to(memory_format=self._format)
         self._values = values
         self._micro_batches = micro_batches
         self._optimizer = make_optimizer(net, values)
@@ -87,7 +89,9 @@ class AutogradPath:
         self._optimizer.zero_grad(set_to_none=True)
         parts = (tensor.chunk(self._micro_batches) for tensor in (images, goals, logits))
         for some_images, some_goals, some_logits in zip(*parts, strict=True):
-            output = self._net(some_images)
+            with precision_of(self._values, images.device):
+                output = self._net(some_images.to(memory_format=self._format))
+            output = output if output.dtype == logits.dtype else output.to(logits.dtype)
             (loss_rows(output, some_goals, self._values).sum() / len(images)).backward()
             some_logits.copy_(output.detach())
         self._optimizer.step()

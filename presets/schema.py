@@ -273,6 +273,10 @@ class Hyperparameters(Frozen):
     """Stop, and count as finished, after this much training time; none by default."""
     threads: Annotated[int, Field(ge=1, le=1024)] | Literal["auto"] = 1
     """Torch's threads on the CPU. One is fastest for small nets; `auto` measures at the run's first start."""
+    precision: Literal["float32", "bfloat16"] = "float32"
+    """`bfloat16` computes layers in half the bits (torch's autocast); worth it on GPUs that have it."""
+    channels_last: bool = False
+    """Images and convolutions with their channels last in memory; worth it on GPUs, for nets of many channels."""
     deterministic: bool = True
     """Identical results from run to run; on CUDA this picks deterministic kernels."""
 

@@ -296,3 +296,26 @@ def test_best_epoch_keeps_its_weights() -> None:
             best_digest = digest(training)
     assert training.best_weights is not None
     assert weights_sha256(training.best_weights) == best_digest
+
+
+# ── what GPUs like ─────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    "fields", [{"precision": "bfloat16"}, {"channels_last": True}, {"precision": "bfloat16", "channels_last": True}]
+)
+def test_half_precision_and_channels_last_learn_the_same(fields: dict[str, Any]) -> None:
+    plain = list(small_training(small_configuration(), path="autograd"))
+    training = small_training(small_configuration(**fields))
+    started, *events = list(training)
+    assert isinstance(started, RunStarted)
+    assert started.path == "autograd"
+    tolerance = 0.05 if "precision" in fields else 1e-3
+    for ours, theirs in zip(records(events), records(plain), strict=True):
+        assert ours.train_loss == pytest.approx(theirs.train_loss, abs=tolerance)
+        assert ours.test_loss == pytest.approx(theirs.test_loss, abs=tolerance)
+    weights = training.snapshot()["net"]
+    assert {weight.dtype for weight in weights.values()} == {torch.float32}
+    again = small_training(small_configuration(**fields))
+    list(again)
+    assert digest(again) == digest(training)
