@@ -272,6 +272,38 @@ async def test_every_segment_has_a_style(theme: str, monkeypatch: pytest.MonkeyP
             assert all(isinstance(segment.style, Style) for segment in app.chart.render_line(y))
 
 
+@given(
+    y=st.lists(st.floats(0, 1), min_size=2, max_size=60),
+    every=st.integers(1, 9),
+    steps=st.lists(st.integers(0, 15), min_size=2, max_size=6),
+    size=st.tuples(st.integers(8, 60), st.integers(3, 12)),
+    spikes=st.sets(st.integers(0, 59), max_size=2),
+)
+def test_a_picture_drawn_further_is_the_picture_drawn_at_once(
+    y: list[float], every: int, steps: list[int], size: tuple[int, int], spikes: set[int]
+) -> None:
+    growing, x, values = Picture(), np.linspace(0, 1, 60), np.resize(np.array(y), 60)
+    count = 0
+    for step in steps:
+        count = min(60, count + step)
+        # A point changes that was there, too: the window that it is the mean of went on.
+        for spike in spikes:
+            values[spike] = 1 - values[spike]
+        curves = [(x[:count], values[:count]), (x[:count:every], values[:count:every] / 2)]
+        shown = growing.show(*size, curves, (0.0, 1.0), (0.0, 1.0))
+        assert shown == Picture().show(*size, curves, (0.0, 1.0), (0.0, 1.0))
+
+
+def test_of_a_curve_that_grows_only_the_end_is_drawn() -> None:
+    picture, x = Picture(), np.arange(100.0)
+    y = x % 7 / 7
+    picture.show(50, 10, [(x[:90], y[:90])], (0.0, 100.0), (0.0, 1.0))
+    before = picture.num_dots_drawn
+    picture.show(50, 10, [(x[:91], y[:91])], (0.0, 100.0), (0.0, 1.0))
+    assert picture.num_drawn == 2
+    assert picture.num_dots_drawn - before <= 5
+
+
 def test_picture_is_drawn_again_only_when_a_dot_changed() -> None:
     picture, x, y = Picture(), np.array([0.0, 50.0]), np.array([0.2, 0.7])
 

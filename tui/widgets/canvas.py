@@ -40,6 +40,10 @@ class Row:
             self.characters[column] = character
             self.owners[column] = owner
 
+    def followed_by(self, other: Row, column: int) -> Row:
+        """Its cells before `column`, and the other's from there on."""
+        return Row(self.characters[:column] + other.characters[column:], self.owners[:column] + other.owners[column:])
+
 
 def draw(
     width: int, height: int, strokes: Sequence[Stroke], x_limits: tuple[float, float], y_limits: tuple[float, float]
