@@ -84,7 +84,7 @@ def take_away(
     with Store(home) as store:
         if key == REPORT:
             from presets import load_catalogue
-            from tui.cli import own_version
+            from tui.command import own_version
             from tui.report_command import make_written_report, report_files
 
             names = [taken.study] if taken.study is not None else [run.id for run in taken.runs]
