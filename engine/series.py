@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.events import POINT_FORMAT, EpochRecord
+from engine.overfitting import overfitting_start
 from engine.records import Run
 from engine.store import Store
 
@@ -78,6 +79,7 @@ class Curves:
         self._seconds = GrowingArray("f4")
         self.epochs: list[EpochRecord] = []
         self._epoch_columns: dict[str, Array] = {}
+        self._overfitting: tuple[int, int | None] = (0, None)
 
     @property
     def steps(self) -> Array:
@@ -111,6 +113,14 @@ class Curves:
             values = (getattr(record, name) for record in self.epochs)
             self._epoch_columns[name] = np.array([np.nan if value is None else value for value in values], "f8")
         return self._epoch_columns[name]
+
+    @property
+    def overfitting_epoch(self) -> int | None:
+        """The epoch since which the run overfits, if it does: see `engine.overfitting`."""
+        if self._overfitting[0] != len(self.epochs):
+            start = overfitting_start(self.of_epochs("test_loss"), self.of_epochs("train_loss"))
+            self._overfitting = len(self.epochs), None if start is None else self.epochs[start].epoch
+        return self._overfitting[1]
 
     def update(self, run: Run) -> bool:
         """Read what was stored since the last call; whether there was anything. No query if `run` shows nothing new.

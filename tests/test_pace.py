@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from hypothesis import given
+from hypothesis import strategies as st
+
 from tui.pace import DEAR_SECONDS, Pace
 
 
@@ -63,3 +66,13 @@ def test_an_end_without_a_beginning_is_no_frame() -> None:
     times.cpu += 1
     times.pace.end()
     assert times.pace.seconds == 1.0
+
+
+@given(cost=st.floats(0.0001, 0.15))
+def test_whatever_a_frame_costs_its_share_of_a_core_is_a_hundredth_at_most(cost: float) -> None:
+    times = Times()
+    for _ in range(60):
+        times.frame(cost)
+        times.wall += times.pace.seconds
+    assert cost / times.pace.seconds <= 0.01 * (1 + 1e-9)
+    assert times.pace.seconds == 1.0 or 2 * cost / times.pace.seconds > 0.01 * (1 - 1e-9), "no rarer than that takes"

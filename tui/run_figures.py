@@ -138,14 +138,6 @@ def accuracy_chart(shown: ShownRun, curves: Curves, view: ChartView = WHOLE) -> 
     return _chart(shown, curves, view, "accuracy", figures, (best, judged))
 
 
-def overfitting_epoch(curves: Curves) -> int | None:
-    """The epoch since which the run overfits, if it does: see `engine.overfitting`."""
-    from engine.overfitting import overfitting_start
-
-    start = overfitting_start(curves.of_epochs("test_loss"), curves.of_epochs("train_loss"))
-    return None if start is None else curves.epochs[start].epoch
-
-
 def find_resumed_steps(messages: Sequence[Message]) -> tuple[int, ...]:
     """The steps at which a run was taken up again, from its log."""
     found = (_TAKEN_UP.search(message.text) for message in messages)
@@ -169,7 +161,7 @@ def _chart(
     axis = RunAxis(run, curves, view.by, shown.batch_size)
     train, test = run_curve(curves, axis, metric, "train"), run_curve(curves, axis, metric, "test")
     marks = [Mark(kind="resumed", x=axis.at(step)) for step in shown.resumed_steps if step <= run.step]
-    overfitting = overfitting_epoch(curves)
+    overfitting = curves.overfitting_epoch
     if overfitting is not None:
         marks.append(Mark(kind="overfit", x=axis.at(curves.epochs[overfitting - curves.epochs[0].epoch].step)))
     index, judged = best

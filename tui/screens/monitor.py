@@ -16,7 +16,7 @@ from textual.widgets import Static
 from engine.records import Run, State
 from engine.store import RunNotFound
 from tui.inspections import Inspections
-from tui.run_figures import RunAxis, ShownRun, accuracy_chart, find_resumed_steps, loss_chart, overfitting_epoch
+from tui.run_figures import RunAxis, ShownRun, accuracy_chart, find_resumed_steps, loss_chart
 from tui.screens.charts import ChartScreen
 from tui.screens.details import DetailsScreen
 from tui.screens.learned import LearnedScreen
@@ -186,7 +186,7 @@ class MonitorScreen(ChartScreen):
         if changed:
             self._follow_newest()
             self.show_charts()
-        overfitting = overfitting_epoch(self.curves) if self.curves is not None else None
+        overfitting = self.curves.overfitting_epoch if self.curves is not None else None
         self.query_one(RunStatus).show(run, waits_for=self._waits_for(run), overfitting=overfitting)
 
     def _read(self, run: Run) -> bool:

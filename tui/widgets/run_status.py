@@ -33,6 +33,8 @@ class RunStatus(Widget):
         self._waits_for = ""
         self._overfitting: int | None = None
         self._content = Content("")
+        self._wrapped: tuple[int, list[Content]] = (0, [])
+        """`_content` in lines of so many cells."""
 
     def show(self, run: Run | None, *, waits_for: str = "", overfitting: int | None = None) -> None:
         """Show a run.
@@ -68,8 +70,9 @@ class RunStatus(Widget):
             return
         # A second line that wraps, or no longer does, changes the height: only then is the screen laid out anew.
         width = max(1, self.content_size.width)
-        lines, before = content.wrap(width), self._content.wrap(width)
-        self._content = content
+        lines = content.wrap(width)
+        before = self._wrapped[1] if self._wrapped[0] == width else self._content.wrap(width)
+        self._content, self._wrapped = content, (width, lines)
         if len(lines) != len(before) or not self.is_mounted:
             self.refresh(layout=True)
             return
