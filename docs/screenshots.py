@@ -47,7 +47,7 @@ async def wait_until(pilot: Pilot[int], holds: Callable[[], bool]) -> None:
 
 
 async def take(home: Path) -> None:
-    """Train, and take both pictures on the way."""
+    """Train, and take the pictures on the way."""
     with Store(home) as store:
         for each in (configuration("lazynet"), configuration("boringnet-relu", loss="mse", learning_rate=100.0)):
             store.add_run(each)
@@ -70,6 +70,13 @@ async def take(home: Path) -> None:
         save(app, "monitor")
         if app.store.run(shown.id).state is not State.RUNNING:
             raise RuntimeError("the run was over before its picture was taken")
+        # The runs after it, far enough to have curves.
+        others = [run for run in app.store.runs() if run.architecture.startswith("coolnet")]
+        await wait_until(pilot, lambda: all(app.store.run(run.id).epoch >= 8 for run in others))
+        await pilot.press("3", "M")
+        await wait_until(pilot, lambda: "compared" in text(app))
+        await pilot.pause(2.0)
+        save(app, "compare")
         runner.stop()
         await wait_until(pilot, lambda: runner.join(0))
 

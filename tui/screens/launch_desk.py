@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 
 ESTIMATE_DELAY = 0.4
 """Seconds that a choice must stand before its time is measured: a runner leaves its training for that."""
+SHOWN = ("architectures", "hyperparameters", "net")
+"""What is written to whenever something is new."""
 
 
 class Desk:
@@ -109,7 +111,8 @@ class Desk:
     def show(self) -> None:
         """Show what is known of the draft by now."""
         app = self._screen.app
-        if not self._screen.is_attached:
+        if not self._screen.is_attached or not all(self._screen.query(f"#{name}") for name in SHOWN):
+            # The app is ending: its widgets go one by one, and a look at the store may come in between.
             return
         self.proposal = propose(self.draft, app.store, app.shelf, app.device)
         self._list_presets()
