@@ -19,6 +19,9 @@ from presets.schema import Hyperparameters
 
 aten: Any = torch.ops.aten
 
+MOST_IM2COL_IMAGES = 8
+"""Up to this batch size im2col is the faster convolution on the CPU: measured on CoolNet v10 at 4, 8, 20 and 128."""
+
 
 class Layer:
     """One layer of the stack. It keeps what its backward pass needs from the forward pass before it."""
@@ -121,7 +124,14 @@ class _Conv(Layer):
         )
 
 
-class _CpuConv(_Conv):
+class _ChannelsLastConv(_Conv):
+    """On the CPU, oneDNN's convolution of images with their channels last: at batch 128 2.4 times as fast as im2col."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(x.contiguous(memory_format=torch.channels_last))
+
+
+class _Im2colConv(_Conv):
     """On the CPU, aten's plain im2col convolution: at batch 4 CoolNet trains a fifth faster than with oneDNN's."""
 
     def forward(self, x: Tensor) -> Tensor:
@@ -227,7 +237,7 @@ class DerivedPath:
         if not serves(net, values):
             raise ValueError("the derived path serves plain stacks of layers with SGD, and this is none")
         self._values = values
-        self._set_layers([_layer(module) for module in net.children()])
+        self._set_layers([_layer(module, values.batch_size) for module in net.children()])
         self._update = Update(values, [each for layer in self._layers for each in layer.parameters])
         self._num_classes = [module for module in net.children() if isinstance(module, nn.Linear)][-1].out_features
 
@@ -284,10 +294,12 @@ def serves(net: nn.Module, values: Hyperparameters) -> bool:
     return plain and as_usual and values.optimizer == "sgd" and not values.nesterov
 
 
-def _layer(module: nn.Module) -> Layer:
+def _layer(module: nn.Module, batch_size: int) -> Layer:
     match module:
+        case nn.Conv2d() if module.weight.device.type != "cpu":
+            return _Conv(module)
         case nn.Conv2d():
-            return _CpuConv(module) if module.weight.device.type == "cpu" else _Conv(module)
+            return _Im2colConv(module) if batch_size <= MOST_IM2COL_IMAGES else _ChannelsLastConv(module)
         case nn.Linear():
             return _Linear(module)
         case nn.MaxPool2d():
