@@ -30,7 +30,8 @@ layer_lists = st.lists(
     max_size=6,
 )
 optimizers = st.sampled_from([{}, {"weight_decay": 0.1}, {"momentum": 0.9}, {"momentum": 0.9, "weight_decay": 0.1}])
-losses = st.sampled_from([{}, {"loss": "mse"}, {"label_smoothing": 0.1}])
+# An eighth is exact in float32, which goals are in.
+losses = st.sampled_from([{}, {"loss": "mse"}, {"label_smoothing": 0.125}])
 
 
 @given(
