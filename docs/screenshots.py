@@ -12,7 +12,7 @@ from pathlib import Path
 from textual.pilot import Pilot
 
 from engine.configuration import RunConfiguration
-from engine.records import State
+from engine.records import Run, State
 from engine.runner import Runner
 from engine.store import Store
 from presets import load_catalogue, override
@@ -72,13 +72,18 @@ async def take(home: Path) -> None:
             raise RuntimeError("the run was over before its picture was taken")
         # The runs after it, far enough to have curves.
         others = [run for run in app.store.runs() if run.architecture.startswith("coolnet")]
-        await wait_until(pilot, lambda: all(app.store.run(run.id).epoch >= 8 for run in others))
+        await wait_until(pilot, lambda: all(_has_curves(app.store.run(run.id)) for run in others))
         await pilot.press("3", "M")
         await wait_until(pilot, lambda: "compared" in text(app))
         await pilot.pause(2.0)
         save(app, "compare")
         runner.stop()
         await wait_until(pilot, lambda: runner.join(0))
+
+
+def _has_curves(run: Run) -> bool:
+    """Whether it is far enough to be compared, or won't get further."""
+    return run.epoch >= 8 or run.state.over
 
 
 def text(app: LazytrainApp) -> str:
