@@ -23,6 +23,7 @@ from tui.compare_rows import NAME
 from tui.marks import Marks
 from tui.memory import recall
 from tui.screens.compare import CompareScreen
+from tui.screens.export import ExportScreen
 from tui.screens.monitor import MonitorScreen
 from tui.widgets.chart import MetricChart
 from tui.widgets.compare_table import ComparisonTable
@@ -303,6 +304,16 @@ async def test_enter_on_a_row_shows_the_run_on_monitor(home: Path, ids: list[str
         assert app.monitor_screen is not None
         monitor = app.monitor_screen
         await until(pilot, lambda: monitor.selected is not None and monitor.selected.id == ids[1])
+
+
+async def test_what_is_marked_is_exported_together(home: Path, ids: list[str]) -> None:
+    async with compare(home, []) as (screen, pilot):
+        await pilot.press("E")
+        assert pilot.app.screen is screen
+        screen.lazytrain.marks.add(ids[:2])
+        screen.lazytrain.refresh_runs()
+        await pilot.press("E")
+        await until(pilot, lambda: isinstance(pilot.app.screen, ExportScreen))
 
 
 async def test_escape_goes_back_and_details_open(home: Path, ids: list[str]) -> None:

@@ -66,6 +66,14 @@ class CompareScreen(ChartScreen):
             show=False,
         ),
         Binding(
+            "E",
+            "export",
+            "export",
+            id="compare.export",
+            tooltip="Write the marked runs to files, together",
+            show=False,
+        ),
+        Binding(
             "escape",
             "back",
             "back",
@@ -296,6 +304,15 @@ class CompareScreen(ChartScreen):
     @on(ComparisonTable.Opened)
     def _opened(self, event: ComparisonTable.Opened) -> None:
         self.lazytrain.open_monitor(event.run_id)
+
+    def action_export(self) -> None:
+        runs = self.marked
+        if not runs:
+            self.notify("no run is marked: space marks the selected one", severity="warning")
+            return
+        from tui.taking_away import open_export  # with what it writes: no business of the first look
+
+        open_export(self.lazytrain, runs)
 
     async def action_back(self) -> None:
         if not self.close_one():
