@@ -71,6 +71,8 @@ class Interrupts:
         self._watcher = threading.Thread(target=self._watch, name="lazytrain-signals", daemon=True)
 
     def __enter__(self) -> Interrupts:
+        # Before the handlers: a hang-up may come at once.
+        self._terminals = [descriptor for descriptor in (0, 1, 2) if is_terminal(descriptor)]
         self._watcher.start()
         self._handle(signal.SIGINT, self._receive)
         self._handle(signal.SIGTERM, self._receive)
@@ -78,7 +80,6 @@ class Interrupts:
             number = getattr(signal, name, None)
             if number is not None and signal.getsignal(number) is not signal.SIG_IGN:
                 self._handle(number, handler)
-        self._terminals = [descriptor for descriptor in (0, 1, 2) if is_terminal(descriptor)]
         return self
 
     def __exit__(
