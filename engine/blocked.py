@@ -19,7 +19,8 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from engine.derived import DerivedPath, Layer, Update, serves
+from engine.backward import Layer, Update
+from engine.derived import DerivedPath, serves
 from presets.schema import Hyperparameters
 
 MOST_ROWS = 32
