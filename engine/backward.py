@@ -68,6 +68,33 @@ class Update:
         parameter.add_(velocity, alpha=-self.rate)
 
 
+class TensorRateUpdate(Update):
+    """The same with a learning rate that is read on the device, as calls that were recorded once need it."""
+
+    minus_rate: Tensor
+    """[1], on the device of the parameters."""
+
+    def product(self, weight: Tensor, dy: Tensor, x: Tensor) -> None:
+        if self.momentum:
+            super().product(weight, dy, x)
+        else:
+            self.add(weight, dy.t().mm(x))
+
+    def add(self, parameter: Tensor, gradient: Tensor) -> None:
+        if self.momentum:
+            super().add(parameter, gradient)
+        elif self.decay:
+            gradient = gradient.mul(self.share).add_(parameter, alpha=self.decay)
+            parameter.addcmul_(gradient, self.minus_rate)
+        else:
+            parameter.addcmul_(gradient, self.minus_rate, value=self.share)
+
+    def _step(self, parameter: Tensor, velocity: Tensor) -> None:
+        if self.decay:
+            velocity.add_(parameter, alpha=self.decay)
+        parameter.addcmul_(velocity, self.minus_rate)
+
+
 class LinearLayer(Layer):
     def __init__(self, module: nn.Linear) -> None:
         if module.in_features >= 1_024 and module.out_features >= 64:

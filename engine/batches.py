@@ -16,8 +16,9 @@ from presets.schema import Hyperparameters
 CHUNK_IMAGES = 128
 """Gathered at once: as floats they stay in the processor's cache until they are trained on, a third of a millisecond
 later. Where chunks are cut changes no bit."""
-AUGMENTED_IMAGES = 2_048
-"""Changed at once where there is augmentation, whose random numbers are drawn for a chunk: part of a run's bits."""
+LARGE_CHUNK_IMAGES = 2_048
+"""The same on other devices, and where there is augmentation, whose random numbers are drawn for a chunk: there it is
+part of a run's bits."""
 PIECE_IMAGES = 256
 CHUNK_BYTES = 64 * 2**20
 """A chunk is at most this large as floats, and at least one batch."""
@@ -48,9 +49,10 @@ def held_out(num_images: int, values: Hyperparameters) -> tuple[Tensor, Tensor |
 
 
 class Block(NamedTuple):
-    """The batches of some steps: their images float [N, C, H, W] together, and (images, goals) of each."""
+    """The batches of some steps: their images float [N, C, H, W] and goals together, and (images, goals) of each."""
 
     images: Tensor
+    goals: Tensor
     batches: list[tuple[Tensor, Tensor]]
 
 
@@ -80,7 +82,8 @@ class Batches:
         fitting = CHUNK_BYTES // (4 * prod(shape))
         self._block_steps = block_steps
         # Whole blocks, which no chunk's end cuts.
-        wanted = AUGMENTED_IMAGES if values.augmentation.active else CHUNK_IMAGES
+        small = device.type == "cpu" and not values.augmentation.active
+        wanted = CHUNK_IMAGES if small else LARGE_CHUNK_IMAGES
         self._chunk_steps = max(1, min(wanted, fitting) // (values.batch_size * block_steps)) * block_steps
         # One image more than whole batches: a last batch of one joins the batch before it.
         rows = min(self.num_images, self._chunk_steps * values.batch_size + 1)
@@ -90,7 +93,7 @@ class Batches:
         self._epoch: int | None = None
         self._chunk: int | None = None
         self._batches: list[tuple[Tensor, Tensor]] = []
-        self._gathered = self._floats[:0]
+        self._gathered = self._chunk_goals = self._floats[:0]
         self.targets = torch.empty(0, dtype=torch.int64)
         """Labels of the epoch at work, in its order: int64 [num_images], on the device."""
 
@@ -120,9 +123,10 @@ class Batches:
         stop = within - within % self._block_steps + self._block_steps
         batches = self._batches[within:stop]
         if len(batches) == 1:
-            return Block(batches[0][0], batches)
+            return Block(*batches[0], batches)
         first = within * self._values.batch_size
-        return Block(self._gathered[first : first + sum(len(images) for images, _ in batches)], batches)
+        rows = slice(first, first + sum(len(images) for images, _ in batches))
+        return Block(self._gathered[rows], self._chunk_goals[rows], batches)
 
     def _gather(self, chunk: int) -> None:
         if self._epoch is None:
@@ -142,6 +146,6 @@ class Batches:
         # Cut here once, in one call: a slice for every step costs as much as a layer of a small net.
         sizes = [high - low for low, high in map(self.rows, range(first_step, last_step + 1))]
         goals = self._goals(self.targets[start:stop])
-        self._gathered = images
+        self._gathered, self._chunk_goals = images, goals
         self._batches = list(zip(images.split(sizes), goals.split(sizes), strict=True))
         self._chunk = chunk

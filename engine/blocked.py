@@ -13,6 +13,7 @@ step itself only adds small products. Nothing of the net may be saved or looked 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -20,6 +21,7 @@ import torch
 from torch import Tensor, nn
 
 from engine.backward import Layer, Update
+from engine.batches import Block
 from engine.derived import DerivedPath, serves
 from presets.schema import Hyperparameters
 
@@ -47,8 +49,8 @@ class BlockedPath(DerivedPath):
     def block_steps(self) -> int:
         return self._first.num_steps
 
-    def enter(self, images: Tensor, num_steps: int) -> None:
-        self._first.enter(images.flatten(1), num_steps)
+    def enter(self, block: Block, rates: Sequence[float]) -> None:
+        self._first.enter(block.images.flatten(1), len(block.batches))
 
 
 def serves_blocked(net: nn.Module, values: Hyperparameters) -> bool:

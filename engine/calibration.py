@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 import torch
 from torch import nn
 
+from engine.batches import Block
 from engine.paths import make_path
 from presets.schema import Hyperparameters
 
@@ -75,19 +76,22 @@ def _steps_per_second(
 ) -> float:
     input_shape, num_classes = sizes
     trained = copy.deepcopy(net).train()
-    path = make_path(trained, values)
-    block = torch.zeros(path.block_steps * values.batch_size, *input_shape)
-    batches = block.split(values.batch_size)
-    goals = path.goals(torch.zeros(values.batch_size, dtype=torch.int64))
+    # Compiling takes longer than a calibration may, and its threads are those that are found without.
+    path = make_path(trained, values.model_copy(update={"compile": False}))
+    rows = path.block_steps * values.batch_size
+    images, goals = torch.zeros(rows, *input_shape), path.goals(torch.zeros(rows, dtype=torch.int64))
+    batches = list(zip(images.split(values.batch_size), goals.split(values.batch_size), strict=True))
+    block = Block(images, goals, batches)
+    rates = [values.learning_rate] * len(batches)
     logits = torch.empty(values.batch_size, num_classes)
     with path.mode():
-        path.enter(batches[0], 1)
-        path.step(batches[0], goals, logits, values.learning_rate)  # it pays for torch's own preparations
+        path.enter(Block(*batches[0], batches[:1]), rates[:1])
+        path.step(*batches[0], logits, values.learning_rate)  # it pays for torch's own preparations
         steps, started = 0, clock()
         while True:
-            path.enter(block, len(batches))
-            for images in batches:
-                path.step(images, goals, logits, values.learning_rate)
+            path.enter(block, rates)
+            for some_images, some_goals in batches:
+                path.step(some_images, some_goals, logits, values.learning_rate)
             steps += len(batches)
             spent = clock() - started
             if spent >= seconds:

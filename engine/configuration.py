@@ -45,7 +45,7 @@ class RunConfiguration(Frozen):
     @property
     def report(self) -> Report | None:
         """The original report's figures, where they are of just this experiment: its net with its default settings."""
-        plain = self.hyperparameters.model_copy(update={"seed": 0, "threads": 1})
+        plain = self.hyperparameters.model_copy(update={"seed": 0, "threads": 1, "compile": False})
         return self.architecture.report if plain == Hyperparameters() else None
 
 

@@ -8,6 +8,7 @@ this is several times faster than a graph of autograd nodes; `benchmarks/trainin
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from typing import Any, ClassVar
 
@@ -28,6 +29,7 @@ from engine.backward import (
     TanhLayer,
     Update,
 )
+from engine.batches import Block
 from engine.convolutions import convolution
 from presets.schema import Hyperparameters
 
@@ -42,8 +44,11 @@ class DerivedPath:
             raise ValueError("the derived path serves plain stacks of layers with SGD, and this is none")
         self._values = values
         self._set_layers(_make_layers(net, values.batch_size))
-        self._update = Update(values, [each for layer in self._layers for each in layer.parameters])
+        self._update = self._make_update(values, [each for layer in self._layers for each in layer.parameters])
         self._num_classes = [module for module in net.children() if isinstance(module, nn.Linear)][-1].out_features
+
+    def _make_update(self, values: Hyperparameters, parameters: list[Tensor]) -> Update:
+        return Update(values, parameters)
 
     def _set_layers(self, layers: list[Layer]) -> None:
         self._layers, self._reversed = layers, layers[::-1]
@@ -52,7 +57,10 @@ class DerivedPath:
     def block_steps(self) -> int:
         return 1
 
-    def enter(self, images: Tensor, num_steps: int) -> None:
+    def prepare(self, input_shape: tuple[int, ...]) -> None:
+        """Nothing has to be made beforehand."""
+
+    def enter(self, block: Block, rates: Sequence[float]) -> None:
         """Every step is a block of its own."""
 
     def mode(self) -> AbstractContextManager[Any]:
@@ -64,6 +72,11 @@ class DerivedPath:
         return one_hot.mul_(1 - smoothing).add_(smoothing / self._num_classes) if smoothing else one_hot
 
     def step(self, images: Tensor, goals: Tensor, logits: Tensor, learning_rate: float) -> None:
+        self._update.rate = learning_rate
+        self._train(images, goals, logits)
+
+    def _train(self, images: Tensor, goals: Tensor, logits: Tensor) -> None:
+        """A step at the update's rate."""
         x = images
         for layer in self._layers:
             x = layer.forward(x)
@@ -74,7 +87,7 @@ class DerivedPath:
         else:
             dy = x.sub_(goals).mul_(2 / self._num_classes)
         update = self._update
-        update.rate, update.share = learning_rate, 1 / images.shape[0]
+        update.share = 1 / images.shape[0]
         last = len(self._reversed) - 1
         for index, layer in enumerate(self._reversed):
             dy = layer.backward(dy, update, first=index == last)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import torch
@@ -65,6 +65,32 @@ def make_exact(device: str, *, deterministic: bool) -> None:
         torch.use_deterministic_algorithms(deterministic)
 
 
+def is_not_deterministic(error: RuntimeError) -> bool:
+    """Whether torch refused a kernel only because exact results were asked for."""
+    return torch.are_deterministic_algorithms_enabled() and "deterministic" in str(error)
+
+
+def allow_inexact(error: RuntimeError) -> str:
+    """Go on with the kernels there are, after such a refusal; returns what a person should know."""
+    torch.use_deterministic_algorithms(False)
+    return f"not exact: {str(error).split('.')[0]}"
+
+
+def random_state(device: torch.device) -> dict[str, torch.Tensor]:
+    """torch's random state, on the CPU and on a CUDA device."""
+    state = {"cpu": torch.get_rng_state()}
+    if device.type == "cuda":
+        state["cuda"] = torch.cuda.get_rng_state(device)
+    return state
+
+
+def set_random_state(state: Mapping[str, torch.Tensor], device: torch.device) -> None:
+    """Go on from a saved random state."""
+    torch.set_rng_state(state["cpu"])
+    if "cuda" in state:
+        torch.cuda.set_rng_state(state["cuda"], device)
+
+
 def is_out_of_memory(error: BaseException) -> bool:
     """Whether a device, or the machine, had too little memory: torch's CPU allocator raises a plain RuntimeError."""
     if isinstance(error, (MemoryError, torch.OutOfMemoryError)):
@@ -88,3 +114,22 @@ def _name(device: str) -> str:
     if device == "cpu":
         return platform.processor() or platform.machine()
     return device
+
+
+class RunAhead:
+    """Keeps the host at most two marks ahead of a CUDA device.
+
+    Launches don't wait for the device, so without this a pause would come after everything that a tenth of a second's
+    launches have queued. Waiting for the mark before the last one leaves the device work to do.
+    """
+
+    def __init__(self, device: torch.device) -> None:
+        self._events = [torch.cuda.Event(), torch.cuda.Event()] if device.type == "cuda" else []
+        self._device = device
+
+    def mark(self) -> None:
+        """What was launched up to here is one piece."""
+        if self._events:
+            self._events.reverse()
+            self._events[0].record(torch.cuda.current_stream(self._device))
+            self._events[1].synchronize()

@@ -5,9 +5,9 @@ every hyperparameter that has an effect, the seed, and the data (a digest of a f
 resized to; else the dataset's name, since CIFAR-10 and the digits are checked against known sums).
 
 Not in it: names, titles, what a preset says of itself, the report's figures, and which fields were edited. Neither are
-the device, the number of threads and the memory layout: they change in which order numbers are added, so the last
-digits, but not the experiment, and a study begun on a laptop goes on elsewhere. Versions of torch are left out for the
-same reason. A field without effect beside the others, such as `shift_pixels` with `shift = 0`, doesn't count.
+the device, the number of threads, the memory layout and compilation: they change in which order numbers are added, so
+the last digits, but not the experiment, and a study begun on a laptop goes on elsewhere. Versions of torch are left out
+for the same reason. A field without effect beside the others, such as `shift_pixels` with `shift = 0`, doesn't count.
 
 A module's digest is of its file, or of every `.py` file of its package, not of what these import from elsewhere.
 """
@@ -29,8 +29,8 @@ from presets.schema import AvgPool, Hyperparameters, MaxPool
 _VERSION = 1
 """Of what is hashed, and how."""
 
-APART = frozenset(("threads", "channels_last", "seed", "dataset", "image_size", "augmentation"))
-"""Hyperparameters that aren't hashed as they stand: the first two not at all, the others by themselves."""
+APART = frozenset(("threads", "channels_last", "compile", "seed", "dataset", "image_size", "augmentation"))
+"""Hyperparameters that aren't hashed as they stand: the first three not at all, the others by themselves."""
 STRENGTHS = (("shift", "shift_pixels"), ("rotation", "rotation_degrees"), ("colour", "colour_strength"))
 """Transforms of images, each with the field that says nothing while its probability is 0."""
 

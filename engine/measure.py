@@ -45,7 +45,7 @@ def measure(
     """
     values = configuration.hyperparameters.model_copy(
         update={"epochs": 1_000, "schedule": "constant", "warmup_epochs": 0.0, "on_nan": "continue"}
-        | {"validation_fraction": 0.0, "time_budget_minutes": None, "early_stopping_epochs": 0}
+        | {"validation_fraction": 0.0, "time_budget_minutes": None, "early_stopping_epochs": 0, "compile": False}
     )
     threads = torch.get_num_threads()
     with torch.random.fork_rng():

@@ -24,9 +24,16 @@ FIRST_SAVE_SECONDS = 0.03
 """What a save is taken to cost before there was one."""
 
 
+ARITHMETIC = "2"
+"""Counted up when a path computes the same steps in another order. 2: pairs of pixels in convolutions."""
+
+
 def place_of(choice: DeviceChoice) -> dict[str, str]:
     """What a checkpoint is made on, where that may change the last bits and its snapshot doesn't say it."""
-    return {"processor": f"{choice.name} ({torch.backends.cpu.get_cpu_capability()})"}
+    return {
+        "processor": f"{choice.name} ({torch.backends.cpu.get_cpu_capability()})",
+        "lazytrain's arithmetic": ARITHMETIC,
+    }
 
 
 def differences(snapshot: Mapping[str, Any], choice: DeviceChoice) -> list[str]:

@@ -31,7 +31,7 @@ from engine.errors import DeviceError
 from engine.events import EpochEnded, Event, Noticed, RunDiverged, RunFinished, RunStarted, StepsDone
 from engine.journal import Journal
 from engine.locks import is_held
-from engine.paths import AutogradPath
+from engine.paths import DIVIDING
 from engine.patience import Patience
 from engine.places import cache_folder, module_folder, screens_lock
 from engine.records import Run, State, Wanted
@@ -199,7 +199,7 @@ class Trainer:
         journal, run = self._journal, self._run
         for problem in problems:
             self._say(f"checkpoint skipped: {problem}")
-        if snapshot is not None and self._micro_batches > 1 and snapshot["path"] != AutogradPath.name:
+        if snapshot is not None and self._micro_batches > 1 and snapshot["path"] not in DIVIDING:
             self._say(f"its checkpoint was made by {snapshot['path']}, which can't compute a batch in parts")
             snapshot = None
         position = {"step": 0, "epoch": 0, "best_epoch": 0} if snapshot is None else snapshot["position"]

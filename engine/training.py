@@ -19,6 +19,7 @@ from engine.batches import Batches, held_out
 from engine.calibration import choose_threads
 from engine.configuration import RunConfiguration
 from engine.data import Dataset, Split
+from engine.device import RunAhead, allow_inexact, is_not_deterministic, random_state, set_random_state
 from engine.evaluation import Evaluation
 from engine.events import (
     EpochEnded,
@@ -32,7 +33,7 @@ from engine.events import (
     StepsDone,
 )
 from engine.metrics import Means
-from engine.paths import make_path
+from engine.paths import ready_path
 from engine.schedule import changes_by_step, learning_rate
 from engine.stopwatch import Stopwatch
 from engine.window import Window, window_steps
@@ -76,7 +77,8 @@ class Training:
         input_shape = tuple(dataset.train.images.shape[1:])
         self.threads = self._choose_threads(snapshot, input_shape, len(dataset.classes))
         """Torch's threads: the configuration's, measured, or those of the snapshot, which a resume repeats."""
-        self._path = make_path(net, self.values, snapshot["path"] if snapshot else path, micro_batches)
+        name = snapshot["path"] if snapshot else path
+        self._path, self._notices = ready_path(net, self.values, input_shape, name, micro_batches)
         dataset = _resident(dataset, self._device)
         train_indices, validation_indices = held_out(len(dataset.train.labels), self.values)
         self._evaluation = Evaluation(net, dataset, validation_indices, self.values, self._device)
@@ -87,6 +89,9 @@ class Training:
         num_classes = len(dataset.classes)
         steps = window_steps(self.values, self._batches.num_images, self.steps_per_epoch, num_classes)
         self._window = Window(steps, self.values, num_classes, self._device)
+        self._rates_by_step = changes_by_step(self.values)
+        self._rate, self._rate_epoch = self.values.learning_rate, -1
+        self._run_ahead = RunAhead(self._device)
         # Where it stands. Epochs and steps count from 0 in here, and from 1 in what is said.
         self._phase = "training"
         self._epoch = 0
@@ -134,7 +139,11 @@ class Training:
 
     def __iter__(self) -> Iterator[Event]:
         torch.set_num_threads(self.threads)
-        self._seed()
+        if self._rng is None:
+            # Dropout and its like have a random state of this run's own.
+            torch.manual_seed(self.values.seed)
+        else:
+            set_random_state(self._rng, self._device)
         yield RunStarted(
             num_epochs=self.values.epochs,
             steps_per_epoch=self.steps_per_epoch,
@@ -143,11 +152,17 @@ class Training:
             device=str(self._device),
             threads=self.threads,
         )
+        yield from self._tell()
         self._watch.start()
         while self._phase != "done":
             yield from self._train_epoch() if self._phase == "training" else self._evaluate_epoch()
         if self._outcome is not None:
             yield RunFinished(reason=self._outcome)
+
+    def _tell(self) -> Iterator[Event]:
+        notices, self._notices = self._notices, []
+        for text in notices:
+            yield Noticed(text=text, level="warning")
 
     def _train_epoch(self) -> Iterator[Event]:
         self._net.train()
@@ -161,11 +176,11 @@ class Training:
                 with self._path.mode():
                     now = self._run_steps()
             except RuntimeError as error:
-                if not _not_deterministic(error):
+                if not is_not_deterministic(error):
                     raise
-                torch.use_deterministic_algorithms(False)
+                self._notices.append(allow_inexact(error))
                 self._hold()
-                yield Noticed(text=f"not exact: {str(error).split('.')[0]}", level="warning")
+                yield from self._tell()
                 watch.start()
                 continue
             if self._step == self.steps_per_epoch and window.num_rows:
@@ -182,25 +197,32 @@ class Training:
     def _run_steps(self) -> float:
         """Whole blocks of steps until the epoch ends, an event is due or somebody woke it; returns the time."""
         batches, window, path, watch = self._batches, self._window, self._path, self._watch
-        values, clock, due, steps_per_epoch = self.values, watch.clock, watch.due, self.steps_per_epoch
-        first_step = self._epoch * steps_per_epoch
-        by_step = changes_by_step(values)
-        rate = learning_rate(values, self.step, steps_per_epoch)
+        clock, due, steps_per_epoch = watch.clock, watch.due, self.steps_per_epoch
         while True:
             block = batches.block(self._step)
-            path.enter(block.images, len(block.batches))
-            for images, goals in block.batches:
-                if by_step:
-                    rate = learning_rate(values, first_step + self._step, steps_per_epoch)
+            rates = self._rates(len(block.batches))
+            path.enter(block, rates)
+            for (images, goals), rate in zip(block.batches, rates, strict=True):
                 num_images = len(images)
                 path.step(images, goals, window.slot(num_images), rate)
                 window.add(num_images, rate)
                 self._step += 1
                 if window.full:
                     window.close(watch.at(clock()))
+            self._run_ahead.mark()
             now = clock()
             if now >= due or self.wake or self._step == steps_per_epoch:
                 return now
+
+    def _rates(self, count: int) -> list[float]:
+        """The learning rates of the next `count` steps."""
+        first = self.step
+        if self._rates_by_step:
+            return [learning_rate(self.values, first + index, self.steps_per_epoch) for index in range(count)]
+        if self._rate_epoch != self._epoch:
+            self._rate_epoch = self._epoch
+            self._rate = learning_rate(self.values, first, self.steps_per_epoch)
+        return [self._rate] * count
 
     def _report(self) -> Iterator[Event]:
         """Say what is new since the last event; the loss is looked at here, so a NaN is seen within a tenth."""
@@ -330,7 +352,7 @@ class Training:
             "configuration": self.configuration.model_dump_json(),
             "net": self._net.state_dict(),
             "optimizer": self._path.state_dict(),
-            "rng": self._rng_state(),
+            "rng": random_state(self._device),
             "window": self._window.state_dict(),
             "position": {
                 "phase": self._phase,
@@ -359,21 +381,6 @@ class Training:
         self._best_epoch, self._best_accuracy = position["best_epoch"], position["best_accuracy"]
         self._outcome = position["outcome"]
 
-    def _seed(self) -> None:
-        """Give dropout and its like a random state of this run's own, or the one the snapshot holds."""
-        if self._rng is None:
-            torch.manual_seed(self.values.seed)
-            return
-        torch.set_rng_state(self._rng["cpu"])
-        if "cuda" in self._rng:
-            torch.cuda.set_rng_state(self._rng["cuda"], self._device)
-
-    def _rng_state(self) -> dict[str, Tensor]:
-        state = {"cpu": torch.get_rng_state()}
-        if self._device.type == "cuda":
-            state["cuda"] = torch.cuda.get_rng_state(self._device)
-        return state
-
 
 def _resident(dataset: Dataset, device: torch.device) -> Dataset:
     """The dataset on the device, unless it is streamed from the disk or doesn't fit in half of the free memory."""
@@ -387,7 +394,3 @@ def _resident(dataset: Dataset, device: torch.device) -> Dataset:
         for name, split in (("train", dataset.train), ("test", dataset.test))
     }
     return replace(dataset, **splits)
-
-
-def _not_deterministic(error: RuntimeError) -> bool:
-    return torch.are_deterministic_algorithms_enabled() and "deterministic" in str(error)

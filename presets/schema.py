@@ -277,6 +277,8 @@ class Hyperparameters(Frozen):
     """`bfloat16` computes layers in half the bits (torch's autocast); worth it on GPUs that have it."""
     channels_last: bool = False
     """Images and convolutions with their channels last in memory; worth it on GPUs, for nets of many channels."""
+    compile: bool = False
+    """Steps by torch's compiler, which takes a minute at the start and a C++ compiler: for long runs of some nets."""
     deterministic: bool = True
     """Identical results from run to run; on CUDA this picks deterministic kernels."""
 

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.architecture import build_layers
-from engine.batches import Batches
+from engine.batches import Batches, Block
 from engine.blocked import BlockedPath, serves_blocked
 from engine.derived import DerivedPath
 from engine.events import RunStarted, StepsDone
@@ -62,8 +62,10 @@ def test_blocks_of_any_length_are_autograds_steps(
         images = torch.randn(sum(sizes), 3, side, side, dtype=torch.float64)
         targets = torch.randint(0, 4, (sum(sizes),))
         rate = float(torch.rand(()) * 0.01)
+        goals = blocked.goals(targets).double()
+        block = Block(images, goals, list(zip(images.split(sizes), goals.split(sizes), strict=True)))
         with blocked.mode():
-            blocked.enter(images, num_steps)
+            blocked.enter(block, [rate] * num_steps)
         for some_images, some_targets in zip(images.split(sizes), targets.split(sizes), strict=True):
             outputs = [torch.empty(len(some_images), 4, dtype=torch.float64) for _ in range(2)]
             with blocked.mode():

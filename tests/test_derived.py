@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from engine.architecture import build_layers, build_net
 from engine.convolutions import ChannelsLastConv, Conv, Im2colConv, PairedConv, convolution
 from engine.derived import DerivedPath, serves
-from engine.paths import AutogradPath, make_path
+from engine.paths import AutogradPath, make_optimizer, make_path
 from presets import Architecture, Hyperparameters, LayerError, load_catalogue, size_layers
 
 layer_lists = st.lists(
@@ -183,5 +183,27 @@ def test_what_is_not_served_is_refused() -> None:
     net = build_layers(size_layers([], (3, 8, 8), 3))
     with pytest.raises(ValueError, match="plain stacks"):
         DerivedPath(net, Hyperparameters(optimizer="adam"))
-    with pytest.raises(ValueError, match="no path 'compiled'"):
-        make_path(net, Hyperparameters(), "compiled")
+    with pytest.raises(ValueError, match="no path 'guessed'"):
+        make_path(net, Hyperparameters(), "guessed")
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "adam", "adamw"])
+def test_fused_optimizers_are_the_plain_ones(optimizer: str) -> None:
+    values = Hyperparameters.model_validate({"optimizer": optimizer, "weight_decay": 0.01})
+    nets = [build_layers(size_layers([], (3, 8, 8), 3))]
+    nets.append(copy.deepcopy(nets[0]))
+    fused, plain = (make_optimizer(net, values) for net in nets)
+    assert fused.param_groups[0]["fused"]
+    # As a checkpoint from before says.
+    state = plain.state_dict()
+    state["param_groups"][0]["fused"] = None
+    plain.load_state_dict(state)
+    assert not plain.param_groups[0]["fused"]
+    images = torch.randn(5, 3, 8, 8)
+    for net, each in zip(nets, (fused, plain), strict=True):
+        for _ in range(3):
+            each.zero_grad()
+            net(images).square().mean().backward()
+            each.step()
+    for one, other in zip(*(net.parameters() for net in nets), strict=True):
+        torch.testing.assert_close(one, other)

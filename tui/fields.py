@@ -22,7 +22,7 @@ GROUPS: Mapping[str, tuple[str, ...]] = {
     ),
     "augmentation": tuple(f"augmentation.{name}" for name in Augmentation.model_fields),
     "stopping": ("on_nan", "early_stopping_epochs", "time_budget_minutes"),
-    "run": ("seed", "threads", "precision", "channels_last", "deterministic"),
+    "run": ("seed", "threads", "precision", "channels_last", "compile", "deterministic"),
 }
 """Fields that are named in no group come last."""
 
