@@ -40,9 +40,16 @@ class TutorialLoop:
     """`for inputs, labels in loader: …`, with `loss.item()` every step, at torch's own number of threads."""
 
     def __init__(
-        self, architecture: Architecture, images: torch.Tensor, labels: torch.Tensor, batch_size: int, num_workers: int
+        self,
+        architecture: Architecture,
+        images: torch.Tensor,
+        labels: torch.Tensor,
+        batch_size: int,
+        num_workers: int,
+        device: str = "cpu",
     ) -> None:
-        self.net = build_net(architecture, tuple(images.shape[1:]), 10, seed=0)
+        self.net = build_net(architecture, tuple(images.shape[1:]), 10, seed=0).to(device)
+        self.device = device
         self.loader = DataLoader(ArrayImages(images, labels), batch_size, shuffle=True, num_workers=num_workers)
         self.criterion = nn.CrossEntropyLoss()
         self.optimizer = torch.optim.SGD(self.net.parameters(), lr=0.01)
@@ -55,6 +62,8 @@ class TutorialLoop:
         began = time.perf_counter()
         while True:
             for inputs, targets in self.loader:
+                # As the tutorial has it for a GPU; on the CPU it gives the tensors back.
+                inputs, targets = inputs.to(self.device), targets.to(self.device)  # noqa: PLW2901
                 self.optimizer.zero_grad()
                 loss = self.criterion(self.net(inputs), targets)
                 loss.backward()
