@@ -27,7 +27,7 @@ from tui.screens.export import ExportScreen
 from tui.screens.monitor import MonitorScreen
 from tui.widgets.chart import MetricChart
 from tui.widgets.compare_table import ComparisonTable
-from tui.widgets.run_list import RunList
+from tui.widgets.run_list import NOTHING_FITS, RunList
 
 SIZES = [(120, 40), (80, 24)]
 
@@ -77,6 +77,27 @@ def column(screen: CompareScreen, key: str) -> list[str]:
 
 def heads(screen: CompareScreen) -> list[str]:
     return [str(each.label).strip() for each in table(screen).columns.values()]
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_a_filter_and_an_order_hold_on_both_screens(home: Path, ids: list[str], size: tuple[int, int]) -> None:
+    async with compare(home, [], size) as (screen, pilot):
+        here = screen.query_one(RunList)
+        await pilot.press("o", "slash", *"time", "greater_than_sign", "1", "enter", "2")
+        app = screen.lazytrain
+        await until(pilot, lambda: isinstance(app.screen, MonitorScreen) and app.screen.query_one(RunList).runs)
+        there = app.screen.query_one(RunList)
+        assert there.runs == here.runs
+        assert (there.border_title, there.border_subtitle) == (here.border_title, here.border_subtitle)
+        assert "by name" in str(there.border_title)
+        assert there.border_subtitle == "/time>1"
+        await pilot.press("o", "escape", "3")
+        await until(pilot, lambda: app.screen is screen and not here.border_subtitle)
+        assert len(here.runs) == len(ids)
+        assert "by best" in str(here.border_title)
+        await pilot.press("slash", *"nothing", "enter", "2")
+        await until(pilot, lambda: app.screen is not screen and not there.runs)
+        assert NOTHING_FITS in there.render_line(0).text
 
 
 # ── marking ────────────────────────────────────────────────────────────────────────────────────────────────

@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from functools import cached_property
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
@@ -42,6 +43,7 @@ from tui.theme import THEMES
 if TYPE_CHECKING:
     from engine.runner import Runner, RunnerStatus
     from presets import Catalogue
+    from tui.run_view import RunView
     from tui.screens.compare import CompareScreen
     from tui.screens.monitor import MonitorScreen
 
@@ -165,6 +167,13 @@ class LazytrainApp(CellDiffApp[int]):
 
                 self._catalogue = load_catalogue(presets_folder(self.home))
         return self._catalogue
+
+    @cached_property
+    def run_view(self) -> RunView:
+        """The filter and the order of the runs, on every screen that lists them."""
+        from tui.run_view import RunView  # with the first list: the filter's language is no business of the first frame
+
+        return RunView()
 
     def _make_monitor(self) -> Screen:
         # Imported when it is first shown: its charts are no business of the first frame.

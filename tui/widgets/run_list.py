@@ -1,7 +1,7 @@
 """The runs, one line each: what state they are in and how far they are. Only lines that changed are repainted.
 
-The list can be narrowed by a filter (`engine.queries`) and sorted. What a person calls the selected run, its name, tags
-and note, is asked here, so that every screen with the list can.
+The list can be narrowed by a filter (`engine.queries`) and sorted, on all screens alike. What a person calls the
+selected run, its name, tags and note, is asked here, so that every screen with the list can.
 """
 
 from __future__ import annotations
@@ -20,17 +20,18 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from engine.records import Run, State, Trainer
-from tui.run_view import ORDER_WORDS, SHORT_ORDER_WORDS, RunView
+from tui.run_view import ORDER_WORDS, SHORT_ORDER_WORDS
 from tui.text import format_fraction, pad, shorten, state_colour, state_glyph, state_word
 from tui.widgets.tones import RUN_TONES, component_css
 
 if TYPE_CHECKING:
     from tui.app import LazytrainApp, Verb
+    from tui.run_view import RunView
 
 WIDE = 36
 """From this width on, the column at the right has words beside its percentages."""
 EMPTY = "no runs yet: press 1, choose, enter"
-NOTHING_FITS = "no run fits: escape shows all"
+NOTHING_FITS = "none fits: escape for all"
 ALL_ARCHIVED = "all runs are archived: / archived"
 
 
@@ -132,11 +133,12 @@ class RunList(ScrollView, can_focus=True, inherit_bindings=False):
         self.border_title = "Runs"
         self.runs: Sequence[Run] = ()
         """Those that are shown."""
-        self.view = RunView()
         self.filtering = False
         """Whether keys are typed into the filter."""
         self._all: Sequence[Run] = ()
         self._num_marked = 0
+        self._viewed: tuple[str, str] = ("", "now")
+        """The filter and the order that the frame tells."""
         self._anchor: str | None = None
         """What was selected when the filter was begun."""
         self.selected_id: str | None = None
@@ -144,6 +146,11 @@ class RunList(ScrollView, can_focus=True, inherit_bindings=False):
         self._places: dict[str, int] = {}
 
     # ── what is shown ──────────────────────────────────────────────────────────────────────────────────────
+
+    @property
+    def view(self) -> RunView:
+        """The filter and the order: one for all lists of runs, as marks are."""
+        return self._lazytrain.run_view
 
     @property
     def selected(self) -> Run | None:
@@ -173,6 +180,10 @@ class RunList(ScrollView, can_focus=True, inherit_bindings=False):
         moved = self.line_of(self.selected_id) != line
         if (len(self._all), len(runs)) != counts or len(self._lazytrain.marks) != self._num_marked:
             self._num_marked = len(self._lazytrain.marks)
+            self._fit()
+        if (self.view.text, self.view.order) != self._viewed:
+            # It was set in another screen's list.
+            self._show_filter()
             self._fit()
         self._repaint()
         if moved:
@@ -330,6 +341,7 @@ class RunList(ScrollView, can_focus=True, inherit_bindings=False):
         self.border_title = " · ".join(part for part in parts if part)
 
     def _show_filter(self) -> None:
+        self._viewed = self.view.text, self.view.order
         self.set_class(self.view.error is not None, "wrong")
         typed = f"/{self.view.text}{'▏' if self.filtering else ''}{' ?' if self.view.error else ''}"
         self.border_subtitle = typed.replace("[", r"\[") if self.filtering or self.view.text else None
