@@ -5,19 +5,22 @@ from __future__ import annotations
 import io
 import math
 import xml.etree.ElementTree as ET
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from PIL import Image
 
 from engine.events import Point
+from engine.export import lettering
 from engine.export.axes import epoch_axis, linear_axis, logarithmic_axis, loss_axis, tick_text
 from engine.export.figure import BLUE, COLOURS, VERMILION, Figure, Group, draw_figure
 from engine.export.formats import Format, make_figure, write_picture
 from engine.export.gathered import Gathered, gather
+from engine.export.lettering import NOBODYS, OWN, Piece, fit_text, font_of, pieces, shape, text_width
 from engine.export.png import SCALE, render_png
-from engine.export.scene import Circle, Line, Polygon, Scene, Text, dashes, fit_text, text_width, tinted
+from engine.export.scene import Anchor, Circle, Line, Polygon, Scene, Text, dashes, tinted
 from engine.export.svg import render_svg
 from engine.records import State
 from tests.monitor_data import Filler
@@ -212,6 +215,45 @@ def test_png_shows_the_same_shapes() -> None:
     assert at(45, 29) == (255, 255, 255)
     assert at(51, 29) == (0, 0x9E, 0x73)
     assert 'stroke-dasharray="10 10"' in render_svg(scene)
+
+
+@pytest.fixture
+def no_system_fonts(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setattr(lettering, "SYSTEM_FONTS", ())
+    pieces.cache_clear()
+    yield
+    pieces.cache_clear()
+
+
+@pytest.mark.usefixtures("no_system_fonts")
+def test_letters_that_no_font_has_become_what_they_are_like() -> None:
+    assert pieces("CoolNet × Ünïté → ä ß é · Łódź 猫 −1") == (Piece("CoolNet x Unite -> a ss e · Lodz ? -1", OWN),), (
+        "the font has the dot of its own"
+    )
+    assert pieces("a\u00a0b\tc\u200d\ufe0f") == (Piece("a b c", OWN),)
+    assert pieces("e\u0301") == pieces("é") == (Piece("e", OWN),)
+    assert pieces("") == (Piece("", OWN),)
+
+
+def test_no_letter_is_drawn_as_a_box() -> None:
+    pieces.cache_clear()
+    for text in ("CoolNet × Ünïté → ä ß é", "学习率 λ=0.1", "Привет ±3 ≤ 5", "क्ष \U0001f600"):
+        for piece in pieces(text):
+            font = font_of(piece.font, 24)
+            assert all(shape(font, letter) != shape(font, NOBODYS) for letter in piece.text if letter != " ")
+    assert pieces("lr 0.1 ± 0.02 …") == (Piece("lr 0.1 ± 0.02 …", OWN),), "as on every machine"
+
+
+@pytest.mark.parametrize("anchor", ["start", "middle", "end"])
+def test_a_text_in_several_fonts_stands_where_it_belongs(anchor: Anchor) -> None:
+    scene = Scene(width=400, height=30, title="text")
+    scene.add(Text(at=(200, 20), text="HHHH × é 猫 HH", size=12, anchor=anchor))
+    picture = Image.open(io.BytesIO(render_png(scene))).convert("L").point(lambda shade: 255 - shade)
+    left, _, right, _ = cast("tuple[int, int, int, int]", picture.getbbox())
+    width = text_width("HHHH × é 猫 HH", 12)
+    start = {"start": 200, "middle": 200 - width / 2, "end": 200 - width}[anchor]
+    assert left / SCALE == pytest.approx(start, abs=3)
+    assert right / SCALE == pytest.approx(start + width, abs=3)
 
 
 def test_dashes_follow_the_line_round_its_corners() -> None:

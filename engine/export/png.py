@@ -1,24 +1,24 @@
 """A scene as PNG, by Pillow: shapes are drawn larger and scaled down, which smooths them; text at its own size.
 
-Pillow's own font is the same on every machine but has few letters beyond ASCII: of the others `é` becomes `e`, `×`
-becomes `x`, and what has no such likeness `?`. The SVG has every letter.
+Which font has which letter: `engine.export.lettering`.
 """
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Sequence
-from functools import cache
 from io import BytesIO
 
 from PIL import Image, ImageColor, ImageDraw
 
-from engine.export.scene import Circle, Line, Point, Polygon, Scene, Text, dashes, font
+from engine.export.lettering import font_of, pieces
+from engine.export.scene import Anchor, Circle, Line, Point, Polygon, Scene, Text, dashes
 
 SCALE = 2
 """Pixels of the picture a CSS pixel: sharp in print, and on displays of twice the density."""
 SMOOTHING = 3
 """Shapes are drawn so many times larger."""
+BEFORE: dict[Anchor, float] = {"start": 0.0, "middle": 0.5, "end": 1.0}
+"""Share of a text that lies left of its place."""
 
 
 def render_png(scene: Scene) -> bytes:
@@ -69,34 +69,20 @@ def _stroke(draw: ImageDraw.ImageDraw, points: list[Point], colour: str, width: 
 
 
 def _write(draw: ImageDraw.ImageDraw, item: Text, background: str) -> None:
-    anchors = {"start": "ls", "middle": "ms", "end": "rs"}
-    draw.text(
-        (item.at[0] * SCALE, item.at[1] * SCALE),
-        "".join(map(_drawable, item.text)),
-        font=font(item.size * SCALE),
-        fill=item.colour,
-        anchor=anchors[item.anchor],
-        stroke_width=round(1.5 * SCALE) if item.halo else 0,
-        stroke_fill=background if item.halo else None,
-    )
+    parts = [(piece.text, font_of(piece.font, item.size * SCALE)) for piece in pieces(item.text)]
+    x = item.at[0] * SCALE - BEFORE[item.anchor] * sum(font.getlength(text) for text, font in parts)
+    for text, font in parts:
+        draw.text(
+            (x, item.at[1] * SCALE),
+            text,
+            font=font,
+            fill=item.colour,
+            anchor="ls",
+            stroke_width=round(1.5 * SCALE) if item.halo else 0,
+            stroke_fill=background if item.halo else None,
+        )
+        x += font.getlength(text)
 
 
 def _scaled(points: Sequence[Point], scale: float) -> list[Point]:
     return [(x * scale, y * scale) for x, y in points]
-
-
-LIKENESSES = {"×": "x", "–": "-", "—": "-", "−": "-", "ß": "ss", "µ": "u", "≤": "<=", "≥": ">=", "≈": "~", "→": "->"}
-
-
-@cache
-def _drawable(letter: str) -> str:
-    """`letter`, or what stands for it where the font has none."""
-    if letter.isascii() or _has(letter):
-        return letter
-    bare = "".join(part for part in unicodedata.normalize("NFKD", letter) if part.isascii())
-    return LIKENESSES.get(letter) or bare or "?"
-
-
-def _has(letter: str) -> bool:
-    """Whether the font has it: what it hasn't, it draws as it draws a letter that nobody has."""
-    return bytes(font(24).getmask(letter)) != bytes(font(24).getmask("\uffff"))

@@ -7,10 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import cache
 from itertools import pairwise
 from math import ceil, hypot
-from typing import Any, Literal
+from typing import Literal
 
 Point = tuple[float, float]
 Anchor = Literal["start", "middle", "end"]
@@ -76,29 +75,6 @@ class Scene:
 
     def add(self, *items: Item) -> None:
         self.items.extend(items)
-
-
-@cache
-def font(size: float) -> Any:
-    """Pillow's own scalable font (Aileron) in a size in pixels: the same on every machine."""
-    from PIL import ImageFont
-
-    return ImageFont.load_default(size)
-
-
-def text_width(text: str, size: float) -> float:
-    """Of a line of text, in pixels."""
-    return float(font(size).getlength(text))
-
-
-def fit_text(text: str, size: float, width: float) -> str:
-    """`text`, its end replaced by `…` where it is wider than `width`."""
-    if text_width(text, size) <= width:
-        return text
-    kept = text
-    while kept and text_width(kept + "…", size) > width:
-        kept = kept[:-1]
-    return kept.rstrip() + "…"
 
 
 def dashes(points: Sequence[Point], dash: tuple[float, float]) -> list[list[Point]]:
