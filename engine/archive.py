@@ -1,7 +1,8 @@
-"""What a run's folder holds beside its checkpoints, so that a lost store can be rebuilt: its line and its curve.
+"""What a run's folder holds beside its checkpoints, to rebuild a lost store from: its line, curve and confusions.
 
 `run.json` is the run's line in the store. `history` is the curve: pieces, each one line of JSON (finished epochs, the
-number of points and a checksum) and then the packed points. Needs no torch.
+number of points and a checksum) and then the packed points. `confusions.json` has the confusion matrices of the best
+and the last epoch. Needs no torch.
 """
 
 from __future__ import annotations
@@ -9,16 +10,18 @@ from __future__ import annotations
 import json
 import os
 import zlib
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from engine.confusion import Confusion
 from engine.events import POINT_FORMAT, EpochRecord
 
 if TYPE_CHECKING:
     from engine.store import Store
 
-RUN, HISTORY = "run.json", "history"
+RUN, HISTORY, CONFUSIONS = "run.json", "history", "confusions.json"
 _LONGEST_HEADER = 2**24
 
 
@@ -38,14 +41,20 @@ def read_run(folder: Path) -> dict[str, Any] | None:
 
 
 class History:
-    """The curve of a run that is trained, kept in its folder: each save adds what is new since the last."""
+    """The curve of a run that is trained, kept in its folder: each save adds what is new since the last.
+
+    The confusion matrices, which are few, are written anew when an epoch has ended.
+    """
 
     def __init__(self, folder: Path) -> None:
         self._path = folder / HISTORY
+        self._confusions_path = folder / CONFUSIONS
         self._num_points = 0
         self._epoch = 0
         self._size: int | None = None
         """Bytes known to be whole; None before the first save, which writes everything."""
+        self._confusions_epoch: int | None = None
+        """The last epoch when the confusions were written."""
 
     def save(self, store: Store, run_id: str) -> None:
         """Add what the store holds since the last save, and wait until it is on the disk.
@@ -53,6 +62,12 @@ class History:
         Raises:
             OSError: it can't be written; the next save tries again.
         """
+        self._save_curve(store, run_id)
+        if self._confusions_epoch != self._epoch:
+            write_confusions(self._confusions_path.parent, store.confusions(run_id))
+            self._confusions_epoch = self._epoch
+
+    def _save_curve(self, store: Store, run_id: str) -> None:
         points = store.packed_points(run_id, self._num_points)
         epochs = store.epochs(run_id, self._epoch)
         piece = _piece(points, epochs)
@@ -91,6 +106,28 @@ def read_history(folder: Path) -> tuple[bytes, list[EpochRecord]]:
     except (OSError, ValueError, KeyError, TypeError):
         pass  # What follows a damaged piece can't be told from damage; what came before it is whole.
     return b"".join(points), epochs
+
+
+def write_confusions(folder: Path, confusions: Mapping[int, Confusion]) -> None:
+    """Keep confusion matrices by epoch, in place of those before. Raises OSError."""
+    kept = [{"epoch": epoch, "classes": each.classes, "counts": each.counts} for epoch, each in confusions.items()]
+    text = json.dumps(kept, ensure_ascii=False)
+    content = f'{{"checksum": {zlib.crc32(text.encode())},\n"confusions": {text}}}\n'
+    replace_file(folder / CONFUSIONS, content.encode())
+
+
+def read_confusions(folder: Path) -> dict[int, Confusion]:
+    """Epoch → confusion matrix as they were kept; none where there are none or they are damaged."""
+    try:
+        kept = json.loads((folder / CONFUSIONS).read_bytes())
+        if kept["checksum"] != zlib.crc32(json.dumps(kept["confusions"], ensure_ascii=False).encode()):
+            return {}
+        return {
+            each["epoch"]: Confusion.of(each["classes"], [count for row in each["counts"] for count in row])
+            for each in kept["confusions"]
+        }
+    except (OSError, ValueError, KeyError, TypeError):
+        return {}
 
 
 def _piece(points: bytes, epochs: list[EpochRecord]) -> bytes:

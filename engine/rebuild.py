@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from engine.archive import RUN, read_history, read_run
+from engine.archive import RUN, read_confusions, read_history, read_run
+from engine.confusion import Confusion
 from engine.database import Connection, StoreDamaged, connect, damage, transaction
 from engine.events import POINT_FORMAT, EpochRecord
 from engine.locks import FileLock
@@ -91,7 +93,8 @@ def _fill(connection: Connection, home: Path, why: str, aside: Path | None) -> N
                 num_empty += folder.is_dir()
                 continue
             points, epochs = read_history(folder)
-            _add(connection, {name: value for name, value in row.items() if name in columns}, points, epochs)
+            line = {name: value for name, value in row.items() if name in columns}
+            _add(connection, line, points, epochs, read_confusions(folder))
             text = f"rebuilt from its folder, with {len(points) // POINT_FORMAT.size:,} points: the store was damaged"
             connection.execute(
                 "INSERT INTO messages (run_id, time, level, text) VALUES (?, ?, 'warning', ?)",
@@ -107,7 +110,13 @@ def _fill(connection: Connection, home: Path, why: str, aside: Path | None) -> N
         )
 
 
-def _add(connection: Connection, row: dict[str, Any], points: bytes, epochs: list[EpochRecord]) -> None:
+def _add(
+    connection: Connection,
+    row: dict[str, Any],
+    points: bytes,
+    epochs: list[EpochRecord],
+    confusions: Mapping[int, Confusion],
+) -> None:
     """One run as its folder tells it. One that was being trained waits in front, to go on from its checkpoint."""
     run_id, size = row["id"], POINT_FORMAT.size
     if row["state"] in ACTIVE:
@@ -125,6 +134,11 @@ def _add(connection: Connection, row: dict[str, Any], points: bytes, epochs: lis
         _insert(connection, "chunks", {"run_id": run_id, "number": number, "data": data})
     for record in epochs:
         _insert(connection, "epochs", {"run_id": run_id, **asdict(record)})
+        confusion = confusions.get(record.epoch)
+        if confusion is not None:
+            classes = json.dumps(confusion.classes, ensure_ascii=False)
+            kept = {"epoch": record.epoch, "classes": classes, "counts": confusion.pack()}
+            _insert(connection, "confusions", {"run_id": run_id, **kept})
 
 
 def _free_name(connection: Connection, name: str) -> str:

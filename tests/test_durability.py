@@ -17,6 +17,7 @@ import torch
 
 from engine import checkpoint, database, patience, saving, trainer
 from engine.checkpoint import best_path, generations, load_checkpoint, load_newest
+from engine.confusion import Confusion
 from engine.database import SCHEMA_VERSION, StoreTrouble, transaction
 from engine.events import POINT_FORMAT, EpochRecord, Point
 from engine.journal import MAX_ATTEMPTS, Journal
@@ -519,6 +520,8 @@ def test_a_damaged_store_is_rebuilt_from_the_runs_folders(bench: Bench, damage: 
     bench.store.resume(queued.id)
     before, expected = bench.store.run(stopped.id), result(bench.store, finished.id)
     curve = result(bench.store, stopped.id)
+    confusions = {run.id: bench.store.confusions(run.id) for run in (finished, stopped)}
+    assert all(confusions.values())
     bench.store.close()
     path = bench.home / "store.sqlite3"
     match damage:
@@ -542,6 +545,7 @@ def test_a_damaged_store_is_rebuilt_from_the_runs_folders(bench: Bench, damage: 
     assert (after.name, after.state, after.step, after.epoch) == ("mine", State.STOPPED, before.step, before.epoch)
     assert result(bench.store, stopped.id) == curve
     assert result(bench.store, finished.id) == expected
+    assert {run.id: bench.store.confusions(run.id) for run in (finished, stopped)} == confusions
     assert "rebuilt from its folder" in bench.texts(stopped)
     assert bench.state(queued) is State.QUEUED
     again = bench.queue("coolnet-v10", epochs=4)
@@ -613,6 +617,39 @@ def test_a_history_is_read_up_to_where_it_is_damaged(home: Path) -> None:
             file.write(b"!")
         points, epochs = read_history(folder)
         assert (len(points) // POINT_FORMAT.size, [each.epoch for each in epochs]) == (10, [1])
+
+
+def test_confusions_are_kept_in_the_folder_whole_or_not_at_all(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from engine import archive
+    from engine.archive import CONFUSIONS, History, read_confusions
+
+    with Journal(home) as journal:
+        run_id = journal.add_run(configuration()).id
+        folder = journal.run_folder(run_id)
+        history = History(folder)
+        assert read_confusions(folder) == {}
+        for epoch in (1, 2, 3):
+            confusion = Confusion.of(("Katze 猫", "dog"), (epoch, 1, 0, 2))
+            journal.write(run_id, record=_record(epoch), best=epoch == 1, confusion=confusion)
+            if epoch == 2:
+                # A full disk, met between the curve and them: the next save writes them.
+                with monkeypatch.context() as patch:
+                    patch.setattr(archive, "write_confusions", _refuse)
+                    with pytest.raises(OSError, match="full"):
+                        history.save(journal, run_id)
+                assert list(read_confusions(folder)) == [1]
+            history.save(journal, run_id)
+            assert read_confusions(folder) == journal.confusions(run_id)
+        assert list(read_confusions(folder)) == [1, 3]
+        path = folder / CONFUSIONS
+        whole = path.read_bytes()
+        for damaged in (whole[:-9], whole.replace(b"[3, 1]", b"[3, 7]"), b"[]", b"null", b""):
+            path.write_bytes(damaged)
+            assert read_confusions(folder) == {}
+
+
+def _refuse(*_: object) -> None:
+    raise OSError("the disk is full")
 
 
 def _record(epoch: int) -> EpochRecord:
