@@ -13,7 +13,9 @@ from textual.pilot import Pilot
 from engine.journal import Journal
 from engine.records import State
 from tests.launch_app import V9, launch, listed, make_app, settle, started, text_of, toasts, until, write_preset
+from tests.monitor_data import Filler
 from tui.app import LazytrainApp
+from tui.screens.export import ExportScreen
 from tui.widgets.study_panel import StudyPanel
 from tui.widgets.study_runs import StudyRuns
 
@@ -261,6 +263,72 @@ async def test_a_filter_narrows_the_studies(home: Path) -> None:
         await pilot.press("s", "slash", *"rate")
         await settle(pilot)
         assert [" ".join(line.split()) for line in listed(app, "#studies")] == ["learning rate 8 runs"]
+
+
+# ── what came of it ────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_c_marks_the_studys_runs_and_goes_to_compare(home: Path, size: tuple[int, int]) -> None:
+    filler = Filler(home)
+    other, run = filler.queue("lazynet", epochs=3), filler.queue("boringnet")
+    filler.start(run)
+    filler.train(run, 1)
+    filler.end(run, State.STOPPED)
+    filler.journal.close()
+    async with started(home, size=size) as (app, pilot):
+        app.marks.add([other])
+        assert not {"launch.compare_study", "launch.report_study"} & footer(app)
+        await open_study(pilot, "activations")
+        assert {"launch.compare_study", "launch.report_study"} <= footer(app)
+        await pilot.press("C")
+        await until(pilot, lambda: app.current_mode == "compare")
+        assert list(app.marks) == [run]
+        assert toasts(app) == []
+
+
+async def test_c_says_that_nothing_of_a_study_is_trained_yet(home: Path) -> None:
+    async with started(home) as (app, pilot):
+        await open_study(pilot, "activations")
+        await pilot.press("right", "C")
+        assert toasts(app) == ["nothing of activations is trained yet: launch it first (1, then s)"]
+        assert app.current_mode == "launch"
+        await pilot.press("a")
+        await until(pilot, lambda: len(app.store.runs()) == 3)
+        await pilot.press("C")
+        await until(pilot, lambda: app.current_mode == "compare")
+        assert toasts(app)[-1] == "nothing of activations is trained yet: its curves come as it trains"
+        assert len(app.marks) == 3
+
+
+async def test_e_writes_the_studys_report(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    async with started(home, size=(80, 24)) as (app, pilot):
+        await pilot.press("E")
+        assert app.screen is launch(app), "on presets it does nothing"
+        await open_study(pilot, "activations")
+        await pilot.press("E")
+        await until(pilot, lambda: isinstance(app.screen, ExportScreen))
+        await pilot.pause()
+        await pilot.press("enter")
+        await until(pilot, lambda: not isinstance(app.screen, ExportScreen))
+        assert "# Activations" in (tmp_path / "activations-report.md").read_text(encoding="utf-8")
+
+
+async def test_a_broken_study_has_neither_comparison_nor_report(home: Path) -> None:
+    path = write_preset(home, "studies", "wrong", 'title = "wrong"\narchitectures = ["coolnet-v77"]\n')
+    async with started(home) as (app, pilot):
+        await pilot.press("s", "end", "C")
+        await pilot.press("E")
+        await settle(pilot)
+        assert len(toasts(app)) == 2
+        assert all(text.startswith(str(path)) for text in toasts(app))
+        assert app.screen is launch(app)
+
+
+def footer(app: LazytrainApp) -> set[str | None]:
+    """Ids of the keys in the footer."""
+    return {each.binding.id for each in app.screen.active_bindings.values() if each.binding.show and each.enabled}
 
 
 # ── pictures ───────────────────────────────────────────────────────────────────────────────────────────────

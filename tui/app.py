@@ -381,8 +381,11 @@ class LazytrainApp(CellDiffApp[int]):
 
         found = find_study_runs(self, name)
         if not found:
-            self.notify(f"no run of {name} is there yet: 1, then s, launches it", severity="warning", markup=False)
+            text = f"nothing of {name} is trained yet: launch it first (1, then s)"
+            self.notify(text, severity="warning", markup=False)
             return
+        if not any(run.num_points for run in self.runs if run.id in found):
+            self.notify(f"nothing of {name} is trained yet: its curves come as it trains", markup=False)
         self.marks.remove(list(self.marks))
         self.marks.add(found)
         self.call_later(self.action_mode, "compare")

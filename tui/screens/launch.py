@@ -45,10 +45,20 @@ class LaunchScreen(Screen[None]):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "train", "train", id="launch.train", tooltip="Queue this run and watch it on Monitor"),
-        Binding("a", "add", "add to queue", id="launch.add", tooltip="Queue this run and stay here"),
+        Binding("a", "add", "queue", id="launch.add", tooltip="Queue this run and stay here"),
         Binding("e", "edit", "edit", id="launch.edit", tooltip="Change any hyperparameter, the name or the device"),
         Binding("r", "reset", "reset edits", id="launch.reset", tooltip="Back to the preset's own values"),
         Binding("s", "studies", "studies", id="launch.studies", tooltip="Go to the studies: several runs at once"),
+        Binding(
+            *("C", "compare_study", "compare"),
+            id="launch.compare_study",
+            tooltip="Mark the study's runs, and lay their curves over each other",
+        ),
+        Binding(
+            *("E", "report_study", "report"),
+            id="launch.report_study",
+            tooltip="Write the study's report: tables, curves and configuration in Markdown",
+        ),
         Binding("slash", "filter", "filter", key_display="/", id="launch.filter", tooltip="Type to narrow a list"),
         # First in line, so that a key typed right after goes to the new list, even if both arrive in one packet.
         Binding(
@@ -207,6 +217,28 @@ class LaunchScreen(Screen[None]):
         elif self._study is not None:
             self._study.launch(lambda runs: self.app.open_monitor(runs[0].id) if open_monitor else None)
 
+    # ── what came of a study ───────────────────────────────────────────────────────────────────────────────
+
+    def action_compare_study(self) -> None:
+        """Mark the chosen study's runs, and go to Compare."""
+        if (name := self._sound_study()) is not None:
+            self.app.compare_study(name)
+
+    def action_report_study(self) -> None:
+        """Ask where the chosen study's report is to be written."""
+        if (name := self._sound_study()) is not None:
+            from tui.taking_away import open_study_report
+
+            open_study_report(self.app, name)
+
+    def _sound_study(self) -> str | None:
+        """Name of the chosen study; None if there is none, or it is broken, which a toast says."""
+        name = self.query_one("#studies", PresetList).chosen
+        preset = self.app.catalogue.studies.get(name)
+        if preset is not None and preset.error is not None:
+            self.notify(preset.error, title="no such study", severity="error", markup=False)
+        return name if preset is not None and preset.error is None else None
+
     # ── editing and going about ────────────────────────────────────────────────────────────────────────────
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
@@ -217,6 +249,8 @@ class LaunchScreen(Screen[None]):
                 return self._desk is not None and bool(self._desk.draft.edits) and not self.shows_study
             case "edit":
                 return not self.shows_study
+            case "compare_study" | "report_study":
+                return self.shows_study
             case "filter":
                 return not any(each.filtering for each in self.query(PresetList))
             case _:
