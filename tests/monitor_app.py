@@ -12,6 +12,7 @@ from engine.records import Run
 from engine.store import NotPossible, Store
 from tests.monitor_data import Clock
 from tui.marks import Marks
+from tui.run_view import RunView
 from tui.screens.monitor import MonitorScreen
 
 
@@ -26,6 +27,7 @@ class MonitorApp(App[int]):
         self.store = Store(home, clock=clock)
         self.home, self.data, self.runner = home, home / "data", None
         self.marks = Marks()
+        self.run_view = RunView()
         self.asked: list[tuple[str, str]] = []
         self.monitor = MonitorScreen()
         self.add_mode("launch", Screen)
