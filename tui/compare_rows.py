@@ -19,7 +19,7 @@ from engine.comparison import (
     family_outcome,
 )
 from engine.configuration import SHORT_NAMES
-from tui.text import NOTHING, format_duration, format_fraction, format_number
+from tui.text import NOTHING, format_duration, format_fraction, format_setting
 
 BEST = "★"
 """Stands before the best figure: it is not only coloured."""
@@ -141,7 +141,7 @@ def _without_common_start(values: tuple[Any, ...]) -> tuple[Any, ...]:
 
 
 def _say_field(name: str, value: Any) -> str:
-    return _say(value) if isinstance(value, str) else f"{field_title(name)} {_say(value)}"
+    return format_setting(value) if isinstance(value, str) else f"{field_title(name)} {format_setting(value)}"
 
 
 def field_title(name: str) -> str:
@@ -181,23 +181,11 @@ def _known(value: float | None) -> float | None:
 def _field_cell(value: Any) -> Cell:
     match value:
         case None:
-            return Cell(_say(value))
+            return Cell(format_setting(value))
         case bool() | int() | float():
-            return Cell(_say(value), float(value))
+            return Cell(format_setting(value), float(value))
         case _:
-            return Cell(_say(value), str(value).casefold())
-
-
-def _say(value: Any) -> str:
-    match value:
-        case None:
-            return NOTHING
-        case bool():
-            return "yes" if value else "no"
-        case float():
-            return format_number(value)
-        case _:
-            return str(value)
+            return Cell(format_setting(value), str(value).casefold())
 
 
 def _is_number(values: Sequence[Any]) -> bool:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from tui.text import NOTHING, format_number
+from tui.text import format_setting
 
 
 def table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -43,12 +43,4 @@ def field_name(name: str) -> str:
 
 def setting_text(value: Any) -> str:
     """A hyperparameter's value as plain text."""
-    match value:
-        case None:
-            return NOTHING
-        case bool():
-            return "yes" if value else "no"
-        case float():
-            return format_number(value)
-        case _:
-            return plain(str(value))
+    return plain(format_setting(value))

@@ -140,6 +140,19 @@ def format_number(value: float | None) -> str:
     return NOTHING if value is None else f"{value:.6g}".replace("e-0", "e-").replace("e+0", "e+")
 
 
+def format_setting(value: object, *, absent: str = NOTHING) -> str:
+    """A hyperparameter's value in words: True → `yes`, 0.0001 → `0.0001`, None → `absent`."""
+    match value:
+        case None:
+            return absent
+        case bool():
+            return "yes" if value else "no"
+        case float():
+            return format_number(value)
+        case _:
+            return str(value)
+
+
 def format_clock(time: float, now: float) -> str:
     """A coming moment (Unix seconds) → `about 06:40`, `about 06:40 tomorrow`, `about 06:40 on Fri 3 May`."""
     moment, today = datetime.fromtimestamp(time), datetime.fromtimestamp(now)

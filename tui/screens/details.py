@@ -24,6 +24,7 @@ from tui.text import (
     format_loss,
     format_moment,
     format_number,
+    format_setting,
     state_look,
 )
 from tui.widgets.key_footer import KeyFooter
@@ -190,14 +191,5 @@ def _hyperparameter_rows(configuration: RunConfiguration) -> Iterator[Row]:
 
 
 def _say(value: object) -> str:
-    match value:
-        case bool():
-            return "yes" if value else "no"
-        case float():
-            return format_number(value)
-        case int():
-            return f"{value:,}"
-        case None:
-            return "none"
-        case _:
-            return str(value)
+    # A bool is an int, too.
+    return f"{value:,}" if type(value) is int else format_setting(value, absent="none")

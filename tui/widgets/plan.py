@@ -11,7 +11,7 @@ from engine.datasets import DatasetFacts
 from engine.estimate import Estimate
 from presets import HyperparameterPreset, Hyperparameters, Report
 from tui.draft import Draft, differences
-from tui.text import format_count, format_duration, format_fraction, format_number, format_rate, rough
+from tui.text import format_count, format_duration, format_fraction, format_rate, format_setting, rough
 
 CORE = ("dataset", "epochs", "batch_size", "learning_rate")
 """Fields that are always shown."""
@@ -113,17 +113,7 @@ def _setting(name: str, value: Any) -> Content:
 
 
 def _value(value: Any) -> str:
-    match value:
-        case bool():
-            return "yes" if value else "no"
-        case None:
-            return "none"
-        case int():
-            return str(value)
-        case float():
-            return format_number(value)
-        case _:
-            return str(value)
+    return format_setting(value, absent="none")
 
 
 def count_words(count: int) -> str:
