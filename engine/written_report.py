@@ -17,7 +17,7 @@ from engine.events import DIVERGED
 from engine.export.gathered import Gathered, gather
 from engine.original import Original, original_of
 from engine.reading import Reader
-from engine.records import Run
+from engine.records import Run, State
 from engine.store import Store
 from engine.studies import PlannedRun, Twins, plan_study
 from presets import DEFAULT, Catalogue, Hyperparameters
@@ -48,12 +48,13 @@ class Setting:
 
     @property
     def scored(self) -> tuple[Gathered, ...]:
-        """Those with a finished epoch."""
-        return tuple(each for each in self.runs if each.epochs)
+        """Those whose figures count: with a finished epoch, and not failed unless all of them have."""
+        trained = tuple(each for each in self.runs if each.epochs)
+        return tuple(each for each in trained if each.run.state is not State.FAILED) or trained
 
     def spread(self, figure: Callable[[Gathered], float | None]) -> Spread | None:
-        """A figure over the runs that have it."""
-        found = [value for each in self.runs if (value := figure(each)) is not None]
+        """A figure over the runs that count, or where none does over those that have it."""
+        found = [value for each in self.scored or self.runs if (value := figure(each)) is not None]
         if not found:
             return None
         return Spread(mean=mean(found), deviation=stdev(found) if len(found) > 1 else None)
@@ -65,7 +66,7 @@ class Setting:
 
     @property
     def best_epochs(self) -> tuple[int, ...]:
-        return tuple(each.run.best_epoch for each in self.runs if each.run.best_epoch is not None)
+        return tuple(each.run.best_epoch for each in self.scored if each.run.best_epoch is not None)
 
     @property
     def last_test(self) -> Spread | None:

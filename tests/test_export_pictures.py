@@ -6,6 +6,7 @@ import io
 import math
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -15,6 +16,7 @@ from PIL import Image
 from engine.events import Point
 from engine.export import lettering
 from engine.export.axes import epoch_axis, linear_axis, logarithmic_axis, loss_axis, tick_text
+from engine.export.curves import draw_runs
 from engine.export.figure import BLUE, COLOURS, VERMILION, Figure, Group, draw_figure
 from engine.export.formats import Format, make_figure, write_picture
 from engine.export.gathered import Gathered, gather
@@ -153,7 +155,14 @@ def test_seeds_are_a_mean_with_a_band(filler: Filler) -> None:
     scene = draw_figure(figure)
     assert [item for item in scene.items if isinstance(item, Polygon) and item.opacity < 1]
     assert any(text.startswith("three seeds: best ") and text.endswith("3 seeds") for text in texts(scene))
-    assert any("standard deviation" in text for text in texts(scene))
+    assert any("in a band from the lowest to the highest" in text for text in texts(scene))
+    spread = [
+        replace(each, epochs=(*each.epochs[:-1], replace(each.epochs[-1], test_accuracy=accuracy)))
+        for each, accuracy in zip(seeds, (0.3, 0.35, 0.49), strict=True)
+    ]
+    (drawn,) = draw_runs([("three seeds", spread)])
+    ends = (drawn.test_accuracy.low[-1], drawn.test_accuracy.y[-1], drawn.test_accuracy.high[-1])
+    assert ends == pytest.approx((0.3, 0.38, 0.49))
 
 
 def test_nan_is_marked_and_a_run_without_figures_says_so(filler: Filler) -> None:

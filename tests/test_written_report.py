@@ -108,6 +108,21 @@ def test_a_study_is_written_with_what_is_there_and_what_is_not(filler: Filler, h
     assert all(run in text for run in ended)
 
 
+def test_a_seed_that_failed_is_counted_but_not_in_the_mean(filler: Filler, home: Path) -> None:
+    first, second, third = [each for each in plan(home, "rates", learning_rate=0.01) if "lazynet" in each.name][:3]
+    for each in (first, second):
+        filler.end(train(filler, each), State.FINISHED)
+    filler.end(train(filler, third, share=0.5), State.FAILED, error="loss became NaN at step 9: try a lower one")
+    with Store(home) as store:
+        report = report_study(store, load_catalogue(home / "presets"), "rates", describe)  # type: ignore[arg-type]
+    setting = next(each for each in report.settings if len(each.runs) == 3)
+    assert [each.run.epoch for each in setting.scored] == [4, 4]
+    assert setting.best_test is not None
+    assert setting.best_test.mean == pytest.approx(setting.scored[0].run.best_accuracy)
+    assert row(written(report), "lazynet")[2] == "2 of 3"
+    assert row(written(report), "lazynet")[-1] == "2 finished, 1 failed"
+
+
 def test_a_study_of_studies_has_a_chapter_for_each(filler: Filler, home: Path) -> None:
     write_preset(home, "studies", "one", 'title = "one"\narchitectures = ["lazynet"]')
     write_preset(home, "studies", "two", 'title = "two"\narchitectures = ["lazynet", "boringnet"]')

@@ -310,7 +310,10 @@ def _method(report: WrittenReport) -> str:
         "pauses; images/s is that of training alone."
     )
     if any(len(each.scored) > 1 for each in report.settings):
-        lines.append("± is the standard deviation over seeds (n − 1), of the figure before it, which is their mean.")
+        lines.append(
+            "± is the standard deviation over seeds (n − 1), of the figure before it, which is their mean. In the "
+            "pictures a mean lies in a band from the lowest seed to the highest. A seed that failed counts in neither."
+        )
     return "\n".join(f"- {line}" for line in lines)
 
 

@@ -1,4 +1,4 @@
-"""The curves of a picture, from what was gathered: windows, means of epochs, means of seeds with their spread."""
+"""The curves of a picture, from what was gathered: windows, means of epochs, means of seeds with their band."""
 
 from __future__ import annotations
 
@@ -26,19 +26,19 @@ def _empty() -> Array:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Curve:
-    """Finite values `y` at epochs `x`, both [N]; `band` [N] is a standard deviation, [0] where there is none."""
+    """Finite values `y` at epochs `x`, [N] each; of several seeds their mean, in a band from `low` to `high`."""
 
     x: Array = field(default_factory=_empty)
     y: Array = field(default_factory=_empty)
-    band: Array = field(default_factory=_empty)
+    low: Array = field(default_factory=_empty)
+    high: Array = field(default_factory=_empty)
 
     def __len__(self) -> int:
         return len(self.x)
 
     def extremes(self) -> tuple[float, ...]:
         """Smallest and largest value, the band's included; nothing of an empty curve."""
-        both = (self.y - self.band, self.y + self.band) if len(self.band) else (self.y,)
-        return extremes(both) or ()
+        return extremes((self.y, self.low, self.high)) or ()
 
     def thinned(self, frame: Frame, scale: float) -> list[Point]:
         """Places on the picture; of more than two values a pixel column only the smallest and largest."""
@@ -119,20 +119,22 @@ def _bad(windows: tuple[Array, Array, Array]) -> tuple[float, str] | None:
     return None if index is None else (float(epochs[index]), "NaN" if np.isnan(losses[index]) else "infinite")
 
 
-def _curve(x: Array, y: Array, band: Array | None = None) -> Curve:
+def _curve(x: Array, y: Array) -> Curve:
     kept = np.abs(y) <= LARGEST  # NaN isn't
-    return Curve(x=x[kept], y=y[kept], band=band[kept] if band is not None else _empty())
+    return Curve(x=x[kept], y=y[kept])
 
 
 def _mean(runs: Sequence[Gathered], name: str, shift: float) -> Curve:
-    """One figure of the epochs; of several runs its mean and standard deviation over the epochs that all have."""
+    """One figure of the epochs; of several runs its mean, lowest and highest over the epochs that all have."""
     columns = [np.array([getattr(record, name) for record in gathered.epochs], "f8") for gathered in runs]
     length = min(map(len, columns))
     epochs = np.arange(1, length + 1) + shift
     if len(columns) == 1:
         return _curve(epochs, columns[0])
     values = np.stack([column[:length] for column in columns])
-    return _curve(epochs, values.mean(axis=0), values.std(axis=0, ddof=1))
+    kept = (np.abs(values) <= LARGEST).all(axis=0)
+    x, sound = epochs[kept], values[:, kept]
+    return Curve(x=x, y=sound.mean(axis=0), low=sound.min(axis=0), high=sound.max(axis=0))
 
 
 def _best_text(gathered: Gathered) -> str:

@@ -2,7 +2,8 @@
 
 One run has train in blue and test in vermilion with a dot an epoch. Of several runs each has a colour and a mark of its
 own, by its place in the list, with its test curve solid and its training curve dashed; seeds of one setting are a mean
-with a band of one standard deviation. Colours are Okabe and Ito's (2008), which colour-blind eyes tell apart.
+in a band from the lowest to the highest, as on Compare. Colours are Okabe and Ito's (2008), which colour-blind eyes
+tell apart.
 """
 
 from __future__ import annotations
@@ -95,7 +96,9 @@ def _notes(figure: Figure, drawn: Sequence[DrawnRun], kinds: set[str], *, single
         several = ", ".join(sorted(kinds))
         notes.append(f"Losses aren't shown: those of different kinds ({several}) can't be compared.")
     if any(len(group.runs) > 1 for group in figure.groups):
-        notes.append("Several seeds: the mean, and a band of ± one standard deviation (n - 1) about it.")
+        notes.append(
+            "Several seeds: mean, in a band from the lowest to the highest; ± is the standard deviation (n - 1)."
+        )
     return notes
 
 
@@ -168,9 +171,9 @@ def _curves(
 ) -> None:
     colour = COLOURS[number % len(COLOURS)]
     train_colour, test_colour = (BLUE, VERMILION) if single else (colour, colour)
-    if len(test.band):
-        low = [frame.place(x, (y - width) * scale) for x, y, width in zip(test.x, test.y, test.band, strict=True)]
-        high = [frame.place(x, (y + width) * scale) for x, y, width in zip(test.x, test.y, test.band, strict=True)]
+    if len(test.low):
+        low = [frame.place(x, y * scale) for x, y in zip(test.x, test.low, strict=True)]
+        high = [frame.place(x, y * scale) for x, y in zip(test.x, test.high, strict=True)]
         inside = [(x, min(frame.bottom, max(frame.top, y))) for x, y in (*low, *high[::-1])]
         if len(low) > 1:
             scene.add(Polygon(points=inside, fill=colour, opacity=0.18))
