@@ -11,7 +11,6 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import torch
-import torchvision
 from torch import Tensor, nn
 
 from engine.augmentation import seed_for
@@ -101,6 +100,9 @@ def _features(sized: SizedLayer) -> int:
 
 def _build_other(architecture: Architecture, num_classes: int, module_folder: Path | None) -> nn.Module:
     if architecture.torchvision is not None:
+        # Its import takes as long again as torch's, which every other training is spared.
+        import torchvision
+
         if architecture.torchvision not in torchvision.models.list_models(module=torchvision.models):
             raise PresetError(f"torchvision = {architecture.torchvision!r}: torchvision has no such classifier")
         made = torchvision.models.get_model(

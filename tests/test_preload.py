@@ -15,6 +15,8 @@ def test_libraries_are_found_and_torch_works_after_them() -> None:
         "from engine.preload import find_libraries, load_torch\n"
         "assert find_libraries() and 'torch' not in sys.modules\n"
         "torch = load_torch()\n"
+        "import engine.trainer\n"
+        "assert 'torchvision' not in sys.modules, 'its import takes as long again'\n"
         "print(torch.ones(2).sum().item(), load_torch() is torch)\n"
     )
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120)
