@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from functools import partial
 from pathlib import Path
 
 from engine.journal import Journal
@@ -72,9 +73,7 @@ class Lookout:
                 wishes.tell()
             if run_id is None:
                 continue
-            wanted = journal.wanted(run_id)
-            if wanted is not wishes.wanted and run_id == wishes.run_id:
-                wishes.wanted = wanted
+            if wishes.learn(run_id, partial(journal.wanted, run_id)):
                 wishes.tell()
             if journal.next_question() is not None:
                 wishes.asked = True

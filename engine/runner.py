@@ -152,6 +152,7 @@ class Runner:
 
     def nudge(self) -> None:
         """The caller wrote a wish into the store: look now, not at the next poll."""
+        self._wishes.nudge()
         self._lookout.nudge()
 
     def stop(self) -> None:

@@ -5,6 +5,7 @@ The only place where a training, the store and the disk meet. Runs in the runner
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import time
 import traceback
@@ -261,11 +262,12 @@ class Trainer:
 
     def _obey(self) -> None:
         """Do what clients want. Raises Left when the run is to be left."""
-        self._answer_if_asked()
         wishes = self._wishes
-        wishes.check()
+        self._look()
         held = self._held()
         if held is None:
+            # After the wish: finding an answer out may take seconds.
+            self._answer_if_asked()
             return
         journal, run_id, goes_on, said = self._journal, self._run.id, self._patience.state, None
         self._patience.state = State.PAUSED
@@ -282,15 +284,25 @@ class Trainer:
                 unseen_since = self._clock()
             elif self._clock() - unseen_since >= LET_GO_SECONDS:
                 raise Left(State.STOPPED, f"let go after {LET_GO_SECONDS / 60:.0f} min paused without a screen")
-            wishes.wait(WAIT_SECONDS)
-            wishes.check()
             self._answer_if_asked()
+            wishes.wait(WAIT_SECONDS)
+            self._look()
             held = self._held()
         self._patience.state = goes_on
         if said:
             self._keep(partial(journal.go_on, run_id, goes_on, "goes on"))
         else:
             self._keep(partial(journal.confirm, run_id, goes_on))
+
+    def _look(self) -> None:
+        """Learn what is wanted. Raises Left when the run is to be left."""
+        wishes, run_id = self._wishes, self._run.id
+        if wishes.nudged:
+            wishes.nudged = False
+            # Where the store can't be read now, the control thread tells it when it can be.
+            with contextlib.suppress(StoreTrouble):
+                wishes.learn(run_id, partial(self._journal.wanted, run_id))
+        wishes.check()
 
     def _held(self) -> str | None:
         """Why the run is to wait: empty if a person wants it so, else the settings' reason; None if it may train."""

@@ -35,6 +35,8 @@ class Wishes:
         """Of the run at work, as the store last said."""
         self.leaving = False
         """The runner is to stop and keep what it trains."""
+        self.nudged = False
+        """A client in this process wrote something: the worker asks the store itself, without waiting to be told."""
         self.asked = False
         """The store may hold a question that waits."""
         self.held = False
@@ -46,6 +48,7 @@ class Wishes:
         self.run_id: str | None = None
         """The run at work, which the control thread looks after."""
         self.training: Wakeable | None = None
+        self._learning = threading.Lock()
         self._something = threading.Event()
         self._moving, self._halted = threading.Event(), threading.Event()
         self._moving.set()
@@ -54,6 +57,18 @@ class Wishes:
         """The worker takes up a run."""
         self.wanted = Wanted.RUN
         self.run_id = run_id
+
+    def learn(self, run_id: str, read: Callable[[], Wanted]) -> bool:
+        """Take over what the store says is wanted of that run; whether it is new.
+
+        One thread at a time: else the older of two answers could be taken over last.
+        """
+        with self._learning:
+            wanted = read()
+            if wanted is self.wanted or run_id != self.run_id:
+                return False
+            self.wanted = wanted
+            return True
 
     def check_store(self) -> None:
         """Raises StoreDamaged when another store stands in its place."""
@@ -81,6 +96,11 @@ class Wishes:
         if training is not None:
             training.wake = True
         self._something.set()
+
+    def nudge(self) -> None:
+        """As `tell`, and have the worker ask the store what is wanted."""
+        self.nudged = True
+        self.tell()
 
     def wait(self, seconds: float) -> None:
         """Wait until something is told, at most `seconds`."""

@@ -20,7 +20,7 @@ from textual.widgets._footer import FooterKey
 from engine.configuration import RunConfiguration
 from engine.journal import Journal
 from engine.locks import FileLock
-from engine.records import Run, State
+from engine.records import Run, State, Wanted
 from engine.runner import RunnerStatus
 from presets import load_catalogue
 from tests.launch_app import FakeRunner, launch, make_app, settle, started, toasts, until
@@ -232,6 +232,72 @@ def test_the_queue_is_done_when_every_part_of_it_is() -> None:
     assert describe_queue([running, queued, queued], lambda _: 240.0, now) == "2 queued · done about 06:40"
     assert describe_queue([running, queued], lambda _: None, now) == "1 queued"
     assert describe_queue([run(State.PAUSED, 50), queued], lambda _: 1.0, now) == "1 queued"
+
+
+# ── wishes ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+class Obedient(FakeRunner):
+    """A runner that has done what was asked when it was nudged, as if training came between two steps at once."""
+
+    def __init__(self, home: Path) -> None:
+        super().__init__("training", "trains a run")
+        self.home = home
+
+    def nudge(self) -> None:
+        super().nudge()
+        with Journal(self.home) as journal:
+            for run in journal.runs():
+                if run.pending is Wanted.PAUSE:
+                    journal.confirm(run.id, State.PAUSED)
+
+
+def seen_states(app: LazytrainApp, monkeypatch: pytest.MonkeyPatch) -> list[tuple[State, Wanted | None]]:
+    """The first run's state and open wish in every frame from now on."""
+    seen: list[tuple[State, Wanted | None]] = []
+    refresh = app.refresh_runs
+
+    def refresh_runs() -> None:
+        refresh()
+        seen.append((app.runs[0].state, app.runs[0].pending))
+
+    monkeypatch.setattr(app, "refresh_runs", refresh_runs)
+    return seen
+
+
+async def test_what_training_here_does_at_once_is_never_shown_as_a_wish(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tui.app.POLL_SECONDS", 3600.0)
+    async with started(home, runner=Obedient(home)) as (app, pilot):
+        (run,) = queue(app)
+        with Journal(home) as journal:
+            journal.claim(run.id)
+            journal.confirm(run.id, State.RUNNING)
+        app.refresh_runs()
+        seen = seen_states(app, monkeypatch)
+        app.command("pause", run)
+        assert seen == [], "training has the turn now"
+        await until(pilot, lambda: seen)
+        assert seen[0] == (State.PAUSED, None)
+
+
+async def test_what_training_here_does_later_is_shown_as_a_wish_and_then_as_done(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tui.app.POLL_SECONDS", 3600.0)
+    async with started(home, runner=FakeRunner("training", "trains a run")) as (app, pilot):
+        (run,) = queue(app)
+        with Journal(home) as journal:
+            journal.claim(run.id)
+            journal.confirm(run.id, State.RUNNING)
+            app.refresh_runs()
+            seen = seen_states(app, monkeypatch)
+            app.command("pause", run)
+            await until(pilot, lambda: seen)
+            journal.confirm(run.id, State.PAUSED)
+            await until(pilot, lambda: len(seen) > 1)
+        assert seen == [(State.RUNNING, Wanted.PAUSE), (State.PAUSED, None)], "no frame more than there is to see"
 
 
 # ── questions ──────────────────────────────────────────────────────────────────────────────────────────────

@@ -15,6 +15,7 @@ import pytest
 from engine.configuration import RunConfiguration
 from engine.datasets import describe_dataset
 from engine.estimate import check_configuration, checked_layers, estimate
+from engine.lookout import Lookout
 from engine.places import cache_folder
 from engine.records import Run, State
 from engine.runner import Runner
@@ -316,3 +317,41 @@ def test_layer_lists_are_checked_at_once(bench: Bench) -> None:
     with pytest.raises(PresetError) as refused:
         check_configuration(RunConfiguration(architecture_name="v9", architecture=impossible), facts, "mine.toml")
     assert str(refused.value) == sentence
+
+
+def test_a_nudged_worker_needs_nobody_to_tell_it(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Lookout, "start", lambda _: None)
+    run = bench.queue(epochs=5000)
+    runner = bench.runner()
+    bench.reaches(run, State.RUNNING)
+    bench.store.pause(run.id)
+    runner.nudge()
+    bench.reaches(run, State.PAUSED)
+    step = bench.step(run)
+    bench.store.resume(run.id)
+    runner.nudge()
+    wait_for(lambda: bench.step(run) > step, "more steps")
+    bench.store.stop(run.id)
+    runner.nudge()
+    bench.reaches(run, State.STOPPED)
+
+
+def test_a_pause_does_not_wait_for_a_question_that_takes_long(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    answering, answered = threading.Event(), threading.Event()
+
+    def answer(*_: object) -> None:
+        answering.set()
+        assert answered.wait(30)
+
+    monkeypatch.setattr("engine.runner.answer_newest", answer)
+    run = bench.queue(epochs=5000)
+    runner = bench.runner()
+    bench.reaches(run, State.RUNNING)
+    bench.store.ask("a question", {})
+    bench.store.pause(run.id)
+    runner.nudge()
+    try:
+        bench.reaches(run, State.PAUSED)
+        assert answering.wait(30), "it is answered while the run is paused"
+    finally:
+        answered.set()

@@ -22,6 +22,7 @@ from textual.command import Provider
 from textual.driver import Driver
 from textual.reactive import reactive
 from textual.screen import Screen
+from textual.timer import Timer
 
 from engine.locks import FileLock, LockHeld
 from engine.places import presets_folder, screens_lock
@@ -52,8 +53,12 @@ AFTER_FIRST_FRAME = ("tui.screens.launch_desk", "tui.widgets.study_panel", "engi
 """What is wanted right after the first frame, and takes its time to import."""
 FOR_CHARTS = ("tui.screens.monitor", "engine.series", "plotext")
 """What Monitor wants when it is first shown."""
-POLL_SECONDS = 0.1
-"""How often the store is asked whether anything changed, which costs microseconds."""
+POLL_SECONDS = 0.25
+"""How often the store is asked whether anything changed: that costs little, but so does being woken up for it."""
+CONFIRM_SECONDS = 0.02
+"""How long after a wish the screen looks whether training here has confirmed it, and how often until it has."""
+CONFIRM_LOOKS = 50
+"""So often at most; then with the other looks."""
 LOOK_SECONDS = 1.0
 """How often it is looked at even so: a trainer that is frozen or killed writes nothing."""
 HALT_SECONDS = 1.0
@@ -146,6 +151,7 @@ class LazytrainApp(CellDiffApp[int]):
         self._pace = Pace(redraws_per_second)
         self._live: list[tuple[object, ...]] = []
         self._generation = self._num_polls = 0
+        self._wish_timer: Timer | None = None
         self._trouble: str | None = None
         self._open_screen = FileLock(screens_lock(home), shared=True)
         self._stale = True
@@ -239,8 +245,11 @@ class LazytrainApp(CellDiffApp[int]):
 
     def _poll(self) -> None:
         self._follow_runner()
+        self._try(self._look)
+
+    def _try(self, look: Callable[[], None]) -> None:
         try:
-            self._look()
+            look()
         except StoreTrouble as trouble:
             # Looked at again with the next poll; nothing is lost by it.
             self._say_trouble(str(trouble))
@@ -255,8 +264,14 @@ class LazytrainApp(CellDiffApp[int]):
                 self.notify(self.store.notice, title="run store", severity="warning", timeout=30, markup=False)
         self._num_polls += 1
         # Figures keep the pace; a state that was reached is shown at once.
-        look = self._stale or self._num_polls % round(LOOK_SECONDS / POLL_SECONDS) == 0
-        if (self._stale and self._pace.due) or (look and self.store.live_states() != self._live):
+        if self._stale and self._pace.due:
+            self.refresh_runs()
+        elif self._stale or self._num_polls % round(LOOK_SECONDS / POLL_SECONDS) == 0:
+            self._show_states()
+
+    def _show_states(self) -> None:
+        """Show another state, wish, name or place of a run that isn't over, if there is one."""
+        if self.store.live_states() != self._live:
             self.refresh_runs()
 
     def _say_trouble(self, trouble: str | None) -> None:
@@ -364,9 +379,22 @@ class LazytrainApp(CellDiffApp[int]):
 
     def nudge(self) -> None:
         """Something was written: the runner looks at once, and so does the screen."""
-        if self.runner is not None:
-            self.runner.nudge()
-        self.refresh_runs()
+        if self.runner is None:
+            self.refresh_runs()
+            return
+        self.runner.nudge()
+        # Python's lock is training's now; the screen is painted when that may have done what was asked.
+        self._follow_wish(self.refresh_runs, CONFIRM_LOOKS)
+
+    def _follow_wish(self, show: Callable[[], None], looks: int) -> None:
+        def look() -> None:
+            self._try(show)
+            if looks > 1 and any(run.pending for run in self.runs):
+                self._follow_wish(self._show_states, looks - 1)
+
+        if self._wish_timer is not None:
+            self._wish_timer.stop()
+        self._wish_timer = self.set_timer(CONFIRM_SECONDS, look)
 
     # ── going about ────────────────────────────────────────────────────────────────────────────────────────
 

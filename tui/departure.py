@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal
 
@@ -11,10 +10,6 @@ from tui.leave import work_here
 
 if TYPE_CHECKING:
     from tui.app import LazytrainApp
-
-
-SWITCH_SECONDS = 0.0005
-"""How long a thread may keep Python's lock while the screen closes; ten times that otherwise."""
 
 
 class Departure:
@@ -64,8 +59,6 @@ class Departure:
 
     def _quit(self) -> None:
         self.chosen = "quit"
-        # Closing takes many small turns, and a thread that imports torch gives each away only when its time is up.
-        sys.setswitchinterval(SWITCH_SECONDS)
         # The runner's thread holds no run: it ends by itself, after this screen.
         if self._app.runner is not None:
             self._app.runner.stop()

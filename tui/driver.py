@@ -73,13 +73,14 @@ class ScreenDriver(LinuxDriver):
         super().disable_input()
 
     def run_input_thread(self) -> None:
-        # As in Textual, but it ends when it is told to, not at its next tick, and when the terminal is gone.
+        # As in Textual, but it sleeps until something comes, and ends when it is told to and when the terminal is gone.
         parser = XTermParser(self._debug)
         decode = getincrementaldecoder("utf-8")("replace").decode
         try:
             while not self._closing.is_set():
-                # The parser wants to know when nothing comes: an escape that stays alone is a key.
-                ready = select.select([self.fileno, self._wake_in], [], [], TICK_SECONDS)[0]
+                # The parser wants to know when nothing comes after an escape: one that stays alone is a key.
+                patience = TICK_SECONDS if parser._timeout_time is not None else None
+                ready = select.select([self.fileno, self._wake_in], [], [], patience)[0]
                 if self.fileno in ready:
                     data = os.read(self.fileno, 4096)
                     if not data:

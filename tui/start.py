@@ -25,6 +25,9 @@ HUNG_UP = 129
 """Exit status of a screen whose terminal went away while nothing was to be trained."""
 PATIENCE_SECONDS = 1.5
 """How long an end that was asked for by a signal waits for what isn't training: torch being loaded, a slow terminal."""
+SWITCH_SECONDS = 0.0005
+"""How long a thread may keep Python's lock from another: a tenth of Python's own, since a key, and closing, take many
+small turns of the screen's thread, and each waits for one that trains or imports torch."""
 QUIT_SECONDS = 0.2
 """How long leaving waits for a runner that has nothing to save."""
 
@@ -52,6 +55,7 @@ def run_screen(places: Places, device: str, link: Link | None, terminals: Sequen
     signals = Signals(log_path(places.home), alive=link.alive if link else None, terminals=terminals)
     if link is not None:
         link.ready()
+    sys.setswitchinterval(SWITCH_SECONDS)
 
     from engine.database import StoreError
     from tui.app import LazytrainApp
