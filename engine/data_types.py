@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+import torch
 from torch import Tensor
 
 
@@ -34,3 +35,17 @@ class Dataset:
     """False where the images are larger than memory allows and are read from a file as they are used."""
     notes: tuple[str, ...] = ()
     """What a person should know: skipped images, `streamed: …`."""
+
+
+def resident_on(dataset: Dataset, device: torch.device) -> Dataset:
+    """The dataset on the device, unless it is streamed from the disk or doesn't fit in half of the free memory."""
+    size = dataset.train.images.nbytes + dataset.test.images.nbytes
+    if device.type == "cpu" or not dataset.resident:
+        return dataset
+    if device.type == "cuda" and size > torch.cuda.mem_get_info(device)[0] // 2:
+        return dataset
+    splits = {
+        name: Split(images=split.images.to(device), labels=split.labels.to(device))
+        for name, split in (("train", dataset.train), ("test", dataset.test))
+    }
+    return replace(dataset, **splits)

@@ -36,6 +36,24 @@ def learning_rate(values: Hyperparameters, step: int, steps_per_epoch: int) -> f
     return rate * (step + 1) / warmup_steps if step < warmup_steps else rate
 
 
+class LearningRates:
+    """The learning rates of consecutive steps, worked out no more often than they change."""
+
+    def __init__(self, values: Hyperparameters, steps_per_epoch: int) -> None:
+        self._values, self._steps_per_epoch = values, steps_per_epoch
+        self._by_step = changes_by_step(values)
+        self._epoch, self._rate = -1, values.learning_rate
+
+    def of(self, step: int, count: int) -> list[float]:
+        """Those of `count` steps of one epoch from `step` on, counted from 0."""
+        if self._by_step:
+            return [learning_rate(self._values, each, self._steps_per_epoch) for each in range(step, step + count)]
+        epoch = step // self._steps_per_epoch
+        if epoch != self._epoch:
+            self._epoch, self._rate = epoch, learning_rate(self._values, step, self._steps_per_epoch)
+        return [self._rate] * count
+
+
 def changes_by_step(values: Hyperparameters) -> bool:
     """Whether the learning rate changes within an epoch."""
     return values.schedule in ("cosine", "one_cycle") or values.warmup_epochs > 0

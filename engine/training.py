@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import astuple, replace
+from dataclasses import astuple
 from typing import Any
 
 import torch
@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from engine.batches import Batches, held_out
 from engine.calibration import choose_threads
 from engine.configuration import RunConfiguration
-from engine.data import Dataset, Split
+from engine.data_types import Dataset, resident_on
 from engine.device import RunAhead, allow_inexact, is_not_deterministic, random_state, set_random_state
 from engine.evaluation import Evaluation
 from engine.events import (
@@ -34,7 +34,7 @@ from engine.events import (
 )
 from engine.metrics import Means
 from engine.paths import ready_path
-from engine.schedule import changes_by_step, learning_rate
+from engine.schedule import LearningRates
 from engine.stopwatch import Stopwatch
 from engine.window import Window, window_steps
 
@@ -79,7 +79,7 @@ class Training:
         """Torch's threads: the configuration's, measured, or those of the snapshot, which a resume repeats."""
         name = snapshot["path"] if snapshot else path
         self._path, self._notices = ready_path(net, self.values, input_shape, name, micro_batches)
-        dataset = _resident(dataset, self._device)
+        dataset = resident_on(dataset, self._device)
         train_indices, validation_indices = held_out(len(dataset.train.labels), self.values)
         self._evaluation = Evaluation(net, dataset, validation_indices, self.values, self._device)
         self._batches = Batches(
@@ -89,8 +89,7 @@ class Training:
         num_classes = len(dataset.classes)
         steps = window_steps(self.values, self._batches.num_images, self.steps_per_epoch, num_classes)
         self._window = Window(steps, self.values, num_classes, self._device)
-        self._rates_by_step = changes_by_step(self.values)
-        self._rate, self._rate_epoch = self.values.learning_rate, -1
+        self._rates = LearningRates(self.values, self.steps_per_epoch)
         self._run_ahead = RunAhead(self._device)
         # Where it stands. Epochs and steps count from 0 in here, and from 1 in what is said.
         self._phase = "training"
@@ -200,7 +199,7 @@ class Training:
         clock, due, steps_per_epoch = watch.clock, watch.due, self.steps_per_epoch
         while True:
             block = batches.block(self._step)
-            rates = self._rates(len(block.batches))
+            rates = self._rates.of(self.step, len(block.batches))
             path.enter(block, rates)
             for (images, goals), rate in zip(block.batches, rates, strict=True):
                 num_images = len(images)
@@ -213,16 +212,6 @@ class Training:
             now = clock()
             if now >= due or self.wake or self._step == steps_per_epoch:
                 return now
-
-    def _rates(self, count: int) -> list[float]:
-        """The learning rates of the next `count` steps."""
-        first = self.step
-        if self._rates_by_step:
-            return [learning_rate(self.values, first + index, self.steps_per_epoch) for index in range(count)]
-        if self._rate_epoch != self._epoch:
-            self._rate_epoch = self._epoch
-            self._rate = learning_rate(self.values, first, self.steps_per_epoch)
-        return [self._rate] * count
 
     def _report(self) -> Iterator[Event]:
         """Say what is new since the last event; the loss is looked at here, so a NaN is seen within a tenth."""
@@ -380,17 +369,3 @@ class Training:
         self._evaluation.load_state_dict(position["evaluations"])
         self._best_epoch, self._best_accuracy = position["best_epoch"], position["best_accuracy"]
         self._outcome = position["outcome"]
-
-
-def _resident(dataset: Dataset, device: torch.device) -> Dataset:
-    """The dataset on the device, unless it is streamed from the disk or doesn't fit in half of the free memory."""
-    size = dataset.train.images.nbytes + dataset.test.images.nbytes
-    if device.type == "cpu" or not dataset.resident:
-        return dataset
-    if device.type == "cuda" and size > torch.cuda.mem_get_info(device)[0] // 2:
-        return dataset
-    splits = {
-        name: Split(images=split.images.to(device), labels=split.labels.to(device))
-        for name, split in (("train", dataset.train), ("test", dataset.test))
-    }
-    return replace(dataset, **splits)

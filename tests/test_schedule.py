@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from math import cos, pi
+from typing import Any
 
 import pytest
 import torch
 
-from engine.schedule import learning_rate
+from engine.schedule import LearningRates, learning_rate
 from presets import Hyperparameters
 
 STEPS_PER_EPOCH = 7
@@ -73,3 +74,15 @@ def test_cosine_is_torchs() -> None:
 def test_report_schedule_ends_at_a_tenth() -> None:
     values = Hyperparameters(schedule="exponential")
     assert learning_rate(values, 49 * 12_500, 12_500) == pytest.approx(0.01 * 10 ** (-49 / 50))
+
+
+@pytest.mark.parametrize(
+    "fields", [{}, {"schedule": "exponential"}, {"schedule": "one_cycle"}, {"schedule": "step", "warmup_epochs": 1.5}]
+)
+@pytest.mark.parametrize("first", [0, 3, 10, 26])
+def test_rates_of_some_steps_are_the_schedules(fields: dict[str, Any], first: int) -> None:
+    values = Hyperparameters.model_validate({"epochs": 6, "decay_epochs": 2, **fields})
+    rates = LearningRates(values, steps_per_epoch=10)
+    for _ in range(2):
+        assert rates.of(first, 4) == [learning_rate(values, step, 10) for step in range(first, first + 4)]
+        first += 10
