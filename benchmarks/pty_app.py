@@ -13,11 +13,14 @@ import termios
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Self
 
 _ESCAPE = re.compile(r"\x1b(?:\[[0-9;?<>=]*[A-Za-z]|\][^\x07\x1b]*(?:\x07|\x1b\\))")
 PATIENCE_SECONDS = 120.0
+FRAME_SECONDS = 0.05
+"""What comes closer together than this belongs to one frame."""
 REST_SHARE = 0.1
 """Of a core: an app at rest takes a hundredth."""
 
@@ -78,6 +81,10 @@ class PtyApp:
     def last_arrival(self) -> float:
         """`time.perf_counter` when something arrived last; of the start if nothing did."""
         return self._arrivals[-1][0] if self._arrivals else self.started
+
+    def num_frames(self, since: int = 0) -> int:
+        """How often something was sent after the first `since` arrivals: what comes at once is one frame."""
+        return count_frames([moment for moment, _ in list(self._arrivals)[since:]])
 
     def text(self, since: int = 0) -> str:
         """What was sent after the first `since` arrivals, without escape sequences."""
@@ -146,6 +153,11 @@ class PtyApp:
         import psutil
 
         return psutil.Process(self.process.pid).memory_info().rss
+
+
+def count_frames(arrivals: Sequence[float]) -> int:
+    """How many frames there are in what arrived at these times, in order."""
+    return sum(moment - before >= FRAME_SECONDS for before, moment in pairwise([float("-inf"), *arrivals]))
 
 
 def _plain(arrivals: Sequence[tuple[float, bytes]]) -> str:

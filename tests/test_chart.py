@@ -24,7 +24,7 @@ from tui.widgets.axis import (
     ticks,
     time_unit,
 )
-from tui.widgets.canvas import BLANK, Stroke, draw
+from tui.widgets.canvas import BLANK, Row, Stroke, draw
 from tui.widgets.chart import MetricChart
 from tui.widgets.chart_data import ChartData, ChartView, Curve, Mark
 from tui.widgets.chart_lines import Figure
@@ -109,6 +109,15 @@ def test_the_last_stroke_is_on_top_and_each_cell_has_an_owner() -> None:
     rows = draw(12, 1, [Stroke([0, 12], [1, 1]), Stroke([0, 6], [1, 1])], (0, 12), (0, 2))
     assert rows[0].owners[:6] == [1] * 6
     assert rows[0].owners[7:] == [0] * 5
+
+
+def test_what_was_drawn_before_leaves_no_trace() -> None:
+    def small() -> list[Row]:
+        return draw(12, 3, [Stroke([0, 12], [1, 0]), Stroke([3, 6], [1, 2], "•", joined=False)], (0, 12), (0, 2))
+
+    first = small()
+    draw(40, 9, [Stroke([0, 80], [30, 0]), Stroke([], []), Stroke([10, 20], [5, 5])], (0, 80), (0, 36))
+    assert small() == first
 
 
 def test_canvas_is_not_cut_to_the_terminal() -> None:

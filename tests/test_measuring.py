@@ -1,10 +1,11 @@
-"""The figures of the benchmarks: the interval of a median."""
+"""The figures of the benchmarks: the interval of a median, and what counts as a frame."""
 
 from __future__ import annotations
 
 import pytest
 
 from benchmarks.measuring import median_interval
+from benchmarks.pty_app import count_frames
 
 
 @pytest.mark.parametrize(
@@ -17,3 +18,9 @@ def test_the_interval_of_a_median_is_between_the_ranks_that_the_sign_test_gives(
 ) -> None:
     values = [float(rank) for rank in range(count, 0, -1)]
     assert median_interval(values) == ranks
+
+
+def test_what_arrives_close_together_is_one_frame() -> None:
+    assert count_frames([]) == 0
+    assert count_frames([7.0]) == 1
+    assert count_frames([7.0, 7.01, 7.02, 8.0, 8.04, 9.0]) == 3

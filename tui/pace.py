@@ -7,10 +7,10 @@ from collections.abc import Callable
 
 DEAR_SECONDS = 0.010
 """Processor time of a frame from which on frames become rarer; twice what one costs here."""
-CHEAP_SECONDS = 0.006
+CHEAP_SECONDS = 0.008
 """Where one would cost no more than this at twice the rate, they come more often again."""
-DEAR_FRAMES, CHEAP_FRAMES = 2, 5
-"""So many frames in a row say so: one alone may have been the first, with its imports."""
+DEAR_FRAMES, CHEAP_FRAMES = 3, 5
+"""So many frames in a row say so: a screen that opens has two that are dear, with its imports and its layout."""
 MOST_HALVINGS = 4
 
 

@@ -55,7 +55,8 @@ def draw(
     # Without this a chart would be cut to what plotext believes is the terminal's size.
     plotext.terminal.limit(False, False)
     figure = plotext.figure
-    figure.clear()
+    # Its settings are set anew below; clearing them too would cost as much as drawing a few dots.
+    figure.clear.data()
     figure.plot_size(width, height)
     figure.axes(False)
     figure.canvas("default")
@@ -85,7 +86,12 @@ def _read_row(line: str, width: int) -> Row:
             owner = BLANK if part is None else int(part)
             continue
         row.characters.extend(part)
-        row.owners.extend(BLANK if character == " " else owner for character in part)
+        if owner == BLANK or part.isspace():
+            row.owners.extend([BLANK] * len(part))
+        elif " " not in part:
+            row.owners.extend([owner] * len(part))
+        else:
+            row.owners.extend(BLANK if character == " " else owner for character in part)
     missing = width - len(row.characters)
     row.characters.extend(" " * missing)
     row.owners.extend([BLANK] * missing)
