@@ -48,11 +48,13 @@ def open_monitor(home: Path, redraws: float, environment: dict[str, str] | None 
         yield app
 
 
-def measure_live(redraws: float, seconds: int, *, cell_diff: bool = True, num_points: int = 0) -> dict[str, Any]:
+def measure_live(
+    redraws: float, seconds: int, *, cell_diff: bool = True, num_points: int = 0, num_over: int = 3
+) -> dict[str, Any]:
     """A run that trains beside some that are over, on Monitor: bytes, processor time, then the same while idle."""
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder)
-        training = fill_store(home, num_points=num_points)
+        training = fill_store(home, num_points=num_points, num_over=num_over)
         environment = {"LAZYTRAIN_CELL_DIFF": str(int(cell_diff))}
         with open_monitor(home, redraws, environment) as app:
             watch(app, training, 3)

@@ -103,13 +103,14 @@ def begin(journal: Journal, architecture: str, epochs: int = NUM_EPOCHS) -> str:
     return run.id
 
 
-def fill_store(home: Path, *, epoch: float = 12.3, num_points: int = 0) -> ScriptedTraining:
-    """Three runs that are over and one that has trained for `epoch` epochs; with `num_points` points, if given."""
+def fill_store(home: Path, *, epoch: float = 12.3, num_points: int = 0, num_over: int = 3) -> ScriptedTraining:
+    """Runs that are over and one that has trained for `epoch` epochs; with `num_points` points, if given."""
     journal = Journal(home)
     for architecture in ("lazynet", "boringnet-relu", "coolnet-v7"):
         over = begin(journal, architecture)
         ScriptedTraining(journal, over, 0).train_to(NUM_EPOCHS * STEPS_PER_EPOCH)
         journal.end(over, State.FINISHED, outcome="all epochs done")
+    add_copies(journal, over, num_over - 3, 100)
     run_id = begin(journal, "coolnet-v10")
     step = int(epoch * STEPS_PER_EPOCH)
     if num_points:
@@ -138,26 +139,30 @@ def fill_large_store(home: Path, num_runs: int, points_each: int, num_points: in
         run_id = begin(journal, "lazynet")
         ScriptedTraining(journal, run_id, 0).train_to(NUM_EPOCHS * STEPS_PER_EPOCH)
         journal.end(run_id, State.FINISHED, outcome="all epochs done")
-        template = dict(journal.connection.execute("SELECT * FROM runs WHERE id = ?", (run_id,)).fetchone())
-        points = journal.packed_points(run_id)[: points_each * POINT_FORMAT.size]
-        size = CHUNK_POINTS * POINT_FORMAT.size
-        # Copies, written past the journal: one by one they would take minutes.
-        with transaction(journal.connection):
-            for number in range(num_runs - 1):
-                copy = {**template, "id": f"{number:08x}", "name": f"copy {number}", "num_points": points_each}
-                journal.connection.execute(
-                    f"INSERT INTO runs ({', '.join(copy)}) VALUES ({', '.join('?' * len(copy))})", tuple(copy.values())
-                )
-                journal.connection.executemany(
-                    "INSERT INTO chunks (run_id, number, data) VALUES (?, ?, ?)",
-                    [
-                        (copy["id"], chunk, points[start : start + size])
-                        for chunk, start in enumerate(range(0, len(points), size))
-                    ],
-                )
+        add_copies(journal, run_id, num_runs - 1, points_each)
         large = begin(journal, "coolnet-v10")
         journal.rename(large, "large run")
         write_points(journal, large, num_points, 40 * STEPS_PER_EPOCH)
         ScriptedTraining(journal, large, 40 * STEPS_PER_EPOCH).train_to(40 * STEPS_PER_EPOCH)
         journal.end(large, State.STOPPED)
         journal.connection.execute("UPDATE runs SET ended = 1 WHERE id = ?", (large,))
+
+
+def add_copies(journal: Journal, run_id: str, count: int, points_each: int) -> None:
+    """Many runs like one, each with its first points. Written past the journal: one by one they would take minutes."""
+    template = dict(journal.connection.execute("SELECT * FROM runs WHERE id = ?", (run_id,)).fetchone())
+    points = journal.packed_points(run_id)[: points_each * POINT_FORMAT.size]
+    size = CHUNK_POINTS * POINT_FORMAT.size
+    with transaction(journal.connection):
+        for number in range(count):
+            copy = {**template, "id": f"{number:08x}", "name": f"copy {number}", "num_points": points_each}
+            journal.connection.execute(
+                f"INSERT INTO runs ({', '.join(copy)}) VALUES ({', '.join('?' * len(copy))})", tuple(copy.values())
+            )
+            journal.connection.executemany(
+                "INSERT INTO chunks (run_id, number, data) VALUES (?, ?, ?)",
+                [
+                    (copy["id"], chunk, points[start : start + size])
+                    for chunk, start in enumerate(range(0, len(points), size))
+                ],
+            )

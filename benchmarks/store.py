@@ -1,4 +1,5 @@
-"""`python -m benchmarks.store`: a store of many runs and points: its list, its largest run, and the memory they take.
+"""`python -m benchmarks.store`: a store of many runs and points: its list, its largest run, the memory they take, and
+what a frame costs while one of them trains.
 
 The real app in a pseudo-terminal; times are from the key to the last of what it brings to the terminal.
 """
@@ -10,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.measuring import machine, table, write
-from benchmarks.screen import measure_large_store
+from benchmarks.screen import measure_large_store, measure_live
 
 LARGE_RUN_POINTS = 1_000_000
 
@@ -25,15 +26,23 @@ def main() -> None:
     large = min(LARGE_RUN_POINTS, options.points // 2)
     each = (options.points - large) // options.runs
     measured = measure_large_store(options.runs, each, large, options.trials)
+    busy = measure_live(1.0, 2 * options.trials, num_over=options.runs)
     rows: list[list[object]] = [
         [f"from 2 to the list of {options.runs:,} runs, ms", measured["list_ms"]],
         ["processor time of that and the half second after, ms", measured["list_cpu_ms"]],
         [f"from a key to the charts of {large:,} points, ms", measured["open_ms"]],
         ["processor time of that and the half second after, ms", measured["open_cpu_ms"]],
         ["memory above idle after both, MB", measured["memory_mb"]],
+        [f"processor time of a frame while one of {options.runs:,} trains, ms", busy["frame_ms"]],
     ]
     print(table([f"store of {options.runs:,} runs, {options.points:,} points", "median (middle half)"], rows))
-    results: dict[str, Any] = {"machine": machine(), "runs": options.runs, "points": options.points, **measured}
+    results: dict[str, Any] = {
+        "machine": machine(),
+        "runs": options.runs,
+        "points": options.points,
+        **measured,
+        "busy": busy,
+    }
     write(options.json, results)
 
 

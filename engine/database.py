@@ -32,6 +32,8 @@ MIGRATIONS: dict[int, tuple[str, ...]] = {
 }
 """Version → the statements that make the next one of it."""
 
+CHANGES = "changes"
+"""The key in `meta` of `num_changes`."""
 BUSY_SECONDS = 10.0
 """How long SQLite waits for another writer; every transaction here takes milliseconds."""
 BUSY_TRIES = 6
@@ -121,8 +123,11 @@ def connect(path: Path) -> Connection:
 
 
 @contextmanager
-def transaction(connection: Connection) -> Iterator[None]:
+def transaction(connection: Connection, *, counted: bool = True) -> Iterator[None]:
     """A write transaction, taken at once so that two writers queue instead of failing; rolled back on any error.
+
+    It is counted in `num_changes`, unless it writes no more than figures of a run at work: readers need not look at
+    all the others for those.
 
     Raises:
         StoreTrouble: the disk is full, can't be written …; nothing was changed.
@@ -130,12 +135,23 @@ def transaction(connection: Connection) -> Iterator[None]:
     _insist(connection, "BEGIN IMMEDIATE")
     try:
         yield
+        if counted:
+            connection.execute(
+                "INSERT INTO meta (key, value) VALUES (?, 1) ON CONFLICT (key) DO UPDATE SET value = value + 1",
+                (CHANGES,),
+            )
         _insist(connection, "COMMIT")
     except BaseException:
         # SQLite itself rolls back where the disk fails it.
         if connection.in_transaction:
             connection.execute("ROLLBACK")
         raise
+
+
+def num_changes(connection: Connection) -> int:
+    """How many transactions changed more than the figures of runs at work, by whichever connection."""
+    row = connection.execute("SELECT value FROM meta WHERE key = ?", (CHANGES,)).fetchone()
+    return int(row[0]) if row else 0
 
 
 @contextmanager
@@ -257,4 +273,14 @@ def _statements(version: int) -> Iterator[str]:
         yield from MIGRATIONS[step]
 
 
-__all__ = ["Connection", "StoreDamaged", "StoreError", "StoreTrouble", "connect", "damage", "durable", "transaction"]
+__all__ = [
+    "Connection",
+    "StoreDamaged",
+    "StoreError",
+    "StoreTrouble",
+    "connect",
+    "damage",
+    "durable",
+    "num_changes",
+    "transaction",
+]

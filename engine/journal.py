@@ -190,7 +190,7 @@ class Journal(Store):
 
         Of the confusion matrices the last and the best epoch's are kept.
         """
-        with transaction(self.connection):
+        with transaction(self.connection, counted=False):
             columns: dict[str, Any] = {"updated": self.clock()}
             packed = b"".join(POINT_FORMAT.pack(*point) for point in points)
             if packed:

@@ -16,11 +16,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Concatenate, ParamSpec, Self, TypeVar
 
 from engine.confusion import Confusion
-from engine.database import StoreDamaged, connect, damage
-from engine.events import POINT_FORMAT, EpochRecord, Progress
+from engine.database import StoreDamaged, connect, damage, num_changes
+from engine.events import POINT_FORMAT, EpochRecord
+from engine.known_runs import KnownRuns, list_order, make_run
 from engine.locks import is_held, last_seen
 from engine.rebuild import NOTICE, is_lost, rebuild
-from engine.records import ACTIVE, CHUNK_POINTS, Message, Run, RunnerRecord, State, Trainer, Wanted
+from engine.records import ACTIVE, CHUNK_POINTS, Message, Run, RunnerRecord, State, Trainer
 
 if TYPE_CHECKING:
     from engine.configuration import RunConfiguration
@@ -86,9 +87,11 @@ class Reader:
         self.mending = False
         """Whether a look or wish is at work that mends what it finds damaged."""
         self._seen_version: int | None = None
-        self._known: dict[str, tuple[tuple[object, ...], Run]] = {}
+        self._known = KnownRuns()
         self._known_version: tuple[int, int, int] | None = None
         """Of the store, when `_known` was all of it."""
+        self._known_changes: tuple[int, int, int] | None = None
+        """The same, as far as it isn't figures of runs at work."""
         try:
             if is_lost(self.path):
                 raise StoreDamaged("the file is gone", "damaged")
@@ -162,17 +165,20 @@ class Reader:
         # Looked at before the runs: what is written in between shows up at the next look.
         version = self.generation, self._data_version(), self.connection.total_changes
         if version != self._known_version:
-            rows = self.connection.execute(f"SELECT {_RUN_COLUMNS} FROM runs").fetchall()
-            # Of thousands of runs a few change: the others are taken as they were made last time.
-            read = ((row["id"], tuple(row), row) for row in rows)
-            known = self._known
-            self._known = {
-                run_id: known[run_id] if run_id in known and known[run_id][0] == values else (values, _run(row))
-                for run_id, values, row in read
-            }
+            changes = self.generation, num_changes(self.connection), self.connection.total_changes
+            # Ten times a second it is figures of a run at work, of thousands that are not.
+            if changes != self._known_changes or not self._known.update(self._run_rows(of_active=True)):
+                self._known.replace(self._run_rows(of_active=False))
             # What a transaction has written may be taken back, and the number of changes isn't.
-            self._known_version = None if self.connection.in_transaction else version
-        return sorted((self._with_trainer(run) for _, run in self._known.values()), key=_list_order)
+            sure = not self.connection.in_transaction
+            self._known_version, self._known_changes = (version, changes) if sure else (None, None)
+        active = sorted((self._with_trainer(run) for run in self._known.active), key=list_order)
+        return active + self._known.others
+
+    def _run_rows(self, *, of_active: bool) -> list[sqlite3.Row]:
+        where = f" WHERE state IN ({', '.join('?' * len(ACTIVE))})" if of_active else ""
+        parameters = tuple(ACTIVE) if of_active else ()
+        return self.connection.execute(f"SELECT {_RUN_COLUMNS} FROM runs{where}", parameters).fetchall()
 
     def _data_version(self) -> int:
         """Another number as soon as another connection has written."""
@@ -197,7 +203,7 @@ class Reader:
         row = self.connection.execute(f"SELECT {_RUN_COLUMNS} FROM runs WHERE id = ?", (run_id,)).fetchone()
         if row is None:
             raise RunNotFound(f"no run {run_id!r}")
-        return self._with_trainer(_run(row))
+        return self._with_trainer(make_run(row))
 
     @mending
     def find(self, reference: str) -> Run:
@@ -218,7 +224,7 @@ class Reader:
                 ).fetchall()
             )
         if len(rows) == 1:
-            return self._with_trainer(_run(rows[0]))
+            return self._with_trainer(make_run(rows[0]))
         if not rows:
             raise RunNotFound(f"no run {reference!r}: `lazytrain runs` lists them")
         several = ", ".join(f"{row['id']} ({row['name']})" for row in rows[:5])
@@ -330,23 +336,6 @@ def _identity(path: Path) -> tuple[int, int] | None:
     except OSError:
         return None
     return status.st_dev, status.st_ino
-
-
-def _list_order(run: Run) -> tuple[float, ...]:
-    if run.state in ACTIVE:
-        return (0, run.position, run.created)
-    if run.state is State.QUEUED:
-        return (1, run.position, run.created)
-    return (2, -(run.ended or run.created), -run.created)
-
-
-def _run(row: sqlite3.Row) -> Run:
-    values = dict(row)
-    values["state"], values["wanted"] = State(values["state"]), Wanted(values["wanted"])
-    values["tags"], values["archived"] = tuple(json.loads(values["tags"])), bool(values["archived"])
-    if values["progress"] is not None:
-        values["progress"] = Progress(**json.loads(values["progress"]))
-    return Run(**values)
 
 
 def _epoch(row: sqlite3.Row) -> EpochRecord:

@@ -123,6 +123,15 @@ def test_one_point_spike_in_a_million_is_kept() -> None:
     assert thin_y.max() == 9.0
 
 
+def test_a_column_that_grows_stays_as_it_is_until_an_extreme_comes() -> None:
+    values = np.array([3.0, 1.0, 2.0, 5.0, 2.0, 4.0, 1.5, 4.5, 2.5])
+    steps = np.arange(1, len(values) + 1)
+    shown = [thin(steps[:count], values[:count], 1, 0, 100)[1].tolist() for count in range(4, len(values) + 1)]
+    assert shown == [[1.0, 5.0]] * len(shown)
+    lower = np.append(values, 0.5)
+    assert thin(np.arange(1, len(lower) + 1), lower, 1, 0, 100)[1].tolist() == [5.0, 0.5]
+
+
 def test_few_points_are_kept_as_they_are() -> None:
     x, y = np.array([10, 20, 30, 40]), np.array([4.0, 3.0, np.nan, 1.0])
     thin_x, thin_y = thin(x, y, 80, 0, 100)

@@ -7,7 +7,7 @@ import math
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -59,6 +59,10 @@ def record(epoch: int, test_accuracy: float, **changes: float | None) -> EpochRe
     )
 
 
+def progress(step: int) -> Progress:
+    return Progress(phase="training", done=step, total=100, step=step, epoch=1, seconds=float(step))
+
+
 def point(step: int) -> Point:
     return Point(step, 1 / step, 0.25, 0.01, 1000.0, float(step))
 
@@ -89,6 +93,52 @@ def test_runs_are_read_again_only_after_somebody_wrote(journal: Journal, home: P
         assert [each.name for each in reader.runs()] == ["by another connection"]
         reader.rename(run.id, "by its own")
         assert [each.name for each in reader.runs()] == ["by its own"]
+
+
+def test_new_figures_of_a_run_at_work_have_no_other_run_read(journal: Journal, running: Run, home: Path) -> None:
+    for _ in range(3):
+        journal.end(journal.add_run(configuration()).id, State.FINISHED)
+    with Store(home) as reader:
+        before = reader.runs()
+        asked: list[str] = []
+        reader.connection.set_trace_callback(asked.append)
+        journal.write(running.id, points=[point(10)], progress=progress(10))
+        now = reader.runs()
+        assert now[0].step == 10
+        assert now[1:] == before[1:]
+        assert not [each for each in asked if "FROM runs" in each and "WHERE" not in each]
+
+
+def test_whatever_is_written_is_read_whoever_writes_it(journal: Journal, running: Run, home: Path) -> None:
+    over, queued, other = (journal.add_run(configuration()) for _ in range(3))
+    journal.end(over.id, State.STOPPED)
+    with Store(home) as reader, Store(home) as client:
+        acts: list[Callable[[], object]] = [
+            lambda: client.pause(running.id),
+            lambda: journal.confirm(running.id, State.PAUSED),
+            lambda: client.resume(running.id),
+            lambda: journal.confirm(running.id, State.RUNNING),
+            lambda: journal.hold(running.id, "disk full"),
+            lambda: journal.go_on(running.id, State.RUNNING),
+            lambda: client.rename(over.id, "another name"),
+            lambda: reader.tag(over.id, ["night"]),
+            lambda: client.annotate(over.id, "a note"),
+            lambda: client.put_away(over.id),
+            lambda: client.move(other.id, -1),
+            lambda: journal.rewind(running.id, 0, 0),
+            lambda: client.resume(over.id),
+            lambda: client.add_run(configuration()),
+            lambda: client.discard(queued.id),
+            lambda: journal.claim(other.id),
+            lambda: journal.end(running.id, State.FINISHED, outcome="all epochs done"),
+            lambda: journal.forget(other.id),
+        ]
+        for step, act in enumerate(acts, start=1):
+            if running.id in {run.id for run in journal.runs() if run.state.active}:
+                journal.write(running.id, points=[point(step)], progress=progress(step))
+            act()
+            with Store(home) as fresh:
+                assert reader.runs() == fresh.runs()
 
 
 def test_what_a_transaction_takes_back_is_not_what_runs_are(journal: Journal) -> None:
