@@ -20,6 +20,8 @@ LOOK_SECONDS = 0.0005
 EPOCHS = 10_000
 """More than anybody waits for."""
 
+Kind = Literal["screen", "headless"]
+
 
 class Hosted:
     """One run, and the process that trains it."""
@@ -42,10 +44,21 @@ class Hosted:
                 raise RuntimeError(f"waited in vain for {what}: {self.run}\n{self.app.text()[-2000:]}")
             time.sleep(LOOK_SECONDS)  # what is awaited comes from another process
 
+    def pause(self) -> None:
+        """Have it pause, and wait until training has confirmed it."""
+        self.store.pause(self._id)
+        self.wait(lambda run: run.state is State.PAUSED, "the pause")
+
+    def go_on(self) -> None:
+        """Have it go on, and wait until training has confirmed it."""
+        self.store.resume(self._id)
+        self.wait(lambda run: run.state is State.RUNNING, "the run to go on")
+
     def rate(self, seconds: float, warm_up: float) -> float:
-        """Steps a second of training, from its own clock, after a warm-up."""
+        """Steps a second of training, from its own clock, after a warm-up from now on."""
+        began = _trained(self.run)[1]
         marks: list[tuple[int, float]] = []
-        for until in (warm_up, warm_up + seconds):
+        for until in (began + warm_up, began + warm_up + seconds):
             self.wait(lambda run, until=until: _trained(run)[1] >= until, f"{until:g} s of training")
             marks.append(_trained(self.run))
         (first, began), (last, ended) = marks
@@ -61,7 +74,7 @@ def _trained(run: Run) -> tuple[int, float]:
 
 
 @contextmanager
-def host(kind: Literal["screen", "headless"], net: str, dataset: str, data: Path) -> Iterator[Hosted]:
+def host(kind: Kind, net: str, dataset: str, data: Path) -> Iterator[Hosted]:
     """A run at batch 4 that has begun to train, on Monitor or in `lazytrain work`; ended and forgotten afterwards."""
     with tempfile.TemporaryDirectory() as folder, Store(Path(folder)) as store:
         values = Hyperparameters(dataset=dataset, epochs=EPOCHS)
@@ -69,12 +82,15 @@ def host(kind: Literal["screen", "headless"], net: str, dataset: str, data: Path
         run = store.add_run(
             RunConfiguration(architecture_name=net, architecture=architecture, hyperparameters=values, device="cpu")
         )
+        # As a screen's process is, so that both get the same of the machine.
+        (Path(folder) / "settings.toml").write_text("nice = 0\n", encoding="utf-8")
         environment = {"LAZYTRAIN_HOME": folder, "LAZYTRAIN_DATA": str(data)}
         with PtyApp(["-m", "tui", *([] if kind == "screen" else ["work"])], environment=environment) as app:
             hosted = Hosted(app, store, run)
             if kind == "screen":
                 app.wait_for("CoolNet")
                 app.press("2")
+                app.wait_for("accuracy")
             hosted.wait(lambda now: now.state is State.RUNNING and _trained(now)[0] > 0, "the first step")
             yield hosted
             store.stop(run.id)
