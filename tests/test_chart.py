@@ -259,6 +259,14 @@ async def test_nan_best_and_resume_are_marked() -> None:
         assert "┊" in body
 
 
+async def test_a_curve_of_one_point_has_its_marker_there() -> None:
+    point = Curve(label="a", x=np.array([100]), y=np.array([1.0]), tone="run-0", x_scale=0.01, marker="▲")
+    app = ChartApp()
+    async with app.run_test(size=(80, 16)):
+        app.chart.show(ChartData(key="one", curves=(point,), x_end=1.0, newest=1.0))
+        assert sum(line.count("▲") for line in lines(app.chart)) == 1
+
+
 async def test_nothing_to_show_says_so() -> None:
     app = ChartApp()
     async with app.run_test(size=(80, 16)):

@@ -12,9 +12,10 @@ import pytest
 from textual.pilot import Pilot
 from textual.widgets import Static
 
+from engine.events import Point
 from engine.journal import Journal
 from engine.records import Run, State
-from tests.compare_data import fill_study
+from tests.compare_data import fill_study, train
 from tests.launch_app import make_app, until
 from tests.monitor_data import Filler
 from tui.app import LazytrainApp
@@ -222,6 +223,76 @@ async def test_keys_choose_metric_split_and_axis(home: Path, ids: list[str]) -> 
         assert ends[3] == pytest.approx(10 * 13.5, rel=0.05)
 
 
+async def test_what_happened_to_a_run_is_marked_on_its_curve(home: Path) -> None:
+    filler = Filler(home)
+    ids = [
+        filler.queue("lazynet", epochs=40),
+        filler.queue("coolnet-v7", "lr-10"),
+        filler.queue("coolnet-v10", "lr-10"),
+    ]
+    train(filler, ids[0], final=0.2, speed=3, epochs=40)
+    filler.journal.say(ids[0], "resumed: goes on after step 5,000")
+    filler.end(ids[0], State.FINISHED)
+    for run in ids[1:]:
+        filler.start(run, 500)
+        filler.journal.write(run, points=[Point(10, float("nan"), 0.1, 10.0, 5400.0, 0.1)])
+        filler.end(run, State.FAILED, error="loss became NaN at step 10 (epoch 1): try a lower learning rate")
+    filler.journal.close()
+    async with compare(home, ids) as (screen, pilot):
+        data = chart(screen, "loss").data
+        assert data is not None
+        kinds = [mark.kind for mark in data.marks]
+        assert kinds == ["resumed", "overfit", "best", "bad", "bad"]
+        resumed, overfit, best, *bad = data.marks
+        assert resumed.x == 10
+        assert overfit.x == pytest.approx(best.x, abs=3)
+        assert best.y == min(data.curves[0].y)
+        assert {mark.tone for mark in data.marks} == {"run-0", "run-1", "run-2"}
+        assert [mark.y for mark in bad] == [None, None], "they have no test figure to stand on"
+        picture = drawn(screen, "loss")
+        for glyph in ("★", "!", "↻", "✗▲", "✗■", "★ best", "! overfits", "↻ resumed", "✗ NaN"):
+            assert glyph in picture
+        await pilot.press("d")
+        data = chart(screen, "loss").data
+        assert data is not None
+        assert "best" not in {mark.kind for mark in data.marks}, "it is a test figure"
+
+
+async def test_marks_of_a_run_that_goes_on_are_read_again(home: Path, ids: list[str]) -> None:
+    async with compare(home, [ids[0]]) as (screen, pilot):
+        with Journal(home) as journal:
+            journal.say(ids[0], "resumed: goes on after step 1,000")
+            journal.confirm(ids[0], State.STOPPED)
+        await until(pilot, lambda: "↻" in drawn(screen, "accuracy"))
+        await pilot.press("s")
+        assert "★ best" in drawn(screen, "accuracy")
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_one_chart_fills_the_screen_then_the_other(home: Path, ids: list[str], size: tuple[int, int]) -> None:
+    async with compare(home, ids[:3], size) as (screen, pilot):
+        accuracy, loss = screen.charts
+        await pilot.press("f")
+        await pilot.pause()
+        assert not screen.query_one(RunList).display
+        assert not table(screen).display
+        assert (accuracy.display, loss.display) == (True, False)
+        assert accuracy.size == (size[0], size[1] - 2), "all but the bars above and below"
+        assert "●" in drawn(screen, "accuracy")
+        await pilot.press("f")
+        await pilot.pause()
+        assert (accuracy.display, loss.display) == (False, True)
+        assert "●" in drawn(screen, "loss")
+        screen.query_one(RunList).select(ids[5])
+        await pilot.press("space")  # its loss is of another kind
+        await pilot.pause()
+        assert table(screen).display
+        assert (accuracy.display, loss.display) == (True, False)
+        await pilot.press("f", "f")
+        await pilot.pause()
+        assert table(screen).display, "the accuracy is all there is"
+
+
 async def test_seeds_fold_into_a_mean_with_a_band(home: Path, ids: list[str]) -> None:
     async with compare(home, ids[:5]) as (screen, pilot):
         assert len(column(screen, NAME)) == 5
@@ -229,6 +300,7 @@ async def test_seeds_fold_into_a_mean_with_a_band(home: Path, ids: list[str]) ->
         await pilot.press("s")
         data = chart(screen, "accuracy").data
         assert data is not None
+        assert [mark.tone for mark in data.marks] == ["run-4"], "a mean has no best epoch"
         assert [curve.low is not None for curve in data.curves] == [True, True, False]
         assert column(screen, "seeds") == ["2", "2", "1"]
         assert "seed" not in heads(screen)

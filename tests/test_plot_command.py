@@ -81,6 +81,8 @@ def test_several_runs_are_told_apart_without_colour(run: Command, filler: Filler
     assert len(lines) == 34, "a run named twice is one"
     assert shown.out.count("● first") == 3
     assert shown.out.count("▲ second") == 3
+    assert "★ best" in lines[0]
+    assert sum(line.count("★") for line in lines[1:14]) == 2
     for marker in RUN_MARKERS[:2]:
         assert sum(line.count(marker) for line in lines[1:14]) >= 4
     assert re.search(r"^▲ second \(\w+\), 8 of 8 epochs: test loss [\d.]+, accuracy .* %, best .* % @ \d", lines[-1])

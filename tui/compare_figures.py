@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any, Literal
 from engine.comparison import Compared, Family, mean_curve
 from engine.records import Run
 from tui.run_figures import Metric, RunAxis, Split, run_curve
+from tui.run_marks import mark_figures, marks_on
 from tui.text import shorten
-from tui.widgets.chart_data import ChartData, ChartView, Curve
+from tui.widgets.chart_data import ChartData, ChartView, Curve, Mark
 from tui.widgets.chart_lines import Figure
 from tui.widgets.tones import Tone, faint
 
@@ -41,6 +42,7 @@ def overlay(
     splits: Splits = "test",
     *,
     named: bool = True,
+    resumed: Mapping[str, Sequence[int]] | None = None,
 ) -> ChartData | None:
     """One metric of several runs, or None while none of them has figures.
 
@@ -49,8 +51,10 @@ def overlay(
     Args:
         curves: by run id.
         named: whether names stand beside the curves' ends, or the markers alone.
+        resumed: by run id, the steps at which runs were taken up again.
     """
     drawn: list[Curve] = []
+    marks: list[Mark] = []
     x_end = newest = 0.0
     for each in shown:
         members = [member for member in each.family.used if _has_figures(member.run, curves.get(member.run.id))]
@@ -63,6 +67,8 @@ def overlay(
             pairs = [(curves[member.run.id], axis) for member, axis in zip(members, axes, strict=True)]
             made = [run_curve(own, axis, metric, split, label=each.label, **looks) for own, axis in pairs]
             drawn += made if len(made) == 1 else _mean(made)
+            if len(made) == 1 and split == _splits(splits)[-1]:
+                marks += _marks(members[0], made[0], *pairs[0], metric, split, resumed or {})
     if not drawn:
         return None
     return ChartData(
@@ -71,7 +77,8 @@ def overlay(
         x_end=x_end,
         newest=newest,
         view=view,
-        figures=(Figure("", SPLIT_WORDS[splits]),),
+        marks=tuple(marks),
+        figures=(Figure("", SPLIT_WORDS[splits]), *mark_figures(marks)),
     )
 
 
@@ -90,6 +97,21 @@ def _looks(each: Overlaid, split: Split, splits: Splits, *, named: bool) -> dict
         "stroke": "line",
         "smooth": split == "train",
     }
+
+
+def _marks(
+    member: Compared,
+    drawn: Curve,
+    curves: Curves,
+    axis: RunAxis,
+    metric: Metric,
+    split: Split,
+    resumed: Mapping[str, Sequence[int]],
+) -> list[Mark]:
+    """What happened to a run; of a mean of several there is nothing to tell."""
+    validated = member.configuration.hyperparameters.validation_fraction > 0
+    steps = resumed.get(member.run.id, ())
+    return marks_on(drawn, curves, axis, metric, split, resumed_steps=steps, validated=validated)
 
 
 def _mean(curves: Sequence[Curve]) -> list[Curve]:

@@ -25,7 +25,7 @@ from tui.text import format_fraction, format_loss, shorten
 if TYPE_CHECKING:
     from engine.series import Curves
     from tui.run_figures import Metric, Split
-    from tui.widgets.chart_data import AxisKind, ChartData, ChartView, Curve
+    from tui.widgets.chart_data import AxisKind, ChartData, ChartView, Curve, Mark
     from tui.widgets.chart_lines import Line
     from tui.widgets.tones import Tone
 
@@ -73,7 +73,8 @@ def plot(
     by: Annotated[AxisChoice, typer.Option("--by", help="What the x axis counts.")] = AxisChoice.EPOCH,
     log: Annotated[bool, typer.Option("--log", help="Losses on a logarithmic axis.")] = False,
     smooth: Annotated[
-        float, typer.Option("--smooth", min=0.0, max=0.99, help="Moving average: the weight of what came before.")
+        float,
+        typer.Option("--smooth", min=0.0, max=0.99, help="Exponential moving average: weight of what came before."),
     ] = 0.0,
     train: Annotated[bool, typer.Option("--train", help="Curves of the training.")] = False,
     test: Annotated[bool, typer.Option("--test", help="Curves of the tests: all that several runs show.")] = False,
@@ -182,10 +183,12 @@ def _one(each: PlottedRun, metric: Metric, splits: Sequence[Split], view: ChartV
 def _overlay(plotted: Sequence[PlottedRun], metric: Metric, splits: Sequence[Split], view: ChartView) -> ChartData:
     """Several runs on common axes, each with a colour, a shape, and its name at its end."""
     from tui.run_figures import RunAxis, run_curve
+    from tui.run_marks import mark_figures, marks_on
     from tui.widgets.chart_data import ChartData
     from tui.widgets.tones import RUN_MARKERS, RUN_TONES
 
     curves: list[Curve] = []
+    marks: list[Mark] = []
     axes = [RunAxis(each.run, each.curves, view.by, each.configuration.hyperparameters.batch_size) for each in plotted]
     for number, (each, axis) in enumerate(zip(plotted, axes, strict=True)):
         tone, marker = RUN_TONES[number], RUN_MARKERS[number]
@@ -197,12 +200,18 @@ def _overlay(plotted: Sequence[PlottedRun], metric: Metric, splits: Sequence[Spl
             label = each.run.name if len(splits) == 1 else f"{each.run.name} {split}"
             curve = run_curve(each.curves, axis, metric, split, label=label, tone=tone, stroke=stroke, **looks)
             curves.append(_smoothable(curve))
+            if split == splits[-1]:
+                validated = each.configuration.hyperparameters.validation_fraction > 0
+                happened = {"resumed_steps": each.resumed_steps, "validated": validated}
+                marks += marks_on(curve, each.curves, axis, metric, split, **happened)
     return ChartData(
         key="plot",
         curves=tuple(curves),
         x_end=max(axis.end for axis in axes),
         newest=max(axis.newest for axis in axes),
         view=view,
+        marks=tuple(marks),
+        figures=mark_figures(marks),
     )
 
 
@@ -217,7 +226,7 @@ Parts = list[tuple[str, str]]
 
 _ASCII = str.maketrans(
     {
-        **dict(zip("●▲■◆○△□◇•┊╎│┤─╭╮╰╯✗░…⠀", "o^#%0A=&.::||-++++x:_ ", strict=True)),
+        **dict(zip("●▲■◆○△□◇•┊╎│┤─╭╮╰╯✗★↻░…⠀", "o^#%0A=&.::||-++++x@>:_ ", strict=True)),
         **{chr(code): "*" for code in range(0x2801, 0x2900)},
     }
 )

@@ -108,7 +108,7 @@ def loss_chart(shown: ShownRun, curves: Curves, view: ChartView = WHOLE) -> Char
     """The loss chart's data, or None while the run has no figures."""
     losses = curves.losses
     tests, judged = curves.of_epochs("test_loss"), curves.of_epochs(f"{shown.best_of}_loss")
-    best = _best(judged, lowest=True)
+    best = find_best(judged, lowest=True)
     figures = [
         Figure("train", f"{format_loss(_train_now(shown.run, losses, curves.of_epochs('train_loss'))):>5}", "train"),
         Figure("test", f"{format_loss(_last(tests)):>5}", "test"),
@@ -124,7 +124,7 @@ def accuracy_chart(shown: ShownRun, curves: Curves, view: ChartView = WHOLE) -> 
     """The accuracy chart's data, or None while the run has no figures."""
     accuracies = curves.accuracies
     tests, judged = curves.of_epochs("test_accuracy"), curves.of_epochs(f"{shown.best_of}_accuracy")
-    best = _best(judged, lowest=False)
+    best = find_best(judged, lowest=False)
     train_now = _train_now(shown.run, accuracies, curves.of_epochs("train_accuracy"))
     figures = [
         Figure("train", f"{format_fraction(train_now):>6}", "train"),
@@ -193,7 +193,7 @@ def _last(values: Any) -> float | None:
     return float(values[-1]) if len(values) else None
 
 
-def _best(values: Any, *, lowest: bool) -> int | None:
+def find_best(values: Any, *, lowest: bool) -> int | None:
     """Index of the best finite value, the first of equals."""
     import numpy as np
 

@@ -91,7 +91,7 @@ class ChartScreen(Screen[None]):
             "full",
             "full screen",
             id="charts.full",
-            tooltip="The loss on the whole screen, then the accuracy, then both as before",
+            tooltip="One chart on the whole screen, then the other, then everything as before",
             show=False,
         ),
         Binding(
@@ -99,7 +99,7 @@ class ChartScreen(Screen[None]):
             "smooth",
             "smooth",
             id="charts.smooth",
-            tooltip="Smooth the curves more and more (moving average); the raw ones stay faint behind",
+            tooltip="Exponential moving average, more with each press; the raw curves stay faint behind",
             show=False,
         ),
         Binding("L", "log_axis", "log axis", id="charts.log", tooltip="Losses on a logarithmic axis", show=False),
@@ -117,6 +117,7 @@ class ChartScreen(Screen[None]):
         super().__init__()
         self.view = ChartView()
         self._focused_before: Widget | None = None
+        self._first_full: MetricChart | None = None
 
     def show_charts(self) -> None:
         """Show what there is as `self.view` says."""
@@ -126,6 +127,11 @@ class ChartScreen(Screen[None]):
     def charts(self) -> list[MetricChart]:
         """From top to bottom."""
         return list(self.query(MetricChart))
+
+    @property
+    def full_charts(self) -> list[MetricChart]:
+        """Those that can fill the screen, one after the other."""
+        return self.charts
 
     @property
     def _leading(self) -> tuple[MetricChart, ChartData] | None:
@@ -220,17 +226,21 @@ class ChartScreen(Screen[None]):
     # ── one chart on the whole screen ──────────────────────────────────────────────────────────────────────
 
     def action_full(self) -> None:
-        charts = self.charts
-        shown = next((number for number, chart in enumerate(charts) if not chart.has_class("away")), 0)
-        number = shown + 1 if self.has_class("full") else 0
-        if number == len(charts):
-            self.leave_full()
-            return
+        charts = self.full_charts
         if not self.has_class("full"):
             self._focused_before = self.focused
+            chosen = self._first_full = next((chart for chart in charts if chart.display), charts[0])
+        else:
+            shown = next((number for number, chart in enumerate(charts) if not chart.has_class("away")), 0)
+            chosen = charts[(shown + 1) % len(charts)]
+            if chosen is self._first_full:
+                self.leave_full()
+                self.show_charts()
+                return
         self.add_class("full")
-        for chart in charts:
-            chart.set_class(chart is not charts[number], "away")
+        for chart in self.charts:
+            chart.set_class(chart is not chosen, "away")
+        self.show_charts()
 
     def leave_full(self) -> bool:
         """Show everything again; whether one chart had filled the screen."""
@@ -249,4 +259,7 @@ class ChartScreen(Screen[None]):
         if self.cursor is not None:
             self.point(None)
             return True
-        return self.leave_full()
+        if self.leave_full():
+            self.show_charts()
+            return True
+        return False

@@ -14,6 +14,7 @@ from textual.widgets import Static
 
 from engine.records import Run
 from engine.store import RunNotFound
+from tui.run_figures import find_resumed_steps
 from tui.screens.charts import ChartScreen
 from tui.screens.details import DetailsScreen
 from tui.text import shorten
@@ -53,7 +54,7 @@ class CompareScreen(ChartScreen):
         Binding(
             "s",
             "fold",
-            "fold seeds",
+            "seeds",
             id="compare.fold",
             tooltip="Runs that differ in their seed alone as one: their mean, in a band from lowest to highest",
         ),
@@ -92,6 +93,8 @@ class CompareScreen(ChartScreen):
         self._runs: Sequence[Run] = ()
         self._curves: dict[str, Curves] = {}
         self._configurations: dict[str, tuple[RunConfiguration, str]] = {}
+        self._resumed: dict[str, tuple[object, tuple[int, ...]]] = {}
+        """Run id → what the run was like when its log was read, and the steps at which it was taken up again."""
         self._table: CompareTable | None = None
         self._shown: object = None
         self._ready = False
@@ -165,12 +168,15 @@ class CompareScreen(ChartScreen):
                 self._configurations[run.id] = configuration, setting_identity(configuration)
                 self._curves[run.id] = Curves(store, run.id)
             curves, (configuration, setting) = self._curves[run.id], self._configurations[run.id]
+            life = run.revision, run.state
+            if self._resumed.get(run.id, (None,))[0] != life:
+                self._resumed[run.id] = life, find_resumed_steps(store.messages(run.id))
             grown |= curves.update(run)
             compared.append(
                 Compared(run=run, configuration=configuration, epochs=tuple(curves.epochs), setting=setting)
             )
         for run_id in [each for each in self._curves if each not in self.lazytrain.marks]:
-            del self._curves[run_id], self._configurations[run_id]
+            del self._curves[run_id], self._configurations[run_id], self._resumed[run_id]
         return compared, grown
 
     def _follow_newest(self) -> None:
@@ -181,10 +187,17 @@ class CompareScreen(ChartScreen):
     # ── what is shown ──────────────────────────────────────────────────────────────────────────────────────
 
     @property
+    def full_charts(self) -> list[MetricChart]:
+        """Losses of different kinds aren't among them."""
+        return [chart for chart in self.charts if chart.id == "accuracy" or len(self._loss_kinds()) <= 1]
+
+    @property
     def metrics(self) -> tuple[str, ...]:
         """The charts there are to be: both where there is room, and only the accuracy where losses don't compare."""
         if len(self._loss_kinds()) > 1:
             return ("accuracy",)
+        if self.has_class("full"):
+            return ("loss",) if self.query_one("#accuracy").has_class("away") else ("accuracy",)
         if self.metric == "both":
             return ("accuracy", "loss") if self.size.height >= LOW else ("accuracy",)
         return (self.metric,)
@@ -192,7 +205,10 @@ class CompareScreen(ChartScreen):
     def show_charts(self) -> None:
         from tui.compare_figures import Overlaid, overlay
 
+        if self.query_one("#accuracy").has_class("away") and len(self._loss_kinds()) > 1:
+            self.leave_full()
         marks, wide = self.lazytrain.marks, self.size.width >= NARROW
+        resumed = {run_id: steps for run_id, (_, steps) in self._resumed.items()}
         labels = {row.key: row.label for row in self._table.rows} if self._table else {}
         shown = [
             Overlaid(
@@ -202,11 +218,11 @@ class CompareScreen(ChartScreen):
         ]
         for chart in self.charts:
             metric = "loss" if chart.id == "loss" else "accuracy"
-            chart.display = metric in self.metrics
-            if not chart.display:
+            chart.set_class(metric not in self.metrics, "off")
+            if metric not in self.metrics:
                 chart.show(None)
                 continue
-            data = overlay(metric, shown, self._curves, self.view, self.splits, named=wide)
+            data = overlay(metric, shown, self._curves, self.view, self.splits, named=wide, resumed=resumed)
             chart.show(data, empty_text="no figures yet" if shown else "no run is marked")
         self._say()
 
@@ -215,7 +231,7 @@ class CompareScreen(ChartScreen):
 
         marks, table = self.lazytrain.marks, self.query_one(ComparisonTable)
         self._table = make_table(self.families) if self.families else None
-        table.display = self._table is not None
+        table.set_class(self._table is None, "off")
         if self._table is not None:
             table.show_table(
                 self._table, {row.key: (marks.marker(row.key), marks.tone(row.key)) for row in self._table.rows}

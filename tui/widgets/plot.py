@@ -237,7 +237,8 @@ class Plot:
         x, y = drawn.shown
         if len(x):
             places = [sheet.x_at(column) for column in range(first, sheet.width, MARKER_SPACING)]
-            places = [place for place in places if x[0] <= place <= x[-1]]
+            # A curve between two of them, such as a first epoch's one point, has its marker at its end.
+            places = [place for place in places if x[0] <= place <= x[-1]] or [float(x[-1])]
             values = np.interp(places, x, y).tolist()
             sheet.put_points(zip(places, values, strict=True), drawn.curve.marker, drawn.curve.tone)
 

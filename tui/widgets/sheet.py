@@ -99,16 +99,20 @@ class Sheet:
                 line.put(COLUMN_BEFORE + column, character, tone)
 
     def put_mark(self, mark: Mark, value: float) -> None:
-        """A mark, of a point at `value` as it is drawn; nothing where it lies outside."""
+        """A mark, of a point at `value` as it is drawn, or of a place on the x axis; nothing where it lies outside."""
         if not self.shows(mark.x):
             return
         glyph, tone = mark.glyph or MARK_LOOKS[mark.kind][0], mark.tone or MARK_LOOKS[mark.kind][1]
         column = self.column_of(mark.x)
+        if mark.y is not None:
+            self.put_points([(mark.x, value)], glyph, tone)
+            return
         match mark.kind:
             case "best":
-                self.put_points([(mark.x, value)], glyph, tone)
+                pass  # without a figure there is none
             case "bad":
-                self.put(min(column, self.width - len(glyph)), 0, glyph, tone)
+                start = min(column, self.width - len(glyph))
+                self.put(start, self._blank_row(start, len(glyph)) or 0, glyph, tone)
             case "resumed":
                 self.put_vertical(column, glyph, tone)
             case "overfit":
@@ -116,13 +120,17 @@ class Sheet:
                 # Beside the line, in the first row where that hides no curve.
                 at_right = column + len(OVERFIT_LABEL) + 2 < self.width
                 start = column + 2 if at_right else column - 1 - len(OVERFIT_LABEL)
-                row = next((row for row in range(self.height) if self._is_blank(start, row, len(OVERFIT_LABEL))), None)
+                row = self._blank_row(start, len(OVERFIT_LABEL))
                 if row is not None:
                     self.put(start, row, OVERFIT_LABEL, tone)
 
-    def _is_blank(self, column: int, row: int, width: int) -> bool:
-        there = self.lines[1 + row].characters[COLUMN_BEFORE + column : COLUMN_BEFORE + column + width]
-        return column >= 0 and all(character == " " for character in there)
+    def _blank_row(self, column: int, width: int) -> int | None:
+        """The first row with nothing in these columns."""
+        if column < 0:
+            return None
+        cells = slice(COLUMN_BEFORE + column, COLUMN_BEFORE + column + width)
+        rows = (line.characters[cells] for line in self.lines[1 : 1 + self.height])
+        return next((number for number, there in enumerate(rows) if all(each == " " for each in there)), None)
 
     def put_tags(self, ends: Sequence[tuple[float, str, Tone]], width: int) -> None:
         """Names in the margin at the right, beside the curves' ends; where two would be on one line, the next moves.
