@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -266,6 +267,16 @@ async def test_marks_of_a_run_that_goes_on_are_read_again(home: Path, ids: list[
         await until(pilot, lambda: "↻" in drawn(screen, "accuracy"))
         await pilot.press("s")
         assert "★ best" in drawn(screen, "accuracy")
+
+
+async def test_values_at_the_cursor_have_markers_for_names_where_room_is_short(home: Path, ids: list[str]) -> None:
+    for size, names in (((120, 40), ("● lr 0.1", "▲ lr 0.01")), ((80, 24), ("●", "▲"))):
+        async with compare(home, ids[:3:2], size) as (screen, pilot):
+            await pilot.press("left", "left")
+            title = drawn(screen, "accuracy").splitlines()[0]
+            for name in names:
+                assert re.search(rf"{name} \d\d\.\d %", title)
+            await pilot.press("u")
 
 
 @pytest.mark.parametrize("size", SIZES)

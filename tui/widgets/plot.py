@@ -9,7 +9,7 @@ from typing import Any
 from tui.text import format_count, format_duration, format_fraction, format_loss
 from tui.widgets.axis import LogRange, StickyRange, YRange, log_labels, log_ticks, tick_labels, ticks
 from tui.widgets.chart_data import AxisKind, ChartData, Curve
-from tui.widgets.chart_lines import Figure, Line, fitting_start, put_figures
+from tui.widgets.chart_lines import Figure, Line, figures_width, fitting_start, put_figures
 from tui.widgets.picture import Picture
 from tui.widgets.sheet import AROUND, Sheet, framed
 from tui.widgets.tones import faint
@@ -73,7 +73,8 @@ class Plot:
         sheet = self.sheet = Sheet(lines, width - AROUND[0] - margin, height - AROUND[1], limits)
         values = None
         if data is not None:
-            figures = data.figures if cursor is None else self._figures_at(sheet, data, cursor)
+            room = width - 3 - len(head) - 6
+            figures = data.figures if cursor is None else self._figures_at(sheet, data, cursor, room)
             start = fitting_start(figures, width - 3, len(head) + 6)
             if start is not None:
                 lines[0].put(start - 1, " " * (width - 1 - start), "frame")
@@ -115,13 +116,17 @@ class Plot:
 
     # ── values ─────────────────────────────────────────────────────────────────────────────────────────────
 
-    def _figures_at(self, sheet: Sheet, data: ChartData, cursor: int) -> tuple[Figure, ...]:
-        """Where the cursor stands, and each curve's value there: the last one at or before it."""
+    def _figures_at(self, sheet: Sheet, data: ChartData, cursor: int, room: int) -> tuple[Figure, ...]:
+        """Where the cursor stands, and each curve's value there: the last one at or before it.
+
+        Where `room` is too small for all names, markers stand for them.
+        """
         from engine.series import at
 
         x = sheet.x_at(min(cursor, sheet.width - 1))
         column = (sheet.x_limits[1] - sheet.x_limits[0]) / sheet.width
-        shown = [_place(data.view.by, x, column)]
+        place = _place(data.view.by, x, column)
+        named, marked = [place], [place]
         for curve in data.curves:
             value = at(curve.x, curve.y, x / curve.x_scale)
             if value is None:
@@ -129,8 +134,9 @@ class Plot:
             gap = float(curve.x[-1] - curve.x[-2]) * curve.x_scale if len(curve.x) > 1 else 0.0
             if x < float(curve.x[-1]) * curve.x_scale + max(column, gap):
                 said = format_fraction(value) if self.percent else format_loss(value)
-                shown.append(Figure(f"{curve.marker} {curve.label}".strip(), said, curve.tone))
-        return tuple(shown)
+                named.append(Figure(f"{curve.marker} {curve.label}".strip(), said, curve.tone))
+                marked.append(Figure(curve.marker or curve.label, said, curve.tone))
+        return tuple(named if figures_width(tuple(named)) <= room else marked)
 
     def _axis_values(self, y: Any) -> Any:
         """Values as they lie on the y axis: in %, or their logarithm (NaN where there is none)."""
