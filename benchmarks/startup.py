@@ -100,6 +100,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder) / "home"
         home.mkdir()
+        first_frame(home)  # compiles what isn't yet
         for _ in range(options.trials):
             frames = first_frame(home)
             frames["empty_s"] = empty_frame()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sqlite3
 import subprocess
@@ -458,6 +459,16 @@ asyncio.run(look())
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert (done.stdout.strip(), done.stderr) == ("16 ['▌CoolNet', 'v7'] []", "")
+
+
+async def test_the_garbage_collector_works_again_after_the_first_frame(home: Path) -> None:
+    gc.disable()
+    try:
+        async with started(home) as (_, pilot):
+            await until(pilot, gc.isenabled)
+    finally:
+        gc.enable()
+        gc.unfreeze()
 
 
 async def test_a_key_that_comes_before_the_presets_are_read_is_obeyed(home: Path) -> None:

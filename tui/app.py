@@ -6,6 +6,7 @@ Importing this module imports neither torch nor numpy: the first frame appears b
 from __future__ import annotations
 
 import contextlib
+import gc
 import os
 import threading
 import time
@@ -210,6 +211,9 @@ class LazytrainApp(CellDiffApp[int]):
     @work(thread=True, group="datasets")
     def _prepare(self) -> None:
         """Bring, beside the first frame, what it did without; the runner, with torch, comes after that."""
+        # What is there by now stays: the garbage collector needn't look through it again and again.
+        gc.freeze()
+        gc.enable()
         for module in AFTER_FIRST_FRAME:
             import_module(module)
         runner = self._make_runner() if self._make_runner is not None else self.runner

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import os
 import sys
 import threading
@@ -56,6 +57,9 @@ def run_screen(places: Places, device: str, link: Link | None, terminals: Sequen
     if link is not None:
         link.ready()
     sys.setswitchinterval(SWITCH_SECONDS)
+    # Nothing that is made for the first frame can be let go: looking for it takes a tenth of the time. The app enables
+    # it after that frame.
+    gc.disable()
 
     from engine.database import StoreError
     from tui.app import LazytrainApp
@@ -69,6 +73,7 @@ def run_screen(places: Places, device: str, link: Link | None, terminals: Sequen
     session = Session(app, runner, signals)
     signals.tell(hang_up=session.hang_up, signal=session.end)
     result = app.run()
+    gc.enable()
     return session.conclude(places, device, link, result if result is not None else app.return_code or 0)
 
 
