@@ -70,5 +70,5 @@ def verdict(setting: Setting) -> str:
     points = f"{100 * difference:+.1f} points".replace("-", "−")
     trained = max(each.run.epoch for each in setting.scored)
     if trained != original.epochs:
-        return f"{points}, after {trained} epochs instead of {original.epochs}"
+        return f"{points}, after {trained} epoch{'' if trained == 1 else 's'} instead of {original.epochs}"
     return f"agrees ({points})" if abs(difference) <= AGREEMENT else f"differs ({points})"

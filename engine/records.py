@@ -8,7 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from engine.events import EpochRecord, Progress
+from engine.events import DIVERGED, EpochRecord, Progress
 
 CHUNK_POINTS = 1024
 """Points a chunk of a curve holds in the store."""
@@ -136,6 +136,11 @@ class Run:
     def fraction(self) -> float:
         """Share of its steps done, 0 to 1."""
         return min(1.0, self.step / self.num_steps) if self.num_steps else 0.0
+
+    @property
+    def diverged(self) -> bool:
+        """Whether it ended because its loss became NaN or infinite, at `step`."""
+        return self.state is State.FAILED and (self.error or "").startswith(DIVERGED)
 
     @property
     def pending(self) -> Wanted | None:

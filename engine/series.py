@@ -122,6 +122,13 @@ class Curves:
             self._overfitting = len(self.epochs), None if start is None else self.epochs[start].epoch
         return self._overfitting[1]
 
+    def bad_step(self, run: Run) -> float | None:
+        """Where the loss became NaN or infinite: the window that shows it, or else the step at which that ended it."""
+        index = first_bad(self.losses)
+        if index is not None:
+            return float(self.steps[index])
+        return run.step if run.diverged else None
+
     def update(self, run: Run) -> bool:
         """Read what was stored since the last call; whether there was anything. No query if `run` shows nothing new.
 

@@ -10,7 +10,6 @@ from typing import Any
 
 from engine.configuration import RunConfiguration, flatten
 from engine.datasets import DatasetError, DatasetFacts
-from engine.events import DIVERGED
 from engine.identity import freeze, identify
 from engine.records import Run, State
 from engine.store import NotPossible, RunNotFound, Store
@@ -150,7 +149,7 @@ def standing(run: Run | None) -> Standing:
     """What a study makes of a run that is the same experiment; None: there is no such run."""
     if run is None:
         return Standing.NEW
-    if run.state is State.FINISHED or (run.state is State.FAILED and (run.error or "").startswith(DIVERGED)):
+    if run.state is State.FINISHED or run.diverged:
         return Standing.DONE
     return Standing.KEPT if run.state.resumable else Standing.UNDERWAY
 

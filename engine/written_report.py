@@ -13,7 +13,6 @@ from typing import Any
 from engine.comparison import Compared, outcome, setting_identity
 from engine.configuration import RunConfiguration, flatten
 from engine.datasets import DatasetError, DatasetFacts
-from engine.events import DIVERGED
 from engine.export.gathered import Gathered, gather
 from engine.original import Original, original_of
 from engine.reading import Reader
@@ -51,6 +50,11 @@ class Setting:
         """Those whose figures count: with a finished epoch, and not failed unless all of them have."""
         trained = tuple(each for each in self.runs if each.epochs)
         return tuple(each for each in trained if each.run.state is not State.FAILED) or trained
+
+    @property
+    def drawn(self) -> tuple[Gathered, ...]:
+        """Those whose curves are shown: a run that diverged in its first epoch, too, where there is no better."""
+        return self.scored or tuple(each for each in self.runs if each.packed or each.run.diverged)
 
     def spread(self, figure: Callable[[Gathered], float | None]) -> Spread | None:
         """A figure over the runs that count, or where none does over those that have it."""
@@ -104,7 +108,7 @@ class Setting:
     @property
     def diverged(self) -> bool:
         """Whether a run of it ended because its loss was no number any more."""
-        return any((each.run.error or "").startswith(DIVERGED) for each in self.runs)
+        return any(each.run.diverged for each in self.runs)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

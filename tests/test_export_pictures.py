@@ -165,6 +165,18 @@ def test_seeds_are_a_mean_with_a_band(filler: Filler) -> None:
     assert ends == pytest.approx((0.3, 0.38, 0.49))
 
 
+def test_a_run_that_diverged_before_its_first_figure_is_told_of(filler: Filler) -> None:
+    run = filler.queue("coolnet-v7", "lr-10", name="too fast")
+    filler.start(run)
+    filler.journal.end(run, State.FAILED, error="loss became NaN at step 5 (epoch 1): try a lower one", step=5)
+    sound = trained(filler, "sound", epochs=1)
+    groups = tuple(Group(name=each.run.name, runs=(each,)) for each in (gather(filler.journal, run), sound))
+    scene = draw_figure(Figure(groups=groups, title="rates"))
+    assert {"NaN: too fast", "too fast: NaN in epoch 1"} <= set(texts(scene))
+    rings = [item for item in scene.items if isinstance(item, Circle) and item.fill is None and item.radius < 3]
+    assert len(rings) == 2, "the training means of one epoch, loss and accuracy"
+
+
 def test_nan_is_marked_and_a_run_without_figures_says_so(filler: Filler) -> None:
     run = filler.queue("coolnet-v7", "lr-10", name="nan")
     filler.start(run)

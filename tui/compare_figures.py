@@ -111,7 +111,7 @@ def _marks(
     """What happened to a run; of a mean of several there is nothing to tell."""
     validated = member.configuration.hyperparameters.validation_fraction > 0
     steps = resumed.get(member.run.id, ())
-    return marks_on(drawn, curves, axis, metric, split, resumed_steps=steps, validated=validated)
+    return marks_on(drawn, member.run, curves, axis, metric, split, resumed_steps=steps, validated=validated)
 
 
 def _mean(curves: Sequence[Curve]) -> list[Curve]:
@@ -129,7 +129,7 @@ def _axis(each: Compared, curves: Curves, view: ChartView) -> RunAxis:
 
 
 def _has_figures(run: Run, curves: Curves | None) -> bool:
-    return bool(curves is not None and run.num_steps and (len(curves.steps) or curves.epochs))
+    return bool(curves is not None and run.num_steps and (len(curves.steps) or curves.epochs or run.diverged))
 
 
 def _runs(shown: Sequence[Overlaid]) -> list[Run]:

@@ -203,7 +203,7 @@ def _overlay(plotted: Sequence[PlottedRun], metric: Metric, splits: Sequence[Spl
             if split == splits[-1]:
                 validated = each.configuration.hyperparameters.validation_fraction > 0
                 happened = {"resumed_steps": each.resumed_steps, "validated": validated}
-                marks += marks_on(curve, each.curves, axis, metric, split, **happened)
+                marks += marks_on(curve, each.run, each.curves, axis, metric, split, **happened)
     return ChartData(
         key="plot",
         curves=tuple(curves),

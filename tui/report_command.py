@@ -108,7 +108,7 @@ def report_files(
     from tui.written_report import write_markdown
 
     folder = output.with_name(f"{output.stem}-files")
-    drawn = [chapter for chapter in report.chapters if any(setting.scored for setting in chapter.settings)]
+    drawn = [chapter for chapter in report.chapters if any(setting.drawn for setting in chapter.settings)]
     names = [f"{name}.{pictures}" for name in distinct_names([chapter.title for chapter in drawn])]
     addresses = iter(names)
     links = [f"{folder.name}/{next(addresses)}" if chapter in drawn else None for chapter in report.chapters]
@@ -125,5 +125,5 @@ def report_files(
 def _figure(chapter: Chapter) -> Figure:
     from engine.export.figure import Figure, Group  # numpy
 
-    groups = tuple(Group(name=setting.label, runs=setting.scored) for setting in chapter.settings if setting.scored)
+    groups = tuple(Group(name=setting.label, runs=setting.drawn) for setting in chapter.settings if setting.drawn)
     return Figure(groups=groups, title=chapter.title)

@@ -153,8 +153,6 @@ def _chart(
     figures: list[Figure],
     best: tuple[int | None, Any],
 ) -> ChartData | None:
-    from engine.series import first_bad
-
     run = shown.run
     if not run.num_steps or not (len(curves.steps) or curves.epochs):
         return None
@@ -168,9 +166,9 @@ def _chart(
     if index is not None and not shown.validated:
         # Only test figures are drawn, so only on them can the best one be marked.
         marks.append(Mark(kind="best", x=axis.at(curves.epochs[index].step), y=float(judged[index])))
-    bad = first_bad(train.y)
+    bad = curves.bad_step(run)
     if bad is not None:
-        marks.append(Mark(kind="bad", x=axis.at(float(curves.steps[bad]))))
+        marks.append(Mark(kind="bad", x=axis.at(bad)))
     return ChartData(
         key=(run.id, run.revision, view.by),
         curves=(train, test),

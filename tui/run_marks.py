@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
+from engine.records import Run
 from tui.run_figures import Metric, RunAxis, Split, find_best
 from tui.widgets.chart_data import Curve, Mark, MarkKind
 from tui.widgets.chart_lines import Figure
@@ -23,6 +24,7 @@ LOOKS: dict[MarkKind, tuple[str, str]] = {
 
 def marks_on(
     curve: Curve,
+    run: Run,
     curves: Curves,
     axis: RunAxis,
     metric: Metric,
@@ -37,8 +39,6 @@ def marks_on(
         curve: as it is drawn; the marks lie on it.
         validated: whether "best" looks at images held out for it: then no test figure is the best.
     """
-    from engine.series import first_bad
-
     steps: list[tuple[MarkKind, float]] = [("resumed", step) for step in resumed_steps]
     overfitting = curves.overfitting_epoch
     if overfitting is not None:
@@ -46,9 +46,9 @@ def marks_on(
     best = find_best(curves.of_epochs(f"test_{metric}"), lowest=metric == "loss")
     if best is not None and split == "test" and not validated:
         steps.append(("best", curves.epochs[best].step))
-    bad = first_bad(curves.losses)
+    bad = curves.bad_step(run)
     if bad is not None:
-        steps.append(("bad", float(curves.steps[bad])))
+        steps.append(("bad", bad))
     return [_mark(kind, axis.at(step), curve) for kind, step in steps]
 
 

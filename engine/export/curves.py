@@ -78,7 +78,7 @@ def draw_runs(groups: Sequence[tuple[str, Sequence[Gathered]]]) -> list[DrawnRun
 
 def _draw(name: str, runs: Sequence[Gathered], *, raw: bool) -> DrawnRun:
     windows = [_windows(gathered) for gathered in runs]
-    bad = [(epoch, value) for window in windows if (found := _bad(window)) for epoch, value in (found,)]
+    bad = [found for each, window in zip(runs, windows, strict=True) if (found := _bad(each, window)) is not None]
     epochs, losses, accuracies = windows[0] if raw else (_empty(), _empty(), _empty())
     single = runs[0] if len(runs) == 1 else None
     kinds = loss_kinds(gathered.configuration for gathered in runs)
@@ -113,10 +113,16 @@ def _windows(gathered: Gathered) -> tuple[Array, Array, Array]:
     return rows[:, 0] / (gathered.steps_per_epoch or 1.0), rows[:, 1], rows[:, 2]
 
 
-def _bad(windows: tuple[Array, Array, Array]) -> tuple[float, str] | None:
+def _bad(gathered: Gathered, windows: tuple[Array, Array, Array]) -> tuple[float, str] | None:
+    """Epoch and kind of the first loss that is no number; of one in a window that never ended, what ended the run."""
     epochs, losses, _ = windows
     index = first_bad(np.where(np.abs(losses) > LARGEST, np.inf, losses))
-    return None if index is None else (float(epochs[index]), "NaN" if np.isnan(losses[index]) else "infinite")
+    if index is not None:
+        return float(epochs[index]), "NaN" if np.isnan(losses[index]) else "infinite"
+    run = gathered.run
+    if not run.diverged:
+        return None
+    return run.step / (gathered.steps_per_epoch or 1.0), "NaN" if "NaN" in (run.error or "") else "infinite"
 
 
 def _curve(x: Array, y: Array) -> Curve:

@@ -134,14 +134,17 @@ def _loss_panel(scene: Scene, drawn: Sequence[DrawnRun], frame: Frame, kind: str
     frame.draw(scene, f"Loss ({kind}{log})", "epoch")
     for number, each in enumerate(drawn):
         _curves(scene, frame, number, each.raw_loss, each.train_loss, each.test_loss, 1.0, single=single)
+    top = frame.top + 10
     for number, each in enumerate(drawn):
         if each.bad_epoch is not None:
             x, _ = frame.place(min(each.bad_epoch, frame.x.high), frame.y.low)
             colour = COLOURS[number % len(COLOURS)] if not single else INK
-            _cross(scene, (x, frame.top + 10), colour)
+            _cross(scene, (x, top), colour)
             anchor = "start" if x < frame.left + frame.width / 2 else "end"
-            at = (x + (9 if anchor == "start" else -9), frame.top + 14)
-            scene.add(Text(at=at, text=each.bad_text, size=12, colour=colour, anchor=anchor, halo=True))
+            text = each.bad_text if single else f"{each.bad_text}: {each.name}"
+            at = (x + (9 if anchor == "start" else -9), top + 4)
+            scene.add(Text(at=at, text=text, size=12, colour=colour, anchor=anchor, halo=True))
+            top += 16
     if single:
         _end_labels(scene, frame, drawn[0].train_loss, drawn[0].test_loss, 1.0, "{:.3f}")
         _mark_best(scene, frame, drawn[0], drawn[0].test_loss, 1.0, VERMILION)
@@ -183,6 +186,10 @@ def _curves(
         if len(raw) == 1:
             _mark(scene, raw.thinned(frame, scale)[0], "circle", BLUE)
         scene.add(Line(points=raw.thinned(frame, scale), colour=faint, width=1.2 if strong else 0.9))
+    if len(train) == 1 and not single:
+        # Between its dots no line could be dashed.
+        x, y = frame.place(float(train.x[0]), float(train.y[0]) * scale)
+        scene.add(Circle(centre=(x, y), radius=2.6, fill=None, edge=train_colour, width=1.2))
     if len(train) > 1:
         dash = None if single else DASH
         scene.add(Line(points=train.thinned(frame, scale), colour=train_colour, width=2 if single else 1.2, dash=dash))
@@ -234,7 +241,10 @@ def _legend_columns(drawn: Sequence[DrawnRun]) -> int:
 
 
 def _entry(each: DrawnRun) -> str:
-    return f"{each.name}: {each.best_text}" if each.best_text else each.name
+    said = each.best_text
+    if each.bad_epoch is not None and not said:
+        said = f"{each.bad_text} in epoch {max(1, ceil(each.bad_epoch))}"
+    return f"{each.name}: {said}" if said else each.name
 
 
 def _legend(scene: Scene, drawn: Sequence[DrawnRun], top: float) -> float:
