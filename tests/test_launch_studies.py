@@ -315,6 +315,36 @@ async def test_e_writes_the_studys_report(home: Path, tmp_path: Path, monkeypatc
         assert "# Activations" in (tmp_path / "activations-report.md").read_text(encoding="utf-8")
 
 
+async def test_a_study_is_compared_and_reported_as_it_was_launched(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    filler = Filler(home)
+    # As `study activations --set epochs=3 --seeds 2` leaves it where one of its runs was there already.
+    ids = [filler.queue("boringnet", epochs=3)]
+    for name in ("boringnet-relu", "boringnet-leaky-relu"):
+        for seed in range(2):
+            ids.append(filler.queue(name, epochs=3, seed=seed, name=f"{name} {seed} (activations)"))
+    other = filler.queue("boringnet", epochs=4)
+    for run in (*ids, other):
+        filler.start(run)
+        filler.train(run, 3)
+    filler.journal.close()
+    async with started(home) as (app, pilot):
+        await open_study(pilot, "activations")
+        await pilot.press("E")
+        await until(pilot, lambda: isinstance(app.screen, ExportScreen))
+        await pilot.pause()
+        await pilot.press("enter")
+        await until(pilot, lambda: not isinstance(app.screen, ExportScreen))
+        text = (tmp_path / "activations-report.md").read_text(encoding="utf-8")
+        assert "6 runs: 5 running, 1 not trained yet." in text
+        assert "| epochs " in text
+        await pilot.press("C")
+        await until(pilot, lambda: app.current_mode == "compare")
+        assert set(app.marks) == set(ids)
+
+
 async def test_a_broken_study_has_neither_comparison_nor_report(home: Path) -> None:
     path = write_preset(home, "studies", "wrong", 'title = "wrong"\narchitectures = ["coolnet-v77"]\n')
     async with started(home) as (app, pilot):

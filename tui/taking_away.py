@@ -83,12 +83,19 @@ def take_away(
     describe = partial(describe_data, DatasetShelf(places.data, places.cache))
     with Store(home) as store:
         if key == REPORT:
+            from engine.written_report import report_study
             from presets import load_catalogue
             from tui.command import own_version
             from tui.report_command import make_written_report, report_files
+            from tui.study_marks import how_launched
 
-            names = [taken.study] if taken.study is not None else [run.id for run in taken.runs]
-            report = make_written_report(store, load_catalogue(places.presets), names, describe)
+            catalogue = load_catalogue(places.presets)
+            if taken.study is not None:
+                launched = how_launched(store, store.runs(), catalogue, taken.study)
+                settings, num_seeds = launched.settings, launched.num_seeds
+                report = report_study(store, catalogue, taken.study, describe, settings=settings, num_seeds=num_seeds)
+            else:
+                report = make_written_report(store, catalogue, [run.id for run in taken.runs], describe)
             files = report_files(report, describe, output, now=store.clock(), version=own_version())
         else:
             form, _, which = key.partition(" ")
