@@ -26,13 +26,16 @@ MOST_RUNNERS = 5
 
 
 class RunTold:
-    """What has been told of one run already, so that each look at the store tells only the news."""
+    """What has been told of one run already, so that each look at the store tells only the news.
 
-    def __init__(self, store: Store, run: Run, reporter: Reporter) -> None:
+    `before` is the run as it was before it was taken up, None if it was not there: by now it may be epochs further.
+    """
+
+    def __init__(self, store: Store, run: Run, before: Run | None, reporter: Reporter) -> None:
         self._store, self._reporter = store, reporter
         self._state = run.state
-        self._epoch = run.epoch
-        self._first_step = run.step
+        self._epoch = before.epoch if before else 0
+        self._first_step = before.step if before else 0
         messages = store.messages(run.id, limit=1)
         self._message = messages[-1].id if messages else 0
         self._headed = False
@@ -88,7 +91,8 @@ def follow_run(
 
     A runner that ends while the run still waits is made again: the process that had taken the run may have died.
     """
-    told = RunTold(store, store.run(run_id), reporter)
+    run = store.run(run_id)
+    told = RunTold(store, run, run, reporter)
     runner = make_runner()
     interrupts.attend(runner, reporter.close)
     runner.start()
@@ -144,7 +148,8 @@ class QueueTold:
         self._reporter_for = reporter_for or (lambda _: reporter)
         self._reporters: dict[str, Reporter] = {}
         self._told: dict[str, RunTold] = {}
-        self._over = {run.id for run in store.runs() if run.state.over}
+        self._before = {run.id: run for run in store.runs()}
+        self._over = {run.id for run in self._before.values() if run.state.over}
         self.num_failed = 0
 
     def tell(self, device: str | None) -> None:
@@ -153,10 +158,11 @@ class QueueTold:
             if not run.state.over:
                 self._over.discard(run.id)
             if run.id in self._over or run.state is State.QUEUED or run.device not in (None, device):
+                self._before[run.id] = run
                 continue
             if run.id not in self._told:
                 self._reporters[run.id] = self._reporter_for(run)
-                self._told[run.id] = RunTold(self._store, run, self._reporters[run.id])
+                self._told[run.id] = RunTold(self._store, run, self._before.get(run.id), self._reporters[run.id])
                 self._reporter.say(f"{run.name} ({run.id})")
             self._told[run.id].tell(run)
             if run.state.over:
