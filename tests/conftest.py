@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from tests.bench import Bench
 
 # More than one OpenMP thread beside a busy neighbour makes small nets 10 to 100 times slower.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -22,3 +25,16 @@ def as_nice_as_before(monkeypatch: pytest.MonkeyPatch) -> None:
 def home(tmp_path: Path) -> Path:
     """An empty LAZYTRAIN_HOME."""
     return tmp_path / "home"
+
+
+@pytest.fixture
+def bench(home: Path) -> Iterator[Bench]:
+    """A home with a store, for runners on the CPU."""
+    with Bench(home) as bench:
+        yield bench
+
+
+@pytest.fixture
+def often(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every epoch is saved."""
+    monkeypatch.setattr("engine.saving.SAVE_SHARE", 100.0)

@@ -12,10 +12,9 @@ from pathlib import Path
 
 import psutil
 
-from engine.configuration import RunConfiguration
 from engine.records import Run, State
 from engine.store import Store
-from presets import Hyperparameters, load_catalogue
+from tests.bench import configuration
 from tests.terminals import PATIENCE_SECONDS, PtyTerminal
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -50,11 +49,7 @@ class House:
 
     def queue(self, epochs: int = LONG) -> Run:
         """A LazyNet on digits."""
-        values = Hyperparameters.model_validate({"dataset": "digits", "epochs": epochs})
-        net = load_catalogue().architecture("lazynet")
-        return self.store.add_run(
-            RunConfiguration(architecture_name="lazynet", architecture=net, hyperparameters=values), None
-        )
+        return self.store.add_run(configuration(epochs=epochs))
 
     def open(self, *arguments: str, controlling: bool = True, command: Sequence[str] = COMMAND) -> PtyTerminal:
         """A terminal with `lazytrain ARGUMENTS` in it."""

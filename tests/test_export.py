@@ -26,12 +26,12 @@ from engine.export.tensorboard import frame, masked_crc, write_events
 from engine.records import State
 from engine.store import RunNotFound, Store
 from presets import Hyperparameters
-from tests import test_cli
+from tests import command_line
+from tests.command_line import Command
 from tests.monitor_data import Filler
-from tests.test_cli import Command
 from tui.export_command import PATIENCE_SECONDS, Teller
 
-command = test_cli.run
+command = command_line.run
 
 
 @pytest.fixture

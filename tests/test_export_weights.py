@@ -27,11 +27,11 @@ from engine.export.weights import Describe, Which
 from engine.records import Run
 from engine.store import Store
 from presets import Architecture, Hyperparameters
-from tests import test_cli
+from tests import command_line
+from tests.command_line import QUICK, Command
 from tests.nets import small_configuration
-from tests.test_cli import QUICK, Command
 
-command = test_cli.run
+command = command_line.run
 
 EVERY_KIND = Architecture.model_validate(
     {

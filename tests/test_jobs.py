@@ -19,8 +19,8 @@ from engine.background import be_nice, num_jobs
 from engine.jobs import Supervisor, queue_again
 from engine.records import Run, State
 from engine.store import Store
-from tests.test_cli import start
-from tests.test_runner import DEADLINE, Bench, curve, wait_for
+from tests.bench import DEADLINE, Bench, wait_for
+from tests.command_line import start
 
 LONG = 5000
 """Epochs that no test waits for."""
@@ -38,12 +38,8 @@ class Workplace(Bench):
 
 @pytest.fixture
 def bench(home: Path) -> Iterator[Workplace]:
-    bench = Workplace(home)
-    yield bench
-    for runner in bench.runners:
-        runner.stop()
-        assert runner.join(DEADLINE)
-    bench.store.close()
+    with Workplace(home) as bench:
+        yield bench
 
 
 def trains(store: Store, run: Run) -> bool:
@@ -72,7 +68,7 @@ def test_two_runs_train_at_once_and_come_out_as_one_after_the_other(bench: Workp
     bench.store.stop(runs[1].id)
     assert supervisor.join(DEADLINE)
     assert [bench.state(run) for run in runs] == [State.STOPPED, State.STOPPED, State.FINISHED]
-    assert curve(bench, runs[2]) == curve(bench, alone)
+    assert bench.result(runs[2]) == bench.result(alone)
     assert [path.name for path in (bench.home / "locks").iterdir() if "shared" in path.name] == []
 
 

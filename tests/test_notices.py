@@ -19,8 +19,8 @@ from engine.notices import Herald, describe, post, run_command, sentence
 from engine.records import State
 from engine.settings import Settings
 from engine.store import Store
+from tests.bench import DEADLINE, Bench, wait_for
 from tests.monitor_data import Filler
-from tests.test_runner import DEADLINE, Bench, wait_for
 from tui.attendance import Endings, notification
 
 WRITES = 'cat > "{folder}/facts.json"; printf "%s|%s|%s" "$LAZYTRAIN_EVENT" "$LAZYTRAIN_NAME" "$LAZYTRAIN_ERROR"'

@@ -2,28 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import datetime, time
-from pathlib import Path
 
 import pytest
 
 from engine.opening import Hours, Opening, reason_to_wait
 from engine.records import State, Wanted
 from engine.settings import Settings
-from tests.test_runner import DEADLINE, Bench, curve, wait_for
+from tests.bench import DEADLINE, Bench, wait_for
 
 NIGHT = Settings(only_between=Hours(time(23), time(7)))
-
-
-@pytest.fixture
-def bench(home: Path) -> Iterator[Bench]:
-    bench = Bench(home)
-    yield bench
-    for runner in bench.runners:
-        runner.stop()
-        assert runner.join(DEADLINE)
-    bench.store.close()
 
 
 def at(clock: str) -> datetime:
@@ -140,7 +128,7 @@ def test_an_active_run_is_held_with_the_reason_and_goes_on_with_the_same_curve(b
     gate.reason = None
     bench.reaches(run, State.FINISHED)
     assert bench.store.run(run.id).error is None
-    assert curve(bench, run) == curve(bench, undisturbed)
+    assert bench.result(run) == bench.result(undisturbed)
     assert "paused: waits for 23:00; it goes on by itself" in bench.texts(run)
 
 

@@ -12,15 +12,15 @@ from pathlib import Path
 import pytest
 
 from engine.records import State
-from tests import test_cli
+from tests import command_line
+from tests.command_line import ROOT, Command
 from tests.monitor_data import Filler
-from tests.test_cli import ROOT, Command
 from tui.output import make_console
 from tui.plot_command import MOST_RUNS, print_charts, read_run
 from tui.widgets.chart_data import ChartView
 from tui.widgets.tones import RUN_MARKERS
 
-run = test_cli.run
+run = command_line.run
 
 
 @pytest.fixture

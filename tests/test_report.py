@@ -15,10 +15,10 @@ from textual.app import App
 from engine.records import State
 from engine.report import Report, SinceError, last_presence, make_report, note_presence, read_since
 from engine.store import Store
-from tests import test_cli
+from tests import command_line
+from tests.command_line import Command
 from tests.launch_app import settle, toasts
 from tests.monitor_data import Clock, Filler
-from tests.test_cli import Command
 from tui.app import LazytrainApp
 from tui.attendance import ABSENCE_SECONDS
 from tui.report import describe_counts, describe_span
@@ -28,7 +28,7 @@ from tui.theme import THEMES
 
 NOW = datetime(2026, 11, 23, 7, 0).timestamp()
 
-command = test_cli.run
+command = command_line.run
 
 
 @pytest.fixture(autouse=True)

@@ -6,9 +6,7 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -17,87 +15,12 @@ from engine.datasets import describe_dataset
 from engine.estimate import check_configuration, checked_layers, estimate
 from engine.lookout import Lookout
 from engine.places import cache_folder
-from engine.records import Run, State
+from engine.records import State
 from engine.runner import Runner
-from engine.store import Store
-from presets import Architecture, Hyperparameters, PresetError, load_catalogue
+from presets import Architecture, Hyperparameters, PresetError
+from tests.bench import CATALOGUE, DEADLINE, Bench, wait_for
 
-CATALOGUE = load_catalogue()
-DEADLINE = 60.0
 REPOSITORY = Path(__file__).parent.parent
-
-
-def wait_for(condition: Callable[[], bool], what: str) -> None:
-    """Wait until `condition` holds, looking every few milliseconds; fail after a minute."""
-    tick = threading.Event()
-    for _ in range(int(DEADLINE / 0.01)):
-        if condition():
-            return
-        tick.wait(0.01)
-    pytest.fail(f"waited {DEADLINE:.0f} s for: {what}")
-
-
-class Bench:
-    """A home with a store, and runners that are stopped at the end."""
-
-    def __init__(self, home: Path) -> None:
-        self.home = home
-        self.store = Store(home)
-        self.runners: list[Runner] = []
-
-    def queue(self, architecture: str | Architecture = "lazynet", *, name: str | None = None, **fields: Any) -> Run:
-        chosen = CATALOGUE.architecture(architecture) if isinstance(architecture, str) else architecture
-        values = Hyperparameters.model_validate({"dataset": "digits", "epochs": 2, **fields})
-        configuration = RunConfiguration(
-            architecture_name=architecture if isinstance(architecture, str) else "mine",
-            architecture=chosen,
-            hyperparameters=values,
-        )
-        return self.store.add_run(configuration, name)
-
-    def runner(self, **arguments: Any) -> Runner:
-        runner = Runner(self.home, self.home / "data", device="cpu", **arguments)
-        self.runners.append(runner)
-        runner.start()
-        return runner
-
-    def train(self) -> None:
-        """Train the queue until it is empty."""
-        assert self.runner(until_empty=True).join(DEADLINE)
-
-    def state(self, run: Run) -> State:
-        return self.store.run(run.id).state
-
-    def step(self, run: Run) -> int:
-        return self.store.run(run.id).step
-
-    def reaches(self, run: Run, *states: State) -> None:
-        wait_for(lambda: self.state(run) in states, f"{run.name} to be {states}")
-
-    def texts(self, run: Run) -> str:
-        return "\n".join(message.text for message in self.store.messages(run.id))
-
-
-@pytest.fixture
-def bench(home: Path) -> Iterator[Bench]:
-    bench = Bench(home)
-    yield bench
-    for runner in bench.runners:
-        runner.stop()
-        assert runner.join(DEADLINE)
-    bench.store.close()
-
-
-def curve(bench: Bench, run: Run) -> tuple[list[tuple[float, ...]], list[tuple[float, ...]]]:
-    """Points and epochs without their times."""
-    from engine.events import POINT_FORMAT
-
-    points = [point[:4] for point in POINT_FORMAT.iter_unpack(bench.store.packed_points(run.id))]
-    epochs = [
-        (each.epoch, each.step, each.train_loss, each.train_accuracy, each.test_loss, each.test_accuracy)
-        for each in bench.store.epochs(run.id)
-    ]
-    return points, epochs
 
 
 def test_trains_the_queue_in_order(bench: Bench) -> None:
@@ -111,7 +34,7 @@ def test_trains_the_queue_in_order(bench: Bench) -> None:
     assert (run.epoch, run.step, run.num_steps) == (2, run.num_steps, run.num_steps)
     assert (run.device, run.path, run.threads) == ("cpu", "blocked", 1)
     assert run.weights_sha256 is not None
-    assert run.num_points == len(curve(bench, run)[0]) > 0
+    assert run.num_points == len(bench.result(run).points) > 0
     assert (run.test_accuracy or 0) > 0.7
 
 
@@ -170,8 +93,7 @@ def test_pause_holds_and_resume_goes_on_with_the_same_curve(bench: Bench) -> Non
         bench.store.resume(paused.id)
         runner.nudge()
     bench.reaches(paused, State.FINISHED)
-    assert curve(bench, paused) == curve(bench, undisturbed)
-    assert bench.store.run(paused.id).weights_sha256 == bench.store.run(undisturbed.id).weights_sha256
+    assert bench.result(paused) == bench.result(undisturbed)
 
 
 def test_stop_keeps_and_resume_ends_with_the_same_bits(bench: Bench) -> None:
@@ -187,8 +109,7 @@ def test_stop_keeps_and_resume_ends_with_the_same_bits(bench: Bench) -> None:
     bench.store.resume(stopped.id)
     bench.reaches(stopped, State.FINISHED)
     assert f"resumed at step {kept.step:,}" in bench.texts(stopped)
-    assert curve(bench, stopped) == curve(bench, undisturbed)
-    assert bench.store.run(stopped.id).weights_sha256 == bench.store.run(undisturbed.id).weights_sha256
+    assert bench.result(stopped) == bench.result(undisturbed)
 
 
 def test_leaving_keeps_the_run_and_the_rest_of_the_queue(bench: Bench) -> None:
@@ -259,8 +180,7 @@ def test_killed_trainer_is_noticed_and_its_run_goes_on(bench: Bench) -> None:
     bench.train()
     assert bench.state(killed) is State.FINISHED
     assert "interrupted after step" in bench.texts(killed)
-    assert curve(bench, killed) == curve(bench, undisturbed)
-    assert bench.store.run(killed.id).weights_sha256 == bench.store.run(undisturbed.id).weights_sha256
+    assert bench.result(killed) == bench.result(undisturbed)
 
 
 def test_absent_device_is_refused_with_what_there_is(bench: Bench) -> None:
@@ -292,7 +212,7 @@ def test_time_is_measured_before_the_start_and_beside_a_training(bench: Bench) -
     other = configuration.model_copy(update={"hyperparameters": values.model_copy(update={"batch_size": 32})})
     wait_for(lambda: not estimate(bench.store, other, facts).pending, "the second measurement")
     bench.reaches(disturbed, State.FINISHED)
-    assert curve(bench, disturbed) == curve(bench, undisturbed)
+    assert bench.result(disturbed) == bench.result(undisturbed)
 
 
 def test_nets_that_only_torch_can_size_are_checked_by_the_runner(bench: Bench) -> None:

@@ -11,13 +11,13 @@ from pathlib import Path
 
 import pytest
 
-from tests import test_cli
-from tests.test_cli import Command
+from tests import command_line
+from tests.command_line import Command
 from tui.places import Places
 from tui.service import logout_warning, quote, service_unit
 
 PLACES = Places(home=Path("/home/ada/my runs/100%"), data=Path("/data"))
-command = test_cli.run
+command = command_line.run
 KILLS = "[Login]\nKillUserProcesses=yes\n"
 
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -13,8 +11,11 @@ import pytest
 from engine.records import State
 from engine.store import Store
 from presets import load_catalogue
+from tests import command_line
+from tests.command_line import Command
 from tests.launch_app import V9, write_preset
-from tui.__main__ import main
+
+command = command_line.run
 
 TWO = """
 title = "two"
@@ -26,30 +27,11 @@ batch_size = 256
 """
 
 
-@dataclass
-class Result:
-    status: int
-    out: str
-    err: str
-
-
-Command = Callable[..., Result]
-
-
 @pytest.fixture
-def run(home: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Command:
-    """`run("study", "two")` in this process, with a home of its own that has the study `two`."""
-    monkeypatch.setenv("LAZYTRAIN_HOME", str(home))
-    monkeypatch.delenv("LAZYTRAIN_DATA", raising=False)
+def run(command: Command, home: Path) -> Command:
+    """A home that has the study `two`."""
     write_preset(home, "studies", "two", TWO)
-
-    def run(*arguments: str) -> Result:
-        capsys.readouterr()
-        status = main(list(arguments))
-        captured = capsys.readouterr()
-        return Result(status, captured.out, captured.err)
-
-    return run
+    return command
 
 
 def states(home: Path) -> dict[str, State]:

@@ -15,13 +15,13 @@ from engine.store import Store
 from engine.studies import PlannedRun, plan_study
 from engine.written_report import WrittenReport, report_runs, report_study
 from presets import Hyperparameters, load_catalogue
-from tests import test_cli
+from tests import command_line
+from tests.command_line import Command
 from tests.launch_app import write_preset
 from tests.monitor_data import Filler
-from tests.test_cli import Command
 from tui.written_report import write_markdown
 
-command = test_cli.run
+command = command_line.run
 
 RATES = """
 title = "rates"

@@ -1,4 +1,4 @@
-"""Runs on digits, processes that train them, and what two runs must have in common."""
+"""Processes that train runs, and are killed."""
 
 from __future__ import annotations
 
@@ -8,41 +8,13 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
-from typing import IO, Any, NamedTuple, Self
+from typing import IO, Self
 
-from engine.configuration import RunConfiguration
-from engine.events import POINT_FORMAT
 from engine.store import Store
-from presets import Hyperparameters, load_catalogue
+from tests.bench import Result, result
 from tests.chaos.board import Board
 
 REPOSITORY = Path(__file__).parent.parent.parent
-
-
-class Result(NamedTuple):
-    """What must be the same, whatever happened on the way: no times."""
-
-    weights: str | None
-    points: list[tuple[float, ...]]
-    epochs: list[tuple[float, ...]]
-
-
-def configuration(architecture: str = "coolnet-v10", **values: Any) -> RunConfiguration:
-    catalogue = load_catalogue()
-    return RunConfiguration(
-        architecture_name=architecture,
-        architecture=catalogue.architecture(architecture),
-        hyperparameters=Hyperparameters.model_validate({"dataset": "digits", "epochs": 3, **values}),
-    )
-
-
-def result(store: Store, run_id: str) -> Result:
-    points = [point[:4] for point in POINT_FORMAT.iter_unpack(store.packed_points(run_id))]
-    epochs = [
-        (each.epoch, each.step, each.train_loss, each.train_accuracy, each.test_loss, each.test_accuracy)
-        for each in store.epochs(run_id)
-    ]
-    return Result(store.run(run_id).weights_sha256, points, epochs)
 
 
 class Trainee:

@@ -15,7 +15,8 @@ from pathlib import Path
 
 from engine.records import State
 from engine.store import NotPossible, RunNotFound, Store
-from tests.chaos.bench import REPOSITORY, configuration, result
+from tests.bench import configuration, result
+from tests.chaos.bench import REPOSITORY
 
 VERBS = ("queue", "rename", "move", "pause", "resume", "stop", "discard", "read")
 

@@ -11,7 +11,8 @@ from pathlib import Path
 
 from engine.records import State
 from engine.store import Store
-from tests.chaos.bench import Nursery, Trainee, configuration, result
+from tests.bench import configuration, result
+from tests.chaos.bench import Nursery, Trainee
 from tests.chaos.board import PHASES
 
 TARGETS = PHASES[:-1]
@@ -49,7 +50,7 @@ def kill_often(home: Path, num_kills: int, seed: int, *, each: int = 0, epochs: 
     Goes on until each phase was met `each` times.
     """
     chance, kills = random.Random(seed), Kills(seed)
-    settings = configuration(epochs=epochs)
+    settings = configuration("coolnet-v10", epochs=epochs)
 
     def enough() -> bool:
         return kills.met.total() >= num_kills and min(kills.met[phase] for phase in TARGETS) >= each

@@ -7,18 +7,17 @@ import os
 import random
 import shutil
 import subprocess
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from engine.records import State
 from engine.store import Store
-from tests.chaos.bench import Nursery, configuration, result
+from tests.bench import configuration, result, wait_for
+from tests.chaos.bench import Nursery
 
 DISK = "12m"
-WAIT_SECONDS = 60.0
 
 
 @dataclass
@@ -58,7 +57,7 @@ def small_disk(folder: Path, size: str = DISK) -> Iterator[Path | None]:
 def fill_and_free(home: Path, times: int, seed: int, epochs: int = 12) -> Shortage:
     """Train on the small disk at `home`; fill it and make room again `times` times."""
     chance, shortage = random.Random(seed), Shortage(seed)
-    settings, filler = configuration(epochs=epochs), home / "filler"
+    settings, filler = configuration("coolnet-v10", epochs=epochs), home / "filler"
     with Store(home) as store, Nursery(home) as nursery:
         undisturbed = nursery.train(store, store.add_run(settings).id)
         run = store.add_run(settings)
@@ -67,15 +66,15 @@ def fill_and_free(home: Path, times: int, seed: int, epochs: int = 12) -> Shorta
         for number in range(times):
             # A step in this part of the training, so that all of them come before its end.
             step = int(num_steps * (number + chance.random() * 0.5) / (times + 1))
-            _wait(lambda step=step: store.run(run.id).step >= step, f"step {step}")
+            wait_for(lambda step=step: store.run(run.id).step >= step, f"step {step}")
             fill(filler)
-            _wait(lambda: store.run(run.id).state is State.PAUSED, "the run to pause")
+            wait_for(lambda: store.run(run.id).state is State.PAUSED, "the run to pause")
             shortage.paused += 1
             shortage.reason = (store.run(run.id).error or "").replace(str(home), "…")
             filler.unlink()
             with contextlib.suppress(ValueError):  # it may have seen the room by itself
                 store.resume(run.id)
-            _wait(lambda: store.run(run.id).state is not State.PAUSED, "the run to go on")
+            wait_for(lambda: store.run(run.id).state is not State.PAUSED, "the run to go on")
         trainee.wait()
         shortage.same = result(store, run.id) == undisturbed and store.run(run.id).state is State.FINISHED
     return shortage
@@ -88,12 +87,3 @@ def fill(path: Path) -> None:
             with contextlib.suppress(OSError):
                 while file.write(bytes(size)):
                     pass
-
-
-def _wait(condition: Callable[[], bool], what: str) -> None:
-    tick = threading.Event()
-    for _ in range(int(WAIT_SECONDS / 0.01)):
-        if condition():
-            return
-        tick.wait(0.01)
-    raise TimeoutError(f"waited {WAIT_SECONDS:.0f} s for {what}")
