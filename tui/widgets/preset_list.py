@@ -17,6 +17,7 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from tui.text import shorten
+from tui.widgets.moving import moving_keys
 
 if TYPE_CHECKING:
     from presets import Catalogue
@@ -65,12 +66,7 @@ class PresetList(ScrollView, can_focus=True):
     }
     BINDING_GROUP_TITLE = "List"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("up,k", "move(-1)", "up", id="list.up", tooltip="Choose the one above", show=False),
-        Binding("down,j", "move(1)", "down", id="list.down", tooltip="Choose the one below", show=False),
-        Binding("home,g", "first", "first", id="list.first", tooltip="Choose the first", show=False),
-        Binding("end,G", "last", "last", id="list.last", tooltip="Choose the last", show=False),
-        Binding("pageup", "page(-1)", "page up", id="list.page_up", tooltip="A page up", show=False),
-        Binding("pagedown", "page(1)", "page down", id="list.page_down", tooltip="A page down", show=False),
+        *moving_keys("list", "preset"),
         Binding("enter", "keep_filter", "keep filter", id="list.keep_filter", tooltip="Stop typing, keep the filter"),
         Binding("escape", "clear_filter", "clear filter", id="list.clear_filter", tooltip="Show the whole list again"),
     ]

@@ -22,6 +22,7 @@ from textual.strip import Strip
 from engine.records import Run, State, Trainer
 from tui.run_view import ORDER_WORDS, SHORT_ORDER_WORDS
 from tui.text import format_fraction, pad, shorten, state_colour, state_glyph, state_word
+from tui.widgets.moving import moving_keys
 from tui.widgets.tones import RUN_TONES, component_css
 
 if TYPE_CHECKING:
@@ -76,12 +77,7 @@ class RunList(ScrollView, can_focus=True, inherit_bindings=False):
     """ + component_css("RunList", "run-list")
     BINDING_GROUP_TITLE = "Runs"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("up,k", "move(-1)", "up", id="runs.up", tooltip="Select the run above", show=False),
-        Binding("down,j", "move(1)", "down", id="runs.down", tooltip="Select the run below", show=False),
-        Binding("home,g", "first", "first", id="runs.first", tooltip="Select the first run", show=False),
-        Binding("end,G", "last", "last", id="runs.last", tooltip="Select the last run", show=False),
-        Binding("pageup", "page(-1)", "page up", id="runs.page_up", tooltip="A page up", show=False),
-        Binding("pagedown", "page(1)", "page down", id="runs.page_down", tooltip="A page down", show=False),
+        *moving_keys("runs", "run"),
         Binding("slash", "filter", "filter", key_display="/", id="runs.filter", tooltip=FILTER_TOOLTIP),
         Binding("enter", "keep_filter", "keep filter", id="runs.keep_filter", tooltip="Stop typing, keep the filter"),
         Binding("escape", "clear_filter", "show all", id="runs.clear_filter", tooltip="Show every run again"),

@@ -18,6 +18,7 @@ from engine.studies import PlannedRun, Standing
 from tui.study import StudyRow
 from tui.study_words import describe_row
 from tui.text import STATE_LOOKS, shorten
+from tui.widgets.moving import moving_keys
 from tui.widgets.preset_list import WARNING
 
 ON, OFF = "[x]", "[ ]"
@@ -36,12 +37,7 @@ class StudyRuns(ScrollView, can_focus=True):
     BINDING_GROUP_TITLE = "Runs of a study"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("space", "flip", "on/off", id="study.flip", tooltip="Leave this run out, or train it after all"),
-        Binding("up,k", "move(-1)", "up", id="study.up", tooltip="The run above", show=False),
-        Binding("down,j", "move(1)", "down", id="study.down", tooltip="The run below", show=False),
-        Binding("home,g", "first", "first", id="study.first", tooltip="The first run", show=False),
-        Binding("end,G", "last", "last", id="study.last", tooltip="The last run", show=False),
-        Binding("pageup", "page(-1)", "page up", id="study.page_up", tooltip="A page up", show=False),
-        Binding("pagedown", "page(1)", "page down", id="study.page_down", tooltip="A page down", show=False),
+        *moving_keys("study", "run"),
     ]
 
     class Moved(Message):
