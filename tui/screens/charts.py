@@ -16,6 +16,14 @@ from tui.widgets.zoom import FACTOR, followed, pan, reset, zoom
 
 SMOOTHING_LEVELS = (0.0, 0.6, 0.85, 0.95)
 PAN_SHARE = 0.25
+ZOOM_TOOLTIP = "Look closer, around the cursor or at the newest point; the mouse's wheel does so, too"
+FULL_TOOLTIP = "One chart on the whole screen, then the other, then everything as before"
+SMOOTH_TOOLTIP = "Exponential moving average, more with each press; the raw curves stay faint behind"
+
+
+def _key(keys: str, action: str, name: str, id: str, tooltip: str, display: str | None = None) -> Binding:  # noqa: A002
+    """Not in the footer, which is full: help lists it."""
+    return Binding(keys, action, name, key_display=display, id=f"charts.{id}", tooltip=tooltip, show=False)
 
 
 class ChartScreen(Screen[None]):
@@ -27,90 +35,19 @@ class ChartScreen(Screen[None]):
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding(
-            "left",
-            "move_cursor(-1)",
-            "cursor",
-            key_display="←→",
-            id="charts.cursor_left",
-            tooltip="Read the charts' values, column by column",
-            show=False,
-        ),
-        Binding(
-            "right", "move_cursor(1)", "cursor right", id="charts.cursor_right", tooltip="Cursor right", show=False
-        ),
-        Binding(
-            "shift+left",
-            "move_cursor(-10)",
-            "cursor 10 left",
-            id="charts.cursor_far_left",
-            tooltip="Cursor ten columns left",
-            show=False,
-        ),
-        Binding(
-            "shift+right",
-            "move_cursor(10)",
-            "cursor 10 right",
-            id="charts.cursor_far_right",
-            tooltip="Cursor ten columns right",
-            show=False,
-        ),
-        Binding(
-            "plus,equals_sign",
-            "zoom(1)",
-            "zoom in",
-            key_display="+",
-            id="charts.zoom_in",
-            tooltip="Look closer, around the cursor or at the newest point; the mouse's wheel does so, too",
-            show=False,
-        ),
-        Binding(
-            "minus", "zoom(-1)", "zoom out", key_display="-", id="charts.zoom_out", tooltip="Show more", show=False
-        ),
-        Binding(
-            "less_than_sign",
-            "pan(-1)",
-            "earlier part",
-            key_display="<",
-            id="charts.pan_left",
-            tooltip="Zoomed in: an earlier part of the curves",
-            show=False,
-        ),
-        Binding(
-            "greater_than_sign",
-            "pan(1)",
-            "later part",
-            key_display=">",
-            id="charts.pan_right",
-            tooltip="Zoomed in: a later part of the curves",
-            show=False,
-        ),
-        Binding("0", "reset_zoom", "whole curves", id="charts.reset", tooltip="Show the curves whole", show=False),
-        Binding(
-            "f",
-            "full",
-            "full screen",
-            id="charts.full",
-            tooltip="One chart on the whole screen, then the other, then everything as before",
-            show=False,
-        ),
-        Binding(
-            "m",
-            "smooth",
-            "smooth",
-            id="charts.smooth",
-            tooltip="Exponential moving average, more with each press; the raw curves stay faint behind",
-            show=False,
-        ),
-        Binding("L", "log_axis", "log axis", id="charts.log", tooltip="Losses on a logarithmic axis", show=False),
-        Binding(
-            "b",
-            "next_axis",
-            "by epoch, step …",
-            id="charts.axis",
-            tooltip="Curves by epoch, step, images seen, or training time",
-            show=False,
-        ),
+        _key("left", "move_cursor(-1)", "cursor", "cursor_left", "Read the charts' values, column by column", "←→"),
+        _key("right", "move_cursor(1)", "cursor right", "cursor_right", "Cursor right"),
+        _key("shift+left", "move_cursor(-10)", "cursor 10 left", "cursor_far_left", "Cursor ten columns left"),
+        _key("shift+right", "move_cursor(10)", "cursor 10 right", "cursor_far_right", "Cursor ten columns right"),
+        _key("plus,equals_sign", "zoom(1)", "zoom in", "zoom_in", ZOOM_TOOLTIP, "+"),
+        _key("minus", "zoom(-1)", "zoom out", "zoom_out", "Show more", "-"),
+        _key("less_than_sign", "pan(-1)", "earlier part", "pan_left", "Zoomed in: an earlier part of the curves", "<"),
+        _key("greater_than_sign", "pan(1)", "later part", "pan_right", "Zoomed in: a later part of the curves", ">"),
+        _key("0", "reset_zoom", "whole curves", "reset", "Show the curves whole"),
+        _key("f", "full", "full screen", "full", FULL_TOOLTIP),
+        _key("m", "smooth", "smooth", "smooth", SMOOTH_TOOLTIP),
+        _key("L", "log_axis", "log axis", "log", "Losses on a logarithmic axis"),
+        _key("b", "next_axis", "by epoch, step …", "axis", "Curves by epoch, step, images seen, or training time"),
     ]
 
     def __init__(self) -> None:
