@@ -187,6 +187,15 @@ async def test_what_other_processes_write_is_shown(home: Path) -> None:
         await until(pilot, lambda: app.headline.startswith("1 queued"))
 
 
+async def test_nothing_is_looked_at_while_the_app_ends(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with started(home) as (app, _):
+        queue(app)
+        app.refresh_runs()
+    monkeypatch.setattr(app, "refresh_runs", lambda: pytest.fail("its widgets are going"))
+    app._stale = True
+    app._poll()
+
+
 async def test_a_terminal_too_small_is_said_and_left_when_it_grows(home: Path) -> None:
     async with started(home, size=(50, 14)) as (app, pilot):
         await until(pilot, lambda: isinstance(app.screen, TooSmallScreen))

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from rich.style import Style
 from textual.app import App, ComposeResult
 
+from engine.series import thin
 from tui.widgets.axis import (
     LogRange,
     StickyRange,
@@ -29,6 +30,7 @@ from tui.widgets.chart import MetricChart
 from tui.widgets.chart_data import ChartData, ChartView, Curve, Mark
 from tui.widgets.chart_lines import Figure
 from tui.widgets.picture import Picture, to_dots
+from tui.widgets.plot import Plot
 from tui.widgets.sheet import COLUMN_BEFORE, LABEL_WIDTH
 from tui.widgets.tones import RUN_MARKERS, RUN_TONES, TONES, faint
 
@@ -204,6 +206,23 @@ async def test_same_picture_is_not_drawn_again() -> None:
         app.chart.show(replace(data(), figures=(Figure("train", "0.413", "train"), *data().figures[1:])))
         assert app.chart.num_drawn == drawn
         assert [(region.y, region.height) for region in refreshed] == [(0, 1)]  # type: ignore[attr-defined]
+
+
+async def test_a_curve_without_anything_new_is_not_thinned_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    thinned: list[int] = []
+    monkeypatch.setattr("engine.series.thin", lambda x, *rest, **how: thinned.append(len(x)) or thin(x, *rest, **how))
+    plot, shown = Plot("loss"), data()
+    train, test = shown.curves
+    first = plot.compose(80, 16, shown)
+    assert thinned == [len(train.x), len(test.x)]
+    thinned.clear()
+    longer = replace(train, x=np.append(train.x, train.x[-1] + 1), y=np.append(train.y, 0.5))
+    plot.compose(80, 16, replace(shown, curves=(longer, test)))
+    assert thinned == [len(longer.x)], "the test curve is as it was"
+    thinned.clear()
+    assert plot.compose(80, 16, shown) == first
+    plot.compose(90, 16, shown)
+    assert thinned == [len(train.x), len(train.x), len(test.x)], "a canvas of another size is another one"
 
 
 async def test_spike_of_one_point_is_visible() -> None:

@@ -252,6 +252,9 @@ class LazytrainApp(CellDiffApp[int]):
         self._try(self._look)
 
     def _try(self, look: Callable[[], None]) -> None:
+        if not self.is_running:
+            # It is ending: the screens' widgets go one by one, and a look at the store may come in between.
+            return
         try:
             look()
         except StoreTrouble as trouble:

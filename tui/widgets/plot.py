@@ -41,6 +41,16 @@ class DrawnCurve:
         return self.average or (self.x, self.y)
 
 
+@dataclass(frozen=True, slots=True)
+class _Cut:
+    """A curve's arrays, on what it was to be shown, and the points that came of it."""
+
+    x: Any
+    y: Any
+    place: tuple[object, ...]
+    points: tuple[Any, Any]
+
+
 class Plot:
     """Composes a chart anew for each change; what is costly, or should stay as it was, is kept between two."""
 
@@ -56,6 +66,7 @@ class Plot:
         self._log = False
         self._range: YRange = StickyRange()
         self._shown_before: object = None
+        self._cuts: dict[str, _Cut] = {}
 
     def compose(
         self, width: int, height: int, data: ChartData | None, *, cursor: int | None = None, empty_text: str = ""
@@ -80,6 +91,8 @@ class Plot:
                 lines[0].put(start - 1, " " * (width - 1 - start), "frame")
                 put_figures(lines[0], start, width - 3, figures)
             drawn = [self._draw(sheet, curve, data) for curve in data.curves]
+            labels = {curve.label for curve in data.curves}
+            self._cuts = {label: cut for label, cut in self._cuts.items() if label in labels}
             values = self._limits(data, drawn)
             if values is not None:
                 sheet.y_limits = values
@@ -159,7 +172,7 @@ class Plot:
             x, means = column_means(curve.x, y, NUM_BINS, 0, x_max)
             return x, smooth(means, data.view.smoothing)
 
-        drawn = DrawnCurve(curve, *self._cut(sheet, curve.x, curve.y, curve.x_scale))
+        drawn = DrawnCurve(curve, *self._cut_once(sheet, curve))
         smoothed = data.view.smoothing > 0 and curve.smooth and len(curve.x) > 0
         if smoothed:
             drawn.average = self._cut(sheet, *average(curve.y), curve.x_scale)
@@ -170,6 +183,15 @@ class Plot:
             low, high = (self._axis_values(np.interp(centres[inside], x, y)) for x, y in bounds)
             drawn.band = (np.flatnonzero(inside), low, high)
         return drawn
+
+    def _cut_once(self, sheet: Sheet, curve: Curve) -> tuple[Any, Any]:
+        """`_cut`, or what it gave last time for the same arrays: most of the time a test curve has nothing new."""
+        place = (sheet.width, sheet.x_limits, curve.x_scale, self._log)
+        known = self._cuts.get(curve.label)
+        if known is None or known.place != place or known.x is not curve.x or known.y is not curve.y:
+            points = self._cut(sheet, curve.x, curve.y, curve.x_scale)
+            known = self._cuts[curve.label] = _Cut(curve.x, curve.y, place, points)
+        return known.points
 
     def _cut(self, sheet: Sheet, x: Any, y: Any, scale: float) -> tuple[Any, Any]:
         """A curve thinned to this canvas; where the window cuts it, it comes in and goes out at the edge."""
