@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from engine.live_settings import LiveSettings
-from engine.records import Run
+from engine.records import Run, State
 
 if TYPE_CHECKING:
     from tui.app import LazytrainApp
 
+OVER = frozenset(state for state in State if state.over)
 ABSENCE_SECONDS = 4 * 3600.0
 """No screen was open for so long: the next one tells what ended meanwhile."""
 PRESENCE_SECONDS = 60.0
@@ -89,8 +90,9 @@ class Endings:
 
     def news(self, runs: Sequence[Run]) -> list[Run]:
         """The runs that are over now and weren't, or weren't there, at the last look."""
-        before, self._over = self._over, frozenset(run.id for run in runs if run.state.over)
-        return [] if before is None else [run for run in runs if run.state.over and run.id not in before]
+        before, self._over = self._over, frozenset(run.id for run in runs if run.state in OVER)
+        new = self._over - before if before is not None else ()
+        return [run for run in runs if run.id in new] if new else []
 
 
 def notification(text: str) -> str:
