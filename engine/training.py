@@ -225,6 +225,8 @@ class Training:
         bad = window.first_bad_step
         if bad is not None and self.values.on_nan == "stop":
             self._phase = "done"
+            # How far the steps after it came is the clock's doing, and no part of the curve.
+            points = tuple(point for point in points if point.step < bad)
             yield RunDiverged(epoch=self._epoch + 1, step=bad, loss=window.bad_loss, points=points)
             return
         if bad is not None and not self._warned_nan:

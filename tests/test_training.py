@@ -266,6 +266,19 @@ def test_diverging_ends_the_run_at_the_very_step() -> None:
     assert "lower learning rate" in end.reason
 
 
+@pytest.mark.parametrize("tick", [0.001, 0.02, 1.0])
+def test_the_curve_of_a_run_that_diverges_does_not_depend_on_the_clock(tick: float) -> None:
+    # So that it diverges after some windows, and within one.
+    configuration = small_configuration(learning_rate=8.0, schedule="one_cycle", loss="mse", batch_size=2)
+    expected = list(small_training(configuration, small_dataset(3000), clock=Ticks(0.0)))
+    events = list(small_training(configuration, small_dataset(3000), clock=Ticks(tick)))
+    end = events[-1]
+    assert isinstance(end, RunDiverged)
+    assert len(points(events)) > 1
+    assert all(point.step < end.step for point in points(events))
+    assert points(events) == points(expected)
+
+
 def test_diverging_goes_on_if_told_so() -> None:
     events = list(small_training(small_configuration(learning_rate=1000.0, loss="mse", on_nan="continue")))
     assert events[-1] == RunFinished(reason="all epochs done")
