@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from engine import archive, database
-from engine.archive import CONFUSIONS, HISTORY, History, read_confusions, read_history
+from engine.archive import CONFUSIONS, HISTORY, History, read_confusions, read_history, read_run, write_run
 from engine.confusion import Confusion
 from engine.database import SCHEMA_VERSION, StoreTrouble, transaction
 from engine.events import POINT_FORMAT, Point
@@ -157,6 +157,22 @@ def test_a_store_damaged_under_a_training_costs_nothing(bench: Bench) -> None:
     bench.reaches(run, State.FINISHED)
     assert runner.status.phase in ("training", "idle")
     assert result(bench.store, run.id) == result(bench.store, undisturbed.id)
+
+
+def test_the_folder_keeps_what_two_change_at_once(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with Store(home) as store, Store(home) as other:
+        run = store.add_run(configuration())
+
+        def write_late(folder: Path, row: dict[str, Any]) -> None:
+            monkeypatch.setattr("engine.store.write_run", write_run)
+            other.rename(run.id, "mine")
+            write_run(folder, row)
+
+        monkeypatch.setattr("engine.store.write_run", write_late)
+        store.stop(run.id)
+        kept = read_run(store.run_folder(run.id))
+        assert kept is not None
+        assert (kept["name"], kept["state"]) == ("mine", State.STOPPED)
 
 
 def test_a_client_follows_to_the_rebuilt_store(bench: Bench) -> None:
