@@ -13,6 +13,15 @@ from tests.bench import Bench
 # More than one OpenMP thread beside a busy neighbour makes small nets 10 to 100 times slower.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+MOST_WORKERS = 8
+
+
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """One process more than there are cores, since many tests wait; tests that are named run in this process."""
+    if config.args_source is pytest.Config.ArgsSource.ARGS:
+        return 0
+    return min((os.cpu_count() or 1) + 1, MOST_WORKERS)
+
 
 @pytest.fixture(autouse=True)
 def as_nice_as_before(monkeypatch: pytest.MonkeyPatch) -> None:

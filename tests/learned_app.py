@@ -27,6 +27,13 @@ def colours(size: int, seed: int) -> Raster:
     return Raster(size, size, bytes(value for pixel in pixels for value in pixel))
 
 
+def tiles(size: int, seed: int) -> Raster:
+    """A square of four colours, which a picture of the screen holds in few words."""
+    near, far = bytes(((64 * seed) % 256, 80, 160)), bytes((240, (90 * seed) % 256, 40))
+    half = size // 2
+    return Raster(size, size, (near * half + far * half) * half + (far * half + near * half) * half)
+
+
 def matrix(classes: Sequence[str] = CIFAR10_CLASSES, images: int = 1000) -> Confusion:
     """Most are right; the others are spread by a rule."""
     size = len(classes)
@@ -45,7 +52,7 @@ def inspection(num_mistakes: int = 20, filters: Filters | None = None, weights: 
             true=number % 10,
             predicted=(number + 3) % 10,
             confidence=0.999 - number / 100,
-            image=colours(32, number),
+            image=tiles(32, number),
         )
         for number in range(num_mistakes)
     )

@@ -7,7 +7,7 @@ from datetime import datetime, time
 import pytest
 
 from engine.opening import Hours, Opening, reason_to_wait
-from engine.records import State, Wanted
+from engine.records import Run, State, Wanted
 from engine.settings import Settings
 from tests.bench import DEADLINE, Bench, wait_for
 
@@ -95,6 +95,16 @@ class Gate:
         return self.reason
 
 
+def held_run(bench: Bench, gate: Gate, reason: str = "waits for 23:00") -> Run:
+    """A run whose training has begun before the gate was closed."""
+    run = bench.queue(epochs=3000)
+    bench.runner(may_train=gate)
+    wait_for(lambda: bench.step(run) > 0, "the first steps")
+    gate.reason = reason
+    bench.reaches(run, State.PAUSED)
+    return run
+
+
 def test_outside_its_hours_the_queue_waits_and_goes_on_by_itself(bench: Bench) -> None:
     gate = Gate()
     gate.reason = "waits for 23:00"
@@ -134,11 +144,7 @@ def test_an_active_run_is_held_with_the_reason_and_goes_on_with_the_same_curve(b
 
 def test_a_persons_pause_outlasts_the_hours(bench: Bench) -> None:
     gate = Gate()
-    run = bench.queue(epochs=3000)
-    bench.runner(may_train=gate)
-    wait_for(lambda: bench.step(run) > 0, "the first steps")
-    gate.reason = "waits for 23:00"
-    bench.reaches(run, State.PAUSED)
+    run = held_run(bench, gate)
     bench.store.pause(run.id)
     wait_for(lambda: bench.store.run(run.id).error is None, "the pause to be the person's")
     gate.reason = None
@@ -150,11 +156,7 @@ def test_a_persons_pause_outlasts_the_hours(bench: Bench) -> None:
 
 def test_a_person_may_train_outside_the_hours_once(bench: Bench) -> None:
     gate = Gate()
-    run = bench.queue(epochs=3000)
-    bench.runner(may_train=gate)
-    wait_for(lambda: bench.step(run) > 0, "the first steps")
-    gate.reason = "waits for 23:00"
-    bench.reaches(run, State.PAUSED)
+    run = held_run(bench, gate)
     bench.store.resume(run.id)
     bench.reaches(run, State.RUNNING)
     step = bench.step(run)
@@ -167,12 +169,7 @@ def test_a_person_may_train_outside_the_hours_once(bench: Bench) -> None:
 
 
 def test_a_held_run_can_be_stopped(bench: Bench) -> None:
-    gate = Gate()
-    run = bench.queue(epochs=3000)
-    bench.runner(may_train=gate)
-    wait_for(lambda: bench.step(run) > 0, "the first steps")
-    gate.reason = "waits for mains power"
-    bench.reaches(run, State.PAUSED)
+    run = held_run(bench, Gate(), "waits for mains power")
     bench.store.stop(run.id)
     bench.reaches(run, State.STOPPED)
     assert bench.store.run(run.id).error is None

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,11 +9,13 @@ import pytest
 
 from engine.records import Run, State
 from engine.store import Store
+from tests.launch_app import write_preset
+from tests.leaving import COMMAND, House
 from tests.terminals import PtyTerminal, Terminal, TmuxTerminal, has_tmux, see, wait_for_exit, wait_until
 from tui.text import STATE_LOOKS
 
-ROOT = Path(__file__).resolve().parent.parent
-
+LISTED = "coolnet-v10 l"
+"""What the list has room for of the run's name."""
 TERMINALS = {"pty": PtyTerminal, "tmux": TmuxTerminal}
 
 
@@ -27,19 +27,11 @@ def kind(request: pytest.FixtureRequest) -> type[PtyTerminal] | type[TmuxTermina
 
 
 @pytest.fixture
-def environment(home: Path) -> dict[str, str]:
+def house(home: Path, tmp_path: Path) -> Iterator[House]:
     """With a preset of the user's own that trains for longer than the test."""
-    folder = home / "presets" / "hyperparameters"
-    folder.mkdir(parents=True)
-    (folder / "long.toml").write_text('title = "a long one"\ndataset = "digits"\nepochs = 5000\n')
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("LAZYTRAIN_", "TMUX", "TEXTUAL"))}
-    return {**kept, "LAZYTRAIN_HOME": str(home), "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT), "LANG": "C.UTF-8"}
-
-
-@pytest.fixture
-def store(home: Path) -> Iterator[Store]:
-    with Store(home) as store:
-        yield store
+    write_preset(home, "hyperparameters", "long", 'title = "a long one"\ndataset = "digits"\nepochs = 5000\n')
+    with House(home, tmp_path) as house:
+        yield house
 
 
 def wait_for_run(terminal: Terminal, store: Store, state: State, after_step: int = -1) -> Run:
@@ -64,17 +56,18 @@ def pick(terminal: Terminal, title: str) -> None:
 
 
 def test_a_run_from_start_to_start_again(
-    kind: type[PtyTerminal] | type[TmuxTerminal], environment: dict[str, str], store: Store, tmp_path: Path
+    kind: type[PtyTerminal] | type[TmuxTerminal], house: House, tmp_path: Path
 ) -> None:
-    command = [sys.executable, "-m", "tui"]
-    with kind(command, tmp_path, environment) as terminal:
+    store = house.store
+    with kind(COMMAND, tmp_path, house.environment) as terminal:
         see(terminal, "1 Launch", "2 Monitor", "Architecture", "Hyperparameters", "CoolNet v10 × quick")
         pick(terminal, "a long one")
         terminal.press("enter")
         see(terminal, "Runs", "loss", "accuracy")
         running = wait_for_run(terminal, store, State.RUNNING, after_step=0)
         assert running.hyperparameters == "long"
-        see(terminal, running.name, str(STATE_LOOKS[State.RUNNING]), "images/s")
+        assert running.name.startswith(LISTED)
+        see(terminal, LISTED, str(STATE_LOOKS[State.RUNNING]), "images/s")
 
         terminal.press("space")
         paused = wait_for_run(terminal, store, State.PAUSED)
@@ -96,10 +89,10 @@ def test_a_run_from_start_to_start_again(
 
     again = tmp_path / "again"
     again.mkdir()
-    with kind(command, again, environment) as terminal:
+    with kind(COMMAND, again, house.environment) as terminal:
         see(terminal, "1 Launch", "Hyperparameters")
         terminal.press("2")
-        see(terminal, running.name, str(STATE_LOOKS[State.STOPPED]))
+        see(terminal, LISTED, str(STATE_LOOKS[State.STOPPED]))
         terminal.press("r")
         wait_for_run(terminal, store, State.RUNNING, after_step=stopped.step)
         terminal.press("q")
