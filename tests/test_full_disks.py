@@ -12,7 +12,7 @@ from engine.database import StoreTrouble
 from engine.journal import Journal
 from engine.records import Run, State
 from engine.trouble import RESERVE_BYTES
-from tests.bench import Bench, result, wait_for
+from tests.bench import Bench, Result, result, wait_for
 
 
 def _fill_up(connection: Any) -> None:
@@ -65,15 +65,21 @@ def test_a_full_store_pauses_the_run_and_no_point_is_missing_or_double(
     assert "goes on: it can be stored again" in bench.texts(held)
 
 
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Result:
+    """What three epochs come to where nothing fails."""
+    with Bench(tmp_path_factory.mktemp("undisturbed")) as bench:
+        run = bench.queue("coolnet-v10", epochs=3)
+        bench.train()
+        return bench.result(run)
+
+
 @pytest.mark.usefixtures("often")
 @pytest.mark.parametrize("number", [28, 30, 122, 13, 5])
 def test_a_checkpoint_that_cannot_be_written_is_written_later(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch, number: int
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, number: int, undisturbed: Result
 ) -> None:
-    undisturbed, held = bench.queue("coolnet-v10", epochs=3), bench.queue("coolnet-v10", epochs=3)
     monkeypatch.setattr(patience, "RETRY_SECONDS", 0.02)
-    bench.train()
-    bench.store.discard(held.id)
     held = bench.queue("coolnet-v10", epochs=3)
     good = threading.Event()
     fsync = checkpoint.os.fsync
@@ -94,7 +100,7 @@ def test_a_checkpoint_that_cannot_be_written_is_written_later(
     assert "it is so" in (bench.store.run(held.id).error or "")
     good.set()
     bench.reaches(held, State.FINISHED)
-    assert result(bench.store, held.id) == result(bench.store, undisturbed.id)
+    assert bench.result(held) == undisturbed
 
 
 def test_a_run_on_a_full_disk_can_be_stopped(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
