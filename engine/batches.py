@@ -125,7 +125,7 @@ class Batches:
         if len(batches) == 1:
             return Block(*batches[0], batches)
         first = within * self._values.batch_size
-        rows = slice(first, first + sum(len(images) for images, _ in batches))
+        rows = slice(first, first + sum(images.shape[0] for images, _ in batches))
         return Block(self._gathered[rows], self._chunk_goals[rows], batches)
 
     def _gather(self, chunk: int) -> None:

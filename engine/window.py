@@ -93,9 +93,8 @@ class Window:
 
     def slot(self, num_images: int) -> Tensor:
         """Where the next step's logits go: float [num_images, classes]."""
-        slot = self._slots[len(self._row_stops)]
-        if len(slot) == num_images:
-            return slot
+        if num_images == self._values.batch_size:
+            return self._slots[len(self._row_stops)]
         start = self.num_rows
         return self._logits[start : start + num_images]
 
