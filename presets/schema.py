@@ -278,7 +278,7 @@ class Hyperparameters(Frozen):
     channels_last: bool = False
     """Images and convolutions with their channels last in memory; worth it on GPUs, for nets of many channels."""
     compile: bool = False
-    """Steps by torch's compiler, which takes a minute at the start and a C++ compiler: for long runs of some nets."""
+    """Steps by torch's compiler: a minute at the start, and not always faster than without. It needs a C++ compiler."""
     deterministic: bool = True
     """Identical results from run to run; on CUDA this picks deterministic kernels."""
 
