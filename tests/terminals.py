@@ -14,7 +14,7 @@ from typing import Protocol, Self
 import pyte
 
 WIDTH, HEIGHT = 120, 40
-PATIENCE_SECONDS = 60.0
+PATIENCE_SECONDS = 120.0
 LOOK_SECONDS = 0.05
 
 KEYS = {"enter": "\r", "escape": "\x1b", "space": " ", "tab": "\t"}
