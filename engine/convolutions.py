@@ -109,16 +109,16 @@ class PairedConv(Conv):
         in_channels, width = x.shape[1], x.shape[3]
         out_width = width + 2 * self._padding[1] - self._kernel[1] + 1
         count = 2 if self._dense and 2 * self._channels <= LANES and out_width % 2 == 0 else 1
-        self._laid = laid = _Laid(self.weight, (self._channels, in_channels), count)
+        self._laid = laid = _laid_kernel(self.weight, (self._channels, in_channels), count)
         if self.bias is not None:
-            self._laid_bias = _LaidBias(self.bias, self._channels, count)
+            self._laid_bias = _laid_bias(self.bias, self._channels, count)
         self._step = [self._stride[0], count * self._stride[1]]
         inside = all(pad < size for pad, size in zip(self._padding, self._kernel, strict=True))
         self._turns = self._dense and inside and 2 * in_channels <= LANES and width % 2 == 0
         if self._turns:
-            self._back = _Laid(self.weight.transpose(0, 1), (in_channels, self._channels), 2)
+            self._back = _laid_kernel(self.weight.transpose(0, 1), (in_channels, self._channels), 2)
         else:
-            self._back = _Laid(self.weight, (self._channels, in_channels), 1)
+            self._back = _laid_kernel(self.weight, (self._channels, in_channels), 1)
         return laid
 
     def backward(self, dy: Tensor, update: Update, *, first: bool) -> Tensor:
@@ -129,7 +129,7 @@ class PairedConv(Conv):
         # Before the update, which it must not see.
         dx = dy if first else self._towards_input(dy)
         wanted = [False, True, self.bias is not None]
-        _, dw, db = _gradients(_pairs(dy, laid.count), self.x, laid.weight, self._step, self._padding, wanted)
+        _, dw, db = _gradients(_pairs(dy, laid.count), self.x, laid.whole, self._step, self._padding, wanted)
         update.add(self.weight, laid.fold(dw))
         if self.bias is not None:
             update.add(self.bias, self._laid_bias.fold(db))
@@ -146,50 +146,39 @@ class PairedConv(Conv):
 
 
 class _Laid:
-    """A kernel [out, in, height, width] laid out `count` times side by side, among zeros.
+    """A kernel or a bias, its places among zeros, and the reverse for the gradient of the whole."""
 
-    Args:
-        sizes: channels out and in, with those that are zeros.
-    """
+    def __init__(self, whole: Tensor, where: list[tuple[slice, ...]]) -> None:
+        self.whole = whole
+        self.count = len(where)
+        self._where = where
+        self._places = [whole[each] for each in where]
 
-    def __init__(self, kernel: Tensor, sizes: tuple[int, int], count: int) -> None:
-        out, into, height, width = kernel.shape
-        self.count = count
-        self.weight = kernel.new_zeros(count * sizes[0], sizes[1], height, width + count - 1)
-        self.weight = self.weight.contiguous(memory_format=torch.channels_last)
-        self._where = [
-            (slice(k * sizes[0], k * sizes[0] + out), slice(into), slice(None), slice(k, k + width))
-            for k in range(count)
-        ]
-        self._places = [self.weight[where] for where in self._where]
-
-    def lay(self, kernel: Tensor) -> Tensor:
+    def lay(self, values: Tensor) -> Tensor:
         for place in self._places:
-            place.copy_(kernel)
-        return self.weight
+            place.copy_(values)
+        return self.whole
 
     def fold(self, gradient: Tensor) -> Tensor:
-        """The gradient for the kernel, of that for what was laid out."""
-        first, *others = (gradient[where] for where in self._where)
+        """The gradient for what was laid out, of that for the whole."""
+        first, *others = (gradient[each] for each in self._where)
         return first.add(others[0]) if others else first
 
 
-class _LaidBias:
+def _laid_kernel(kernel: Tensor, sizes: tuple[int, int], count: int) -> _Laid:
+    """A kernel [out, in, height, width] `count` times side by side, with channels of zeros up to `sizes`."""
+    out, into, height, width = kernel.shape
+    whole = kernel.new_zeros(count * sizes[0], sizes[1], height, width + count - 1)
+    where = [
+        (slice(k * sizes[0], k * sizes[0] + out), slice(into), slice(None), slice(k, k + width)) for k in range(count)
+    ]
+    return _Laid(whole.contiguous(memory_format=torch.channels_last), where)
+
+
+def _laid_bias(bias: Tensor, channels: int, count: int) -> _Laid:
     """The same for a bias."""
-
-    def __init__(self, bias: Tensor, channels: int, count: int) -> None:
-        self._bias = bias.new_zeros(count * channels)
-        self._where = [slice(k * channels, k * channels + len(bias)) for k in range(count)]
-        self._places = [self._bias[where] for where in self._where]
-
-    def lay(self, bias: Tensor) -> Tensor:
-        for place in self._places:
-            place.copy_(bias)
-        return self._bias
-
-    def fold(self, gradient: Tensor) -> Tensor:
-        first, *others = (gradient[where] for where in self._where)
-        return first.add(others[0]) if others else first
+    where = [(slice(k * channels, k * channels + len(bias)),) for k in range(count)]
+    return _Laid(bias.new_zeros(count * channels), where)
 
 
 def _pairs(y: Tensor, count: int) -> Tensor:

@@ -184,7 +184,8 @@ def ready_path(
         path.prepare(input_shape)
     except PathUnavailable as error:
         if name is not None:
-            raise DeviceError(f"it was trained with {name} steps, and {error}") from error
+            text = f"it was trained with {name} steps, and {error}: resume it where it was begun, or train it anew"
+            raise DeviceError(text) from error
         notices.append(f"{error}: steps are launched one by one")
         return make_path(net, values, DerivedPath.name), notices
     except RuntimeError as error:
