@@ -10,6 +10,7 @@ from textual.binding import Binding, BindingType
 from textual.screen import Screen
 from textual.widget import Widget
 
+from tui.sparse_compositor import SparseCompositor
 from tui.widgets.chart import MetricChart
 from tui.widgets.chart_data import AXIS_KINDS, ChartData, ChartView
 from tui.widgets.zoom import FACTOR, followed, pan, reset, zoom
@@ -52,6 +53,7 @@ class ChartScreen(Screen[None]):
 
     def __init__(self) -> None:
         super().__init__()
+        self._compositor = SparseCompositor()
         self.view = ChartView()
         self._focused_before: Widget | None = None
         self._first_full: MetricChart | None = None

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
+from rich.cells import cell_len
+from rich.segment import Segment
+from rich.style import Style
 from textual.content import Content
-from textual.geometry import Region
+from textual.geometry import Region, Size
+from textual.strip import Strip
 from textual.widget import Widget
 
 from engine.records import Run, State, Trainer, Wanted
@@ -18,23 +24,43 @@ from tui.text import (
     state_word,
 )
 
+Text = tuple[tuple[str, str], ...]
+"""Words, each with its look: `plain`, `detail`, `rest` (of a bar), or the colour of a state."""
+LOOKS = {
+    "plain": "color: $foreground;",
+    "detail": "color: $foreground 80%;",
+    "rest": "color: $foreground 18%;",
+    **{colour: f"color: ${colour};" for colour in ("text-muted", "text-success", "text-warning", "text-error")},
+}
+NOTHING_TO_SHOW: tuple[Text, ...] = (
+    (("Nothing to show yet.", "plain"),),
+    (("Press 1, choose a net and its settings, and press enter to train it.", "plain"),),
+)
 BAR_WIDTHS = (8, 30)
 """The narrowest and the widest progress bar, in cells."""
 
 
 class RunStatus(Widget):
-    """Progress of one run; repainted only when its text changes."""
+    """Progress of one run; of its lines only what changed is repainted."""
 
-    DEFAULT_CSS = "RunStatus { height: auto; min-height: 2; max-height: 5; padding: 0 1; }"
+    ALLOW_SELECT: ClassVar[bool] = False
+    COMPONENT_CLASSES: ClassVar[set[str]] = {f"run-status--{look}" for look in LOOKS}
+    DEFAULT_CSS = (
+        "RunStatus {\n  height: auto; min-height: 2; max-height: 5; padding: 0 1;\n"
+        + "".join(f"  & > .run-status--{look} {{ {css} }}\n" for look, css in LOOKS.items())
+        + "}"
+    )
 
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002
         super().__init__(id=id)
         self._run: Run | None = None
         self._waits_for = ""
         self._overfitting: int | None = None
-        self._content = Content("")
-        self._wrapped: tuple[int, list[Content]] = (0, [])
-        """`_content` in lines of so many cells."""
+        self._texts: tuple[Text, ...] = ()
+        """Progress and situation, however long."""
+        self._lines: list[Text] = []
+        """The same in lines of the widget's width."""
+        self._styles: dict[str, Style] = {}
 
     def show(self, run: Run | None, *, waits_for: str = "", overfitting: int | None = None) -> None:
         """Show a run.
@@ -44,44 +70,84 @@ class RunStatus(Widget):
             overfitting: the epoch since which it overfits.
         """
         self._run, self._waits_for, self._overfitting = run, waits_for, overfitting
-        self._compose_text()
+        self._update()
 
     @property
     def text(self) -> str:
         """What is shown, without its colours."""
-        return self._content.plain
+        return "\n".join("".join(words for words, _ in text) for text in self._texts)
+
+    # ── Textual ────────────────────────────────────────────────────────────────────────────────────────────
 
     def on_resize(self) -> None:
-        self._compose_text()
+        self._update()
 
-    def render(self) -> Content:
-        return self._content
+    def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
+        return len(wrap(self._texts, width))
 
-    def _compose_text(self) -> None:
-        run = self._run
-        if run is None:
-            content = Content(
-                "Nothing to show yet.\nPress 1, choose a net and its settings, and press enter to train it."
-            )
+    def notify_style_update(self) -> None:
+        super().notify_style_update()
+        self._styles.clear()
+
+    def render_line(self, y: int) -> Strip:
+        width = self.content_size.width
+        if y >= len(self._lines):
+            return Strip.blank(width, self.rich_style)
+        strip = Strip([Segment(words, self._style(look)) for words, look in self._lines[y]])
+        return strip.adjust_cell_length(width, self.rich_style)
+
+    def _style(self, look: str) -> Style:
+        if look not in self._styles:
+            self._styles[look] = self.get_component_rich_style(f"run-status--{look}")
+        return self._styles[look]
+
+    def _update(self) -> None:
+        width = self.content_size.width
+        if self._run is None:
+            self._texts = NOTHING_TO_SHOW
         else:
-            first = compose_progress(run, max(20, self.content_size.width), self._overfitting)
-            content = Content("\n").join((first, compose_situation(run, self._waits_for)))
-        if content.is_same(self._content):
-            return
+            progress = compose_progress(self._run, max(20, width), self._overfitting)
+            self._texts = progress, compose_situation(self._run, self._waits_for)
+        before, self._lines = self._lines, wrap(self._texts, max(1, width))
         # A second line that wraps, or no longer does, changes the height: only then is the screen laid out anew.
-        width = max(1, self.content_size.width)
-        lines = content.wrap(width)
-        before = self._wrapped[1] if self._wrapped[0] == width else self._content.wrap(width)
-        self._content, self._wrapped = content, (width, lines)
-        if len(lines) != len(before) or not self.is_mounted:
+        if len(self._lines) != len(before) or not self.is_mounted:
             self.refresh(layout=True)
             return
-        changed = [y for y, (line, old) in enumerate(zip(lines, before, strict=True)) if not line.is_same(old)]
-        if changed:
-            self.refresh(*(Region(0, y, self.size.width, 1) for y in changed))
+        spans = [(y, *changed_span(line, old)) for y, (line, old) in enumerate(zip(self._lines, before, strict=True))]
+        regions = [Region(start, y, end - start, 1) for y, start, end in spans if end > start]
+        if regions:
+            self.refresh(*regions)
 
 
-def compose_progress(run: Run, width: int, overfitting: int | None = None) -> Content:
+def wrap(texts: tuple[Text, ...], width: int) -> list[Text]:
+    """Texts in lines of at most `width` cells, broken between words."""
+    lines: list[Text] = []
+    for text in texts:
+        if sum(cell_len(words) for words, _ in text) <= width:
+            lines.append(text)
+            continue
+        for line in Content.assemble(*text).wrap(width):
+            lines.append(tuple((line.plain[span.start : span.end], str(span.style)) for span in line.spans))
+    return lines
+
+
+def changed_span(line: Text, before: Text) -> tuple[int, int]:
+    """The cells from the first to after the last that differ; an empty span if none does."""
+    if line == before:
+        return 0, 0
+    now, old = _cells(line), _cells(before)
+    width = max(len(now), len(old))
+    if len(now) != sum(cell_len(words) for words, _ in line) or len(old) != sum(cell_len(words) for words, _ in before):
+        return 0, 2 * width  # a character of two cells: which ones they are isn't worth knowing
+    differs = [column for column in range(width) if now[column : column + 1] != old[column : column + 1]]
+    return (differs[0], differs[-1] + 1) if differs else (0, 0)
+
+
+def _cells(text: Text) -> list[tuple[str, str]]:
+    return [(character, look) for words, look in text for character in words]
+
+
+def compose_progress(run: Run, width: int, overfitting: int | None = None) -> Text:
     """`epoch 31/50 ━━━╸── 62 %  5,410 images/s  ETA 3 min 10 s  lr 0.01  overfitting since epoch 14`, in `width` cells.
 
     Where there isn't room for all, the bar is short and the last facts are left out.
@@ -102,14 +168,7 @@ def compose_progress(run: Run, width: int, overfitting: int | None = None) -> Co
         facts = shorten_facts(short, width - len(left) - low - len(percent))
     bar_width = max(low, min(high, width - len(left) - len(percent) - len(facts)))
     done, rest = draw_bar(run.fraction, bar_width)
-    colour = state_colour(run)
-    return Content.assemble(
-        left,
-        (done, f"${colour}"),
-        (rest, "$foreground 18%"),
-        percent,
-        (facts, "$foreground 80%"),
-    )
+    return (left, "plain"), (done, state_colour(run)), (rest, "rest"), (percent, "plain"), (facts, "detail")
 
 
 def draw_bar(fraction: float, width: int) -> tuple[str, str]:
@@ -144,10 +203,10 @@ def _progress_facts(run: Run) -> list[str]:
     return facts
 
 
-def compose_situation(run: Run, waits_for: str) -> Content:
+def compose_situation(run: Run, waits_for: str) -> Text:
     """What the run does or what became of it, and what to do next."""
     head = f"{state_glyph(run)} {state_word(run)}"
-    return Content.assemble((head, f"${state_colour(run)}"), (f"  {_situation(run, waits_for)}", "$foreground 80%"))
+    return (head, state_colour(run)), (f"  {_situation(run, waits_for)}", "detail")
 
 
 def _situation(run: Run, waits_for: str) -> str:
