@@ -202,7 +202,8 @@ def thin(
     # The last column may be growing: by its extremes' places, which new points that are none don't change, its picture
     # stays the same.
     if not np.isnan(lowest[-1]):
-        falling[-1] = np.nanargmax(window[inside[-1] :]) < np.nanargmin(window[inside[-1] :])
+        last = window[inside[-1] :]
+        falling[-1] = (last == highest[-1]).argmax() < (last == lowest[-1]).argmax()
     pairs_x = np.column_stack((x[starts], x[ends - 1])).ravel()
     pairs_y = np.column_stack((np.where(falling, highest, lowest), np.where(falling, lowest, highest))).ravel()
     kept = np.isfinite(pairs_y)

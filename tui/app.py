@@ -17,6 +17,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
+from rich.console import RenderableType
 from textual import events, work
 from textual.binding import Binding, BindingType
 from textual.command import Provider
@@ -302,7 +303,11 @@ class LazytrainApp(CellDiffApp[int]):
         for each in (self.launch_screen, self.monitor_screen, self.compare_screen):
             if each is not None and each is screen and each.is_mounted:
                 each.show_runs(self.runs)
-        self.call_after_refresh(self._pace.end)
+
+    def _display(self, screen: Screen[Any], renderable: RenderableType | None) -> None:
+        super()._display(screen, renderable)
+        # What is painted next after new figures were read is their frame.
+        self._pace.end()
 
     def _follow_runner(self) -> None:
         status = self.runner.status if self.runner is not None else None

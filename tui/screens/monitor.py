@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, ClassVar, cast
 
@@ -203,13 +204,13 @@ class MonitorScreen(ChartScreen):
         if before is None or (run.revision, run.state) != (before.run.revision, before.run.state):
             resumed = find_resumed_steps(self.lazytrain.store.messages(run.id))
         new = self.curves.update(run)
-        self.shown = ShownRun(
+        shown = before or ShownRun(
             run=run,
             report=self.configuration.report,
             validated=self.configuration.hyperparameters.validation_fraction > 0,
-            resumed_steps=resumed,
             batch_size=self.configuration.hyperparameters.batch_size,
         )
+        self.shown = replace(shown, run=run, resumed_steps=resumed)
         return new or before is None or before.run.state is not run.state or before.resumed_steps != resumed
 
     def _follow_newest(self) -> None:

@@ -1,4 +1,4 @@
-"""Curves on a grid of character cells, drawn by plotext: strokes in, rows of cells out.
+"""Curves on a grid of character cells, drawn by plotext: strokes in, rows of cells out; `tail` goes on from there.
 
 plotext's `figure` is global to the process: draw from the screen's own thread alone.
 """
@@ -41,8 +41,8 @@ class Row:
             self.owners[column] = owner
 
     def followed_by(self, other: Row, column: int) -> Row:
-        """Its cells before `column`, and the other's from there on."""
-        return Row(self.characters[:column] + other.characters[column:], self.owners[:column] + other.owners[column:])
+        """Its cells before `column`, and then the other's."""
+        return Row(self.characters[:column] + other.characters, self.owners[:column] + other.owners)
 
 
 def draw(

@@ -82,7 +82,7 @@ class MetricChart(Widget):
 
     @property
     def num_drawn(self) -> int:
-        """How often plotext drew: a picture that is the same isn't drawn again."""
+        """How often it was drawn: a picture that is the same isn't drawn again."""
         return self.plot.picture.num_drawn
 
     @property

@@ -37,10 +37,10 @@ class Line:
         return cls([" "] * width, ["axis"] * width)
 
     def put(self, column: int, text: str, tone: Tone) -> None:
-        for offset, character in enumerate(text):
-            if 0 <= column + offset < len(self.characters):
-                self.characters[column + offset] = character
-                self.tones[column + offset] = tone
+        start, end = max(0, column), min(len(self.characters), column + len(text))
+        if start < end:
+            self.characters[start:end] = text[start - column : end - column]
+            self.tones[start:end] = [tone] * (end - start)
 
     def changed_span(self, other: Line) -> tuple[int, int] | None:
         """First changed column and the one after the last, or None if they are the same."""

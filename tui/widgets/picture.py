@@ -1,7 +1,8 @@
 """A chart's curves as cells, drawn anew only when a dot changed.
 
 A cell of braille has 2 × 4 dots. Curves are rounded to dots before they are drawn: the same dots are the same picture,
-and of the new points of a second many change none. Where some do, only what is at their right is drawn.
+and of the new points of a second many change none. Where some do, only what is at their right is drawn: a whole picture
+is plotext's, which takes longer to prepare than to draw, and its end is drawn further here.
 """
 
 from __future__ import annotations
@@ -27,9 +28,9 @@ class Picture:
     def __init__(self) -> None:
         self.rows: list[Row] = []
         self.num_drawn = 0
-        """How often plotext drew."""
+        """How often there was something to draw."""
         self.num_dots_drawn = 0
-        """How many points it was given in all."""
+        """How many points that were in all."""
         self._size = (0, 0)
         self._dots: list[list[Dot]] = []
 
@@ -40,24 +41,22 @@ class Picture:
         if (size, dots) == (self._size, self._dots):
             return self.rows
         kept = unchanged_columns(self._dots, dots) if size == self._size and len(dots) == len(self._dots) else 0
-        if not kept:
-            self.rows = self._draw(dots, width, height)
-        else:
-            # Of each curve from the last dot before those columns on: what comes before it lies at its left.
-            drawn = self._draw([each[first_dot(each, kept) :] for each in dots], width, height)
-            self.rows = [row.followed_by(new, kept) for row, new in zip(self.rows, drawn, strict=True)]
-        self._size, self._dots = size, dots
-        return self.rows
-
-    def _draw(self, dots: Sequence[Sequence[Dot]], width: int, height: int) -> list[Row]:
+        # Of each curve from the last dot before those columns on: what comes before it lies at its left.
+        drawn = [each[first_dot(each, kept) :] for each in dots] if kept else dots
+        self.num_drawn += 1
+        self.num_dots_drawn += sum(len(each) for each in drawn)
         # plotext is a quarter of a second to import: only once there is something to draw.
         from tui.widgets.canvas import Stroke, draw
+        from tui.widgets.tail import draw_tail
 
-        self.num_drawn += 1
-        self.num_dots_drawn += sum(len(each) for each in dots)
-        strokes = [Stroke([x + 0.5 for x, _ in each], [y + 0.5 for _, y in each]) for each in dots]
-        # Always on the whole canvas: on another one, plotext puts some dots of the same line elsewhere.
-        return draw(width, height, strokes, (0, 2 * width), (0, 4 * height))
+        if kept:
+            tails = draw_tail(width, height, drawn, kept)
+            self.rows = [row.followed_by(tail, kept) for row, tail in zip(self.rows, tails, strict=True)]
+        else:
+            strokes = [Stroke([x + 0.5 for x, _ in each], [y + 0.5 for _, y in each]) for each in drawn]
+            self.rows = draw(width, height, strokes, (0, 2 * width), (0, 4 * height))
+        self._size, self._dots = size, dots
+        return self.rows
 
 
 def unchanged_columns(before: Sequence[Sequence[Dot]], now: Sequence[Sequence[Dot]]) -> int:

@@ -233,9 +233,9 @@ class Plot:
         averaged = [each for each in drawn if each.average is not None]
         if averaged:
             rows = self._behind.show(*size, [(each.x, each.y) for each in averaged], *scales)
-            sheet.put_rows(rows, [faint(each.curve.tone) for each in averaged])
+            sheet.put_rows(rows, [faint(each.curve.tone) for each in averaged], over=False)
         rows = self.picture.show(*size, [each.shown for each in drawn], *scales)
-        sheet.put_rows(rows, [each.curve.tone for each in drawn])
+        sheet.put_rows(rows, [each.curve.tone for each in drawn], over=bool(averaged))
         for each in drawn:
             for column, low, high in zip(*(values.tolist() for values in each.band or ()), strict=True):
                 sheet.put_band(column, low, high, faint(each.curve.tone))

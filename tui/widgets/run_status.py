@@ -92,9 +92,9 @@ class RunStatus(Widget):
     def render_line(self, y: int) -> Strip:
         width = self.content_size.width
         if y >= len(self._lines):
-            return Strip.blank(width, self.rich_style)
+            return Strip.blank(width, self._style("plain"))
         strip = Strip([Segment(words, self._style(look)) for words, look in self._lines[y]])
-        return strip.adjust_cell_length(width, self.rich_style)
+        return strip.adjust_cell_length(width, self._style("plain"))
 
     def _style(self, look: str) -> Style:
         if look not in self._styles:

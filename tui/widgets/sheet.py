@@ -69,8 +69,19 @@ class Sheet:
     def put(self, column: int, row: int, text: str, tone: Tone) -> None:
         self.lines[1 + row].put(COLUMN_BEFORE + column, text, tone)
 
-    def put_rows(self, rows: Sequence[Row], tones: Sequence[Tone]) -> None:
-        """Curves as they were drawn, over what is there; `tones` are the strokes'."""
+    def put_rows(self, rows: Sequence[Row], tones: Sequence[Tone], *, over: bool = True) -> None:
+        """Curves as they were drawn; `tones` are the strokes'.
+
+        Args:
+            over: leave what is there where no stroke is; otherwise there is nothing yet.
+        """
+        if not over:
+            canvas = slice(COLUMN_BEFORE, COLUMN_BEFORE + self.width)
+            of_owner = [*tones, "axis"]  # the last one is that of no owner, -1
+            for line, row in zip(self.lines[1:], rows, strict=False):
+                line.characters[canvas] = row.characters
+                line.tones[canvas] = [of_owner[owner] for owner in row.owners]
+            return
         for line, row in zip(self.lines[1:], rows, strict=False):
             for column, owner in enumerate(row.owners, COLUMN_BEFORE):
                 if owner >= 0:
