@@ -57,7 +57,8 @@ def measure_live(
         training = fill_store(home, num_points=num_points, num_over=num_over)
         environment = {"LAZYTRAIN_CELL_DIFF": str(int(cell_diff))}
         with open_monitor(home, redraws, environment) as app:
-            watch(app, training, 3)
+            # The x axis has doubled by then: what that sends is measured apart.
+            watch(app, training, 6)
             since = app.num_arrivals
             live = watch(app, training, seconds)
             # Counted, not taken for granted: where frames are dear they come more rarely.

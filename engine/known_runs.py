@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Sequence
+from itertools import takewhile
 
 from engine.events import Progress
 from engine.records import ACTIVE, Run, State, Wanted
@@ -42,6 +43,17 @@ class KnownRuns:
         runs = [run for _, run in self._made.values()]
         self._active = {run.id: run for run in runs if run.state in ACTIVE}
         self.others = sorted((run for run in runs if run.state not in ACTIVE), key=list_order)
+
+
+def live_states(runs: Sequence[Run]) -> list[tuple[object, ...]]:
+    """State, wish, name, place and trainer of each run that isn't over: as before if only figures changed.
+
+    Args:
+        runs: as `Reader.runs` lists them. A trainer that freezes or dies writes nothing: look there about each second,
+            changes or none.
+    """
+    live = takewhile(lambda run: run.state in ACTIVE or run.state is State.QUEUED, runs)
+    return [(run.id, run.state, run.wanted, run.name, run.position, run.error, run.trainer) for run in live]
 
 
 def list_order(run: Run) -> tuple[float, ...]:

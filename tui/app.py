@@ -26,6 +26,7 @@ from textual.reactive import reactive
 from textual.screen import Screen
 from textual.timer import Timer
 
+from engine.known_runs import live_states
 from engine.locks import FileLock, LockHeld
 from engine.places import presets_folder, screens_lock
 from engine.records import Run
@@ -152,7 +153,7 @@ class LazytrainApp(CellDiffApp[int]):
         self._status: RunnerStatus | None = None
         self._pace = Pace(redraws_per_second)
         self._live: list[tuple[object, ...]] = []
-        self._generation = self._num_polls = 0
+        self._generation = self._num_polls = self._num_changes = 0
         self._wish_timer: Timer | None = None
         self._trouble: str | None = None
         self._open_screen = FileLock(screens_lock(home), shared=True)
@@ -274,12 +275,15 @@ class LazytrainApp(CellDiffApp[int]):
         # Figures keep the pace; a state that was reached is shown at once.
         if self._stale and self._pace.due:
             self.refresh_runs()
-        elif self._stale or self._num_polls % round(LOOK_SECONDS / POLL_SECONDS) == 0:
+            return
+        changes = self.store.num_changes() if self._stale else self._num_changes
+        if changes != self._num_changes or self._num_polls % round(LOOK_SECONDS / POLL_SECONDS) == 0:
+            self._num_changes = changes
             self._show_states()
 
     def _show_states(self) -> None:
         """Show another state, wish, name or place of a run that isn't over, if there is one."""
-        if self.store.live_states() != self._live:
+        if live_states(self.store.runs()) != self._live:
             self.refresh_runs()
 
     def _say_trouble(self, trouble: str | None) -> None:
@@ -294,8 +298,8 @@ class LazytrainApp(CellDiffApp[int]):
     def refresh_runs(self) -> None:
         """Read the runs and give them to the screen of the current mode."""
         self._pace.begin()
-        self._stale, self._live = False, self.store.live_states()
-        self.runs = self.store.runs()
+        self._stale, self.runs = False, self.store.runs()
+        self._live = live_states(self.runs)
         self.marks.keep({run.id for run in self.runs})
         self.attendance.look(self.runs)
         self._show_headline()
