@@ -21,7 +21,7 @@ from engine.events import POINT_FORMAT, EpochRecord
 from engine.known_runs import KnownRuns, list_order, make_run
 from engine.locks import is_held, last_seen
 from engine.rebuild import NOTICE, is_lost, rebuild
-from engine.records import ACTIVE, CHUNK_POINTS, Message, Run, RunnerRecord, State, Trainer
+from engine.records import ACTIVE, CHUNK_POINTS, Message, Run, RunnerRecord, Trainer
 
 if TYPE_CHECKING:
     from engine.configuration import RunConfiguration

@@ -32,6 +32,7 @@ from tui.widgets.chart_lines import Figure
 from tui.widgets.picture import Picture, to_dots
 from tui.widgets.plot import Plot
 from tui.widgets.sheet import COLUMN_BEFORE, LABEL_WIDTH
+from tui.widgets.tail import draw_tail
 from tui.widgets.tones import RUN_MARKERS, RUN_TONES, TONES, faint
 
 # ── axes ───────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -328,6 +329,23 @@ def test_a_picture_drawn_further_is_the_picture_drawn_at_once(
         curves = [(x[:count], values[:count]), (x[:count:every], values[:count:every] / 2)]
         shown = growing.show(*size, curves, (0.0, 1.0), (0.0, 1.0))
         assert shown == Picture().show(*size, curves, (0.0, 1.0), (0.0, 1.0))
+
+
+@given(
+    curves=st.lists(st.lists(st.tuples(st.floats(0, 1), st.floats(0, 1)), max_size=30), min_size=1, max_size=3),
+    size=st.tuples(st.integers(1, 120), st.integers(1, 30)),
+    first=st.floats(0, 1),
+)
+def test_the_end_of_curves_is_drawn_dot_for_dot_as_plotext_does(
+    curves: list[list[tuple[float, float]]], size: tuple[int, int], first: float
+) -> None:
+    width, height = size
+    dots = [[(int(x * (2 * width - 1)), int(y * (4 * height - 1))) for x, y in sorted(curve)] for curve in curves]
+    strokes = [Stroke([x + 0.5 for x, _ in each], [y + 0.5 for _, y in each]) for each in dots]
+    whole = draw(width, height, strokes, (0, 2 * width), (0, 4 * height))
+    column = int(first * (width - 1))
+    tails = draw_tail(width, height, dots, column)
+    assert [row.followed_by(tail, column) for row, tail in zip(whole, tails, strict=True)] == whole
 
 
 def test_of_a_curve_that_grows_only_the_end_is_drawn() -> None:

@@ -7,6 +7,7 @@ others too. This one replaces that step alone, in the private `Compositor.render
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from itertools import pairwise
 
 from textual._compositor import ChopsUpdate, Compositor
 from textual.geometry import Region
@@ -55,7 +56,7 @@ class _Wanted:
         self._chops: dict[int, dict[int, Strip | None]] = {}
         for y, start, stop in spans:
             line = cuts[y]
-            pieces = {x for x, end in zip(line, line[1:], strict=False) if x < stop and end > start}
+            pieces = {x for x, end in pairwise(line) if x < stop and end > start}
             if y not in self._chops:
                 # In order, as Textual writes them.
                 self.chops[y] = self._chops[y] = dict.fromkeys(line[:-1])

@@ -40,7 +40,8 @@ class Line:
         start, end = max(0, column), min(len(self.characters), column + len(text))
         if start < end:
             self.characters[start:end] = text[start - column : end - column]
-            self.tones[start:end] = [tone] * (end - start)
+            tones: list[Tone] = [tone] * (end - start)
+            self.tones[start:end] = tones
 
     def changed_span(self, other: Line) -> tuple[int, int] | None:
         """First changed column and the one after the last, or None if they are the same."""

@@ -120,10 +120,10 @@ class RunStatus(Widget):
 
 
 def wrap(texts: tuple[Text, ...], width: int) -> list[Text]:
-    """Texts in lines of at most `width` cells, broken between words."""
+    """Texts in lines of at most `width` cells, broken between words and where an error's words are."""
     lines: list[Text] = []
     for text in texts:
-        if sum(cell_len(words) for words, _ in text) <= width:
+        if sum(cell_len(words) for words, _ in text) <= width and not any("\n" in words for words, _ in text):
             lines.append(text)
             continue
         for line in Content.assemble(*text).wrap(width):

@@ -77,10 +77,11 @@ class Sheet:
         """
         if not over:
             canvas = slice(COLUMN_BEFORE, COLUMN_BEFORE + self.width)
-            of_owner = [*tones, "axis"]  # the last one is that of no owner, -1
+            of_owner: list[Tone] = [*tones, "axis"]  # the last one is that of no owner, -1
             for line, row in zip(self.lines[1:], rows, strict=False):
                 line.characters[canvas] = row.characters
-                line.tones[canvas] = [of_owner[owner] for owner in row.owners]
+                shown: list[Tone] = [of_owner[owner] for owner in row.owners]
+                line.tones[canvas] = shown
             return
         for line, row in zip(self.lines[1:], rows, strict=False):
             for column, owner in enumerate(row.owners, COLUMN_BEFORE):

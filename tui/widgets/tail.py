@@ -1,6 +1,6 @@
 """The right end of curves that grew, dot for dot as plotext draws it.
 
-plotext builds a whole figure, its rulers and labels, for what is a few dots most of the time. What it draws of a line is
+plotext builds a whole figure, its rulers and labels, for what is a few dots most of the time. How it draws a line is
 repeated here in its own arithmetic (its kernel's `rescale_element` and `get_simple_line`), so that a picture drawn
 further is the one drawn at once; tests compare the two.
 """
@@ -8,11 +8,12 @@ further is the one drawn at once; tests compare the two.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 from tui.widgets.canvas import BLANK, Row
 
 NEAR, FAR = 0.0001 + 0.0016585662, 0.0001 + 0.001516152
-"""How far inside the canvas, in cells, plotext puts its first and its last edge: an alignment's and its kernel's own."""
+"""How far inside the canvas, in cells, plotext puts its first and its last edge: its alignment's, and its kernel's."""
 BITS = ((0x01, 0x08), (0x02, 0x10), (0x04, 0x20), (0x40, 0x80))
 """Of a braille cell's dots, by row from the top, and column."""
 
@@ -43,11 +44,12 @@ def draw_tail(width: int, height: int, strokes: Sequence[Sequence[tuple[int, int
         ]
         if points:
             put(*points[0], owner)
-        for (x, y), (to_x, to_y) in zip(points, points[1:], strict=False):
+        for (x, y), (to_x, to_y) in pairwise(points):
             steps = max(abs(int(x * 2) - int(to_x * 2)), abs(int(y * 4) - int(to_y * 4)), 1)
             share = part = 1.0 / steps
             for _ in range(steps - 1):
                 put(x + (to_x - x) * share, y + (to_y - y) * share, owner)
                 share += part
             put(to_x, to_y, owner)
-    return [Row([chr(0x2800 + cell) if cell else " " for cell in line], of) for line, of in zip(bits, owners, strict=True)]
+    drawn = [[chr(0x2800 + cell) if cell else " " for cell in line] for line in bits]
+    return [Row(characters, of) for characters, of in zip(drawn, owners, strict=True)]
