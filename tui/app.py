@@ -15,7 +15,7 @@ from dataclasses import replace
 from functools import cached_property
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from rich.console import RenderableType
 from textual import events, work
@@ -30,7 +30,7 @@ from engine.known_runs import live_states
 from engine.locks import FileLock, LockHeld
 from engine.places import presets_folder, screens_lock
 from engine.records import Run
-from engine.store import NotPossible, RunNotFound, Store, StoreError, StoreTrouble
+from engine.store import Store, StoreTrouble
 from tui.attendance import Attendance
 from tui.cell_diff import CellDiffApp
 from tui.datasets import DatasetShelf
@@ -43,6 +43,7 @@ from tui.pace import Pace
 from tui.screens.launch import LaunchScreen
 from tui.stylesheet import KeptStylesheet
 from tui.theme import THEMES
+from tui.wishing import Verb, Wishes
 
 if TYPE_CHECKING:
     from engine.runner import Runner, RunnerStatus
@@ -51,7 +52,6 @@ if TYPE_CHECKING:
     from tui.screens.compare import CompareScreen
     from tui.screens.monitor import MonitorScreen
 
-Verb = Literal["pause", "resume", "stop", "discard", "up", "down", "rename", "tag", "note", "archive"]
 AFTER_FIRST_FRAME = ("tui.screens.launch_desk", "tui.widgets.study_panel", "engine.report")
 """What is wanted right after the first frame, and takes its time to import."""
 FOR_CHARTS = ("tui.screens.monitor", "engine.series", "plotext")
@@ -140,6 +140,7 @@ class LazytrainApp(CellDiffApp[int]):
         self.shelf = DatasetShelf(data, home / "cache" / "datasets")
         self.departure = Departure(self)
         self.attendance = Attendance(self)
+        self.wishes = Wishes(self)
         self.runner_started = False
         self.runs: list[Run] = []
         self.monitor_screen: MonitorScreen | None = None
@@ -339,59 +340,8 @@ class LazytrainApp(CellDiffApp[int]):
         return "expected time: measuring…"
 
     def command(self, verb: Verb, run: Run) -> None:
-        """Ask something of a run: written to the store, and the runner nudged; a refusal becomes a toast.
-
-        Discarding and labelling ask first.
-        """
-        match verb:
-            case "pause":
-                self._ask(lambda: self.store.pause(run.id))
-            case "resume":
-                self._ask(lambda: self.store.resume(run.id))
-            case "stop":
-                self._ask(lambda: self.store.stop(run.id))
-            case "up" | "down":
-                self._ask(lambda: self.store.move(run.id, -1 if verb == "up" else 1))
-            case "rename" | "tag" | "note":
-                self._label(verb, run)
-            case "archive":
-                self._ask(lambda: self.store.put_away(run.id, away=not run.archived))
-            case "discard":
-                self._confirm_discard(run)
-
-    def _label(self, verb: Literal["rename", "tag", "note"], run: Run) -> None:
-        from tui.screens.label import ask_label, read_tags
-
-        def answered(text: str | None) -> None:
-            if text is None:
-                return
-            match verb:
-                case "rename":
-                    self._ask(lambda: self.store.rename(run.id, text))
-                case "tag":
-                    self._ask(lambda: self.store.tag(run.id, read_tags(text)))
-                case "note":
-                    self._ask(lambda: self.store.annotate(run.id, text))
-
-        self.push_screen(ask_label(verb, run), answered)
-
-    def _confirm_discard(self, run: Run) -> None:
-        from tui.screens.confirm import Choice, ConfirmScreen
-
-        kept = "Its curves and checkpoints are deleted and can't be brought back."
-        self.push_screen(
-            ConfirmScreen(
-                f"discard {run.name}?", kept, (Choice("keep", "keep it"), Choice("discard", "discard it for good"))
-            ),
-            lambda answer: self._ask(lambda: self.store.discard(run.id)) if answer == "discard" else None,
-        )
-
-    def _ask(self, ask: Callable[[], object]) -> None:
-        try:
-            ask()
-        except (NotPossible, RunNotFound, StoreError, ValueError) as error:
-            self.notify(str(error), severity="warning", markup=False)
-        self.nudge()
+        """Ask something of a run: written to the store, and the runner nudged; a refusal becomes a toast."""
+        self.wishes.command(verb, run)
 
     def nudge(self) -> None:
         """Something was written: the runner looks at once, and so does the screen."""

@@ -15,7 +15,8 @@ from tui.screens.help import list_keys
 from tui.taking_away import open_export, open_study_report
 
 if TYPE_CHECKING:
-    from tui.app import LazytrainApp, Verb
+    from tui.app import LazytrainApp
+    from tui.wishing import Verb
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,7 +32,8 @@ from tui.widgets.top_bar import TopBar
 if TYPE_CHECKING:
     from engine.configuration import RunConfiguration
     from engine.series import Curves
-    from tui.app import LazytrainApp, Verb
+    from tui.app import LazytrainApp
+    from tui.wishing import Verb
 
 NARROW, SLIM = 110, 72
 """Below these widths the list is smaller, or above the figures."""

@@ -26,8 +26,9 @@ from tui.widgets.moving import moving_keys
 from tui.widgets.tones import RUN_TONES, component_css
 
 if TYPE_CHECKING:
-    from tui.app import LazytrainApp, Verb
+    from tui.app import LazytrainApp
     from tui.run_view import RunView
+    from tui.wishing import Verb
 
 WIDE = 36
 """From this width on, the column at the right has words beside its percentages."""
