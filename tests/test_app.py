@@ -57,6 +57,15 @@ def queue(app: LazytrainApp, count: int = 1) -> list[Run]:
     return runs
 
 
+def start(app: LazytrainApp, journal: Journal) -> Run:
+    """A run that trains, as the app knows."""
+    (run,) = queue(app)
+    journal.claim(run.id)
+    journal.confirm(run.id, State.RUNNING)
+    app.refresh_runs()
+    return run
+
+
 def abandon(home: Path, run: Run) -> None:
     """Its trainer was last seen long ago, and its lock is free."""
     lock = home / "runs" / run.id / "lock"
@@ -280,11 +289,8 @@ async def test_what_training_here_does_at_once_is_never_shown_as_a_wish(
 ) -> None:
     monkeypatch.setattr("tui.app.POLL_SECONDS", 3600.0)
     async with started(home, runner=Obedient(home)) as (app, pilot):
-        (run,) = queue(app)
         with Journal(home) as journal:
-            journal.claim(run.id)
-            journal.confirm(run.id, State.RUNNING)
-        app.refresh_runs()
+            run = start(app, journal)
         seen = seen_states(app, monkeypatch)
         app.command("pause", run)
         assert seen == [], "training has the turn now"
@@ -297,11 +303,8 @@ async def test_what_training_here_does_later_is_shown_as_a_wish_and_then_as_done
 ) -> None:
     monkeypatch.setattr("tui.app.POLL_SECONDS", 3600.0)
     async with started(home, runner=FakeRunner("training", "trains a run")) as (app, pilot):
-        (run,) = queue(app)
         with Journal(home) as journal:
-            journal.claim(run.id)
-            journal.confirm(run.id, State.RUNNING)
-            app.refresh_runs()
+            run = start(app, journal)
             seen = seen_states(app, monkeypatch)
             app.command("pause", run)
             await until(pilot, lambda: seen)
