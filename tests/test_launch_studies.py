@@ -291,7 +291,7 @@ async def test_c_says_that_nothing_of_a_study_is_trained_yet(home: Path) -> None
     async with started(home) as (app, pilot):
         await open_study(pilot, "activations")
         await pilot.press("right", "C")
-        assert [text.partition(":")[0] for text in toasts(app)] == ["no run has activations's settings"]
+        assert [text.partition(":")[0] for text in toasts(app)] == ["no run has the settings of activations"]
         assert app.current_mode == "launch"
         await pilot.press("a")
         await until(pilot, lambda: len(app.store.runs()) == 3)

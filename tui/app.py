@@ -375,7 +375,7 @@ class LazytrainApp(CellDiffApp[int]):
 
         found = find_study_runs(self, name)
         if not found:
-            text = f"no run has {name}'s settings: launch it first (1, then s), or mark runs with others yourself (2, then c)"
+            text = f"no run has the settings of {name}: launch it (1, s), or mark runs that have others (2, c)"
             self.notify(text, severity="warning", markup=False)
             return
         if not any(run.num_points for run in self.runs if run.id in found):
