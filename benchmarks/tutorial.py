@@ -63,7 +63,7 @@ class TutorialLoop:
         while True:
             for inputs, targets in self.loader:
                 # As the tutorial has it for a GPU; on the CPU it gives the tensors back.
-                inputs, targets = inputs.to(self.device), targets.to(self.device)  # noqa: PLW2901
+                inputs, targets = inputs.to(self.device), targets.to(self.device)  # noqa: PLW2901  as the tutorial writes it
                 self.optimizer.zero_grad()
                 loss = self.criterion(self.net(inputs), targets)
                 loss.backward()

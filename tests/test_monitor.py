@@ -346,6 +346,13 @@ async def test_too_small_a_terminal_says_so(home: Path, filler: Filler) -> None:
         assert charts(pilot)[0].canvas_width > 60
 
 
+async def test_the_status_is_as_high_as_its_lines_are_at_the_width_that_it_gets(home: Path, filler: Filler) -> None:
+    async with monitor(home, filler.clock, (120, 40)) as pilot:
+        shown = screen_of(pilot).query_one(RunStatus)
+        for width in (118, 78, 62):
+            assert shown.get_content_height(shown.size, shown.size, width) == 2
+
+
 @pytest.mark.parametrize("size", SIZES)
 def test_monitor_looks_as_it_did(home: Path, filler: Filler, snap_compare: Any, size: tuple[int, int]) -> None:
     assert snap_compare(MonitorApp(home, filler.clock), terminal_size=size)

@@ -70,6 +70,16 @@ def test_an_end_without_a_beginning_is_no_frame() -> None:
     assert times.pace.seconds == 1.0
 
 
+def test_what_is_painted_long_after_a_frame_that_changed_nothing_is_no_frame() -> None:
+    times = Times()
+    for _ in range(5):
+        times.pace.begin()
+        times.pace.forget()
+        times.cpu += 1
+        times.pace.end()
+    assert times.pace.seconds == 1.0
+
+
 @given(cost=st.floats(0.0001, 0.15))
 def test_whatever_a_frame_costs_its_share_of_a_core_is_a_hundredth_at_most(cost: float) -> None:
     times = Times()

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from tui.widgets.run_status import LOOKS, Text, changed_span, wrap
+from tui.widgets.run_status import LOOKS, Text, repainted_span, wrap
 
 LETTERS = "abc é…  ━漢"
 words = st.text(st.sampled_from(LETTERS), max_size=12)
@@ -26,7 +26,7 @@ def cells(text: Text) -> list[tuple[str, str]]:
 @given(texts, texts)
 def test_what_is_repainted_is_all_that_differs(text: Text, before: Text) -> None:
     now, old = cells(text), cells(before)
-    start, end = changed_span(text, before)
+    start, end = repainted_span(text, before) or (0, 0)
     blank = [(" ", "plain")]
     width = max(len(now), len(old))
     now, old = now + blank * (width - len(now)), old + blank * (width - len(old))

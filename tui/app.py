@@ -267,6 +267,7 @@ class LazytrainApp(CellDiffApp[int]):
             self._say_trouble(None)
 
     def _look(self) -> None:
+        self._pace.forget()
         self._stale = self.store.changed() or self._stale
         if self.store.generation != self._generation:
             self._generation = self.store.generation

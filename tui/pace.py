@@ -52,6 +52,10 @@ class Pace:
         """A frame begins."""
         self._shown_at, self._cpu_before = self._clock(), self._cpu()
 
+    def forget(self) -> None:
+        """The frame that began, if it isn't painted yet, had nothing to paint: what is painted next is another's."""
+        self._cpu_before = None
+
     def end(self) -> None:
         """The frame that began is painted."""
         if self._cpu_before is None:

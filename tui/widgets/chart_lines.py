@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from tui.widgets.spans import changed_span
 from tui.widgets.tones import Tone
 
 if TYPE_CHECKING:
@@ -45,14 +46,7 @@ class Line:
 
     def changed_span(self, other: Line) -> tuple[int, int] | None:
         """First changed column and the one after the last, or None if they are the same."""
-        if self.characters == other.characters and self.tones == other.tones:
-            return None
-        changed = [
-            column
-            for column in range(len(self.characters))
-            if self.characters[column] != other.characters[column] or self.tones[column] != other.tones[column]
-        ]
-        return changed[0], changed[-1] + 1
+        return changed_span((self.characters, other.characters), (self.tones, other.tones))
 
     def parts(self) -> Iterator[tuple[str, Tone]]:
         """The line's text, cut where the tone changes."""

@@ -23,6 +23,7 @@ from tui.text import (
     state_glyph,
     state_word,
 )
+from tui.widgets.spans import changed_span
 
 Text = tuple[tuple[str, str], ...]
 """Words, each with its look: `plain`, `detail`, `rest` (of a bar), or the colour of a state."""
@@ -83,7 +84,8 @@ class RunStatus(Widget):
         self._update()
 
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
-        return len(wrap(self._texts, width))
+        # Of that width, which may not be the one it has yet.
+        return len(wrap(self._compose_texts(width), width))
 
     def notify_style_update(self) -> None:
         super().notify_style_update()
@@ -101,20 +103,22 @@ class RunStatus(Widget):
             self._styles[look] = self.get_component_rich_style(f"run-status--{look}")
         return self._styles[look]
 
+    def _compose_texts(self, width: int) -> tuple[Text, ...]:
+        if self._run is None:
+            return NOTHING_TO_SHOW
+        progress = compose_progress(self._run, max(20, width), self._overfitting)
+        return progress, compose_situation(self._run, self._waits_for)
+
     def _update(self) -> None:
         width = self.content_size.width
-        if self._run is None:
-            self._texts = NOTHING_TO_SHOW
-        else:
-            progress = compose_progress(self._run, max(20, width), self._overfitting)
-            self._texts = progress, compose_situation(self._run, self._waits_for)
+        self._texts = self._compose_texts(width)
         before, self._lines = self._lines, wrap(self._texts, max(1, width))
         # A second line that wraps, or no longer does, changes the height: only then is the screen laid out anew.
         if len(self._lines) != len(before) or not self.is_mounted:
             self.refresh(layout=True)
             return
-        spans = [(y, *changed_span(line, old)) for y, (line, old) in enumerate(zip(self._lines, before, strict=True))]
-        regions = [Region(start, y, end - start, 1) for y, start, end in spans if end > start]
+        spans = enumerate(map(repainted_span, self._lines, before))
+        regions = [Region(span[0], y, span[1] - span[0], 1) for y, span in spans if span is not None]
         if regions:
             self.refresh(*regions)
 
@@ -131,20 +135,22 @@ def wrap(texts: tuple[Text, ...], width: int) -> list[Text]:
     return lines
 
 
-def changed_span(line: Text, before: Text) -> tuple[int, int]:
-    """The cells from the first to after the last that differ; an empty span if none does."""
-    if line == before:
-        return 0, 0
-    now, old = _cells(line), _cells(before)
+def repainted_span(text: Text, before: Text) -> tuple[int, int] | None:
+    """The cells from the first to after the last that differ; None if none does."""
+    if text == before:
+        return None
+    (now, looks), (old, looked) = _places(text), _places(before)
     width = max(len(now), len(old))
-    if len(now) != sum(cell_len(words) for words, _ in line) or len(old) != sum(cell_len(words) for words, _ in before):
+    if cell_len(now) != len(now) or cell_len(old) != len(old):
         return 0, 2 * width  # a character of two cells: which ones they are isn't worth knowing
-    differs = [column for column in range(width) if now[column : column + 1] != old[column : column + 1]]
-    return (differs[0], differs[-1] + 1) if differs else (0, 0)
+    for each in (looks, looked):
+        each.extend(["plain"] * (width - len(each)))
+    return changed_span((now.ljust(width), old.ljust(width)), (looks, looked))
 
 
-def _cells(text: Text) -> list[tuple[str, str]]:
-    return [(character, look) for words, look in text for character in words]
+def _places(text: Text) -> tuple[str, list[str]]:
+    """Its characters, and each one's look."""
+    return "".join(words for words, _ in text), [look for words, look in text for _ in words]
 
 
 def compose_progress(run: Run, width: int, overfitting: int | None = None) -> Text:
