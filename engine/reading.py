@@ -20,6 +20,7 @@ from engine.database import StoreDamaged, connect, damage, num_changes
 from engine.events import POINT_FORMAT, EpochRecord
 from engine.known_runs import KnownRuns, list_order, make_run
 from engine.locks import is_held, last_seen
+from engine.places import store_file
 from engine.rebuild import NOTICE, is_lost, rebuild
 from engine.records import ACTIVE, CHUNK_POINTS, Message, Run, RunnerRecord, Trainer
 
@@ -80,7 +81,7 @@ class Reader:
 
     def __init__(self, home: Path, *, clock: Callable[[], float] = time.time) -> None:
         self.home = home
-        self.path = home / "store.sqlite3"
+        self.path = store_file(home)
         self.clock = clock
         self.generation = 0
         """Goes up when the store is opened anew: what `notice` says may be new then."""

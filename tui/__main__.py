@@ -10,6 +10,8 @@ from importlib.util import find_spec
 from pathlib import Path
 
 SIBLINGS = ("engine", "presets")
+COMPLETION = "_LAZYTRAIN_COMPLETE"
+"""The variable by which a shell asks for completions; it gives no arguments then."""
 REFUSED = 2
 """Exit status of what was refused before it started."""
 
@@ -28,7 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(given: list[str]) -> int:
-    if given:
+    if given or COMPLETION in os.environ:
         # The command line's libraries are imported only for it: the screen's first frame comes without them.
         from tui.cli import run_command_line
 

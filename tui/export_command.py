@@ -14,6 +14,7 @@ import typer
 from engine.datasets import DatasetError, DatasetFacts
 from engine.export.files import write_files
 from engine.export.formats import Format, default_output, plan_export
+from tui.completion import runs as complete_runs
 from tui.opening import open_store
 from tui.options import Data, Home
 from tui.places import find_places
@@ -38,7 +39,12 @@ def export(
     context: typer.Context,
     runs: Annotated[
         list[str],
-        typer.Argument(metavar="RUN…", help="Ids, beginnings of them, names, or 'last'.", show_default=False),
+        typer.Argument(
+            metavar="RUN…",
+            help="Ids, beginnings of them, names, or 'last'.",
+            show_default=False,
+            autocompletion=complete_runs,
+        ),
     ],
     form: Annotated[Format, typer.Option("--format", "-f", help="What to make.", show_default=False)],
     output: Annotated[

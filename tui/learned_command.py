@@ -37,9 +37,10 @@ def confusion(
     home: Home = None,
     data: Data = None,
 ) -> None:
-    """Show which class a run's net takes for which, over the test images.
+    """Show which class a run's net takes for which.
 
-    As its last evaluation counted; where nothing is kept of it, the newest checkpoint is evaluated.
+    Over the test images, as its last evaluation counted; where nothing is kept of it, the newest checkpoint is
+    evaluated.
     """
     places = _places(context, home, data)
     with open_store(places.home) as store:
@@ -67,7 +68,7 @@ def mistakes(
     home: Home = None,
     data: Data = None,
 ) -> None:
-    """Show the test images that a run's net is wrong about and surest of.
+    """Show the test images that a net is wrong about and surest of.
 
     By the newest checkpoint. Drawn in a terminal with colours, listed anywhere else.
     """

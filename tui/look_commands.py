@@ -11,6 +11,7 @@ import typer
 from engine.report import SinceError, last_presence, make_report, read_since
 from presets import load_catalogue
 from tui.command import Refused, device_of, own_version, places_of
+from tui.completion import studies_and_runs
 from tui.listing import find_runs, presets_record, print_presets
 from tui.opening import open_store
 from tui.options import (
@@ -74,7 +75,12 @@ def report(
     context: typer.Context,
     what: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[STUDY|RUN…]", help="Write about these: a study, or runs.", show_default=False),
+        typer.Argument(
+            metavar="[STUDY|RUN…]",
+            help="Write about these: a study, or runs.",
+            show_default=False,
+            autocompletion=studies_and_runs,
+        ),
     ] = None,
     since: Annotated[
         str | None,
@@ -136,7 +142,7 @@ def doctor(
     data: Data = None,
     device: Device = None,
 ) -> None:
-    """Say what is found here: device, data, terminal, …
+    """Say what is found here: device, data, terminal, store.
 
     Versions, the device and why, threads, the data, the settings, the terminal, the store.
     """

@@ -15,6 +15,7 @@ from rich.text import Text
 from engine.configuration import RunConfiguration
 from engine.records import Run
 from engine.store import Store
+from tui.completion import runs as complete_runs
 from tui.opening import open_store
 from tui.options import Home
 from tui.output import make_console
@@ -67,7 +68,12 @@ def plot(
     context: typer.Context,
     runs: Annotated[
         list[str],
-        typer.Argument(metavar="RUN…", help="Ids, beginnings of them, names, or 'last'.", show_default=False),
+        typer.Argument(
+            metavar="RUN…",
+            help="Ids, beginnings of them, names, or 'last'.",
+            show_default=False,
+            autocompletion=complete_runs,
+        ),
     ],
     metric: Annotated[MetricChoice, typer.Option("--metric", help="Which chart.")] = MetricChoice.BOTH,
     by: Annotated[AxisChoice, typer.Option("--by", help="What the x axis counts.")] = AxisChoice.EPOCH,
