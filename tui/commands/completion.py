@@ -56,7 +56,7 @@ def answer_shell(typer_answers: Callable[[], object], environment: MutableMappin
         status = end.code if isinstance(end.code, int) else int(end.code is not None)
     except Exception:  # noqa: BLE001  # whatever is wrong with a store, a preset or a terminal is no matter of this line
         return 1
-    for line in answer.getvalue().splitlines():
+    for line in filter(None, answer.getvalue().splitlines()):
         stdout.write((_bash_word(line, environment).removeprefix(left_out) if bash else line) + "\n")
     return status
 

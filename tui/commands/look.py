@@ -29,6 +29,9 @@ from lazytrain.tui.plain.reporters import write_line
 from lazytrain.tui.state.run_view import Order
 from lazytrain.tui.words.digest import print_report, report_record
 
+WRITTEN = "The written report"
+"""What the options of one are listed under in the help."""
+
 
 def presets(context: typer.Context, as_json: AsJson = False, home: Home = None) -> None:
     """List what can be trained."""
@@ -88,14 +91,20 @@ def report(
     ] = None,
     as_json: AsJson = False,
     output: Annotated[
-        Path | None, typer.Option("-o", "--output", help="Write Markdown there, its pictures in a folder beside it.")
+        Path | None,
+        typer.Option(
+            "-o", "--output", help="Write Markdown there, its pictures in a folder beside it.", rich_help_panel=WRITTEN
+        ),
     ] = None,
     settings: Settings = None,
     seeds: Annotated[
-        int | None, typer.Option("--seeds", metavar="N", help="The study was trained with N seeds.")
+        int | None,
+        typer.Option("--seeds", metavar="N", help="The study was trained with N seeds.", rich_help_panel=WRITTEN),
     ] = None,
-    pictures: Annotated[PictureFormat, typer.Option("--pictures", help="What pictures are.")] = PictureFormat.SVG,
-    force: Annotated[bool, typer.Option("--force", help="Overwrite what is there.")] = False,
+    pictures: Annotated[
+        PictureFormat, typer.Option("--pictures", help="What pictures are.", rich_help_panel=WRITTEN)
+    ] = PictureFormat.SVG,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite what is there.", rich_help_panel=WRITTEN)] = False,
     home: Home = None,
     data: Data = None,
 ) -> None:
