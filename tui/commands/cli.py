@@ -112,8 +112,8 @@ def main(
     show_version: Annotated[bool, typer.Option("--version", help="Print the version and leave.")] = False,
 ) -> None:
     if show_version:
-        from lazytrain.tui.state.environment import own_version
         from lazytrain.tui.plain.reporters import write_line
+        from lazytrain.tui.state.environment import own_version
 
         write_line(sys.stdout, f"lazytrain {own_version()}")
         raise typer.Exit
