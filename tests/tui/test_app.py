@@ -201,7 +201,7 @@ async def test_nothing_is_looked_at_while_the_app_ends(home: Path, monkeypatch: 
         queue(app)
         app.refresh_runs()
     monkeypatch.setattr(app, "refresh_runs", lambda: pytest.fail("its widgets are going"))
-    app._stale = True
+    app.store_watch._stale = True
     app._poll()
 
 
@@ -274,13 +274,13 @@ class Obedient(FakeRunner):
 def seen_states(app: LazytrainApp, monkeypatch: pytest.MonkeyPatch) -> list[tuple[State, Wanted | None]]:
     """The first run's state and open wish in every frame from now on."""
     seen: list[tuple[State, Wanted | None]] = []
-    refresh = app.refresh_runs
+    refresh = app.store_watch.refresh
 
     def refresh_runs() -> None:
         refresh()
         seen.append((app.runs[0].state, app.runs[0].pending))
 
-    monkeypatch.setattr(app, "refresh_runs", refresh_runs)
+    monkeypatch.setattr(app.store_watch, "refresh", refresh_runs)
     return seen
 
 
