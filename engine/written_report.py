@@ -1,10 +1,12 @@
 """What a written report of some runs says, before it is put into words: settings, their figures, what differs.
 
 Runs that differ in nothing but their seed are one setting, with means and standard deviations (n - 1) over the seeds.
+Templates, people's own too, read these fields by their names. Accuracies are fractions, times Unix seconds.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import mean, stdev
@@ -20,6 +22,9 @@ from engine.records import Run, State
 from engine.store import Store
 from engine.studies import PlannedRun, Twins, plan_study
 from presets import DEFAULT, Catalogue, Hyperparameters
+
+NOT_TRAINED = "not trained yet"
+"""Counted beside the states: what a study has and nobody queued."""
 
 Describe = Callable[[Hyperparameters], DatasetFacts | DatasetError]
 
@@ -40,10 +45,22 @@ class Setting:
     label: str
     """Short, and no other's."""
     configuration: RunConfiguration
+    values: Mapping[str, Any]
+    """Dotted name → value of every hyperparameter."""
     runs: tuple[Gathered, ...]
     missing: tuple[PlannedRun, ...] = ()
     """Of a study: those not queued yet."""
     original: Original | None = None
+
+    @property
+    def seeds(self) -> tuple[int, ...]:
+        """Of its runs, then of those not queued yet."""
+        return (*(each.run.seed for each in self.runs), *(planned.seed for planned in self.missing))
+
+    @property
+    def states(self) -> Mapping[str, int]:
+        """State → number of runs, the missing ones too."""
+        return Counter((*(each.run.state.value for each in self.runs), *(NOT_TRAINED for _ in self.missing)))
 
     @property
     def scored(self) -> tuple[Gathered, ...]:
@@ -117,6 +134,8 @@ class Chapter:
 
     title: str
     settings: tuple[Setting, ...]
+    picture: str | None = None
+    """The picture's address, relative to the report's; None where there is none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,8 +150,8 @@ class WrittenReport:
     chapters: tuple[Chapter, ...]
     common: Mapping[str, Any]
     """Dotted name → value of every hyperparameter that all settings share."""
-    differing: tuple[str, ...]
-    """Dotted names of the others, in their order; `seed` among them where no setting has two."""
+    differing: Mapping[str, tuple[Any, ...]]
+    """Dotted name → each setting's value, of the others, in their order; `seed` among them where no setting has two."""
 
     @property
     def runs(self) -> tuple[Gathered, ...]:
@@ -141,6 +160,45 @@ class WrittenReport:
     @property
     def missing(self) -> tuple[PlannedRun, ...]:
         return tuple(each for setting in self.settings for each in setting.missing)
+
+    @property
+    def states(self) -> Mapping[str, int]:
+        """State → number of runs: those that finished and that failed first, the missing ones last."""
+        counts = Counter(each.run.state for each in self.runs)
+        order = sorted(counts, key=lambda state: (state is not State.FINISHED, state is not State.FAILED))
+        missing = {NOT_TRAINED: len(self.missing)} if self.missing else {}
+        return {**{state.value: counts[state] for state in order}, **missing}
+
+    @property
+    def seeds(self) -> tuple[int, ...]:
+        """All there are, each once, sorted."""
+        return tuple(sorted({seed for setting in self.settings for seed in setting.seeds}))
+
+    @property
+    def folded(self) -> bool:
+        """Whether a setting has several seeds."""
+        return any(len(setting.seeds) > 1 for setting in self.settings)
+
+    @property
+    def averaged(self) -> bool:
+        """Whether a figure is a mean over several."""
+        return any(len(setting.scored) > 1 for setting in self.settings)
+
+    @property
+    def best(self) -> float | None:
+        """The highest mean of `best_test`; None where there is nothing to compare, or not on one dataset."""
+        if len(self.settings) < 2 or "dataset" not in self.common:
+            return None
+        return max((setting.best_test.mean for setting in self.settings if setting.best_test), default=None)
+
+    @property
+    def places(self) -> tuple[tuple[Run, ...], ...]:
+        """The runs that were trained, those together that were on the same device, in the same way, with the same
+        versions."""
+        found: dict[tuple[Any, ...], list[Run]] = {}
+        for run in (each.run for each in self.runs if each.run.device is not None):
+            found.setdefault((run.versions, run.device, run.device_reason, run.threads, run.path), []).append(run)
+        return tuple(map(tuple, found.values()))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -198,13 +256,11 @@ def report_runs(reader: Reader, runs: Sequence[Run], catalogue: Catalogue, title
 def _report(
     title: str, settings: tuple[Setting, ...], chapters: tuple[Chapter, ...], *, about: str = "", original: str = ""
 ) -> WrittenReport:
-    values = [dict(flatten(each.configuration.hyperparameters.model_dump())) for each in settings]
-    names = list(values[0]) if values else []
-    folded = any(len(each.runs) + len(each.missing) > 1 for each in settings)
-    differing = tuple(
-        name for name in names if not (folded and name == "seed") and len({str(each[name]) for each in values}) > 1
-    )
-    common = {name: values[0][name] for name in names if name not in differing and not (folded and name == "seed")}
+    folded = any(len(each.seeds) > 1 for each in settings)
+    names = [name for name in settings[0].values if not (folded and name == "seed")] if settings else []
+    values = {name: tuple(each.values[name] for each in settings) for name in names}
+    differing = {name: found for name, found in values.items() if len(set(map(str, found))) > 1}
+    common = {name: found[0] for name, found in values.items() if name not in differing}
     return WrittenReport(
         title=title,
         about=about,
@@ -225,6 +281,7 @@ def _settings(reader: Reader, entries: Iterable[_Entry], catalogue: Catalogue) -
         Setting(
             label=_own_name(group) or label,
             configuration=group[0].configuration,
+            values=dict(flatten(group[0].configuration.hyperparameters.model_dump())),
             runs=tuple(gather(reader, entry.run.id) for entry in group if entry.run is not None),
             missing=tuple(entry.planned for entry in group if entry.run is None and entry.planned is not None),
             original=original_of(group[0].configuration, catalogue),

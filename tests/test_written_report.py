@@ -83,7 +83,7 @@ def test_a_study_is_written_with_what_is_there_and_what_is_not(filler: Filler, h
     filler.end(failed, State.FAILED, error="loss became NaN at step 7 (epoch 1): try a lower learning rate")
     with Store(home) as store:
         report = report_study(store, load_catalogue(home / "presets"), "rates", describe)  # type: ignore[arg-type]
-    assert report.differing == ("learning_rate",)
+    assert tuple(report.differing) == ("learning_rate",)
     assert len(report.settings) == 4
     assert len(report.missing) == 5
     text = written(report, ("report-files/a b.svg",))
