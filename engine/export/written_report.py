@@ -127,6 +127,15 @@ class Setting:
         """Whether a run of it ended because its loss was no number any more."""
         return any(each.run.diverged for each in self.runs)
 
+    @property
+    def verdict(self) -> str:
+        """Whether it agrees with the original report, in a few words; nothing where that can't be said."""
+        if self.original is None:
+            return ""
+        epochs = max((each.run.epoch for each in self.scored), default=0)
+        accuracy = self.last_test.mean if self.scored and self.last_test is not None else None
+        return self.original.verdict(accuracy, epochs, diverged=self.diverged)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Chapter:

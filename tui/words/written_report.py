@@ -20,7 +20,7 @@ from jinja2.utils import missing
 from markupsafe import Markup
 from pydantic import BaseModel
 
-from lazytrain.engine.analysis.original import AGREEMENT, verdict
+from lazytrain.engine.analysis.original import AGREEMENT
 from lazytrain.engine.configuration import RunConfiguration
 from lazytrain.engine.data.datasets import DatasetFacts
 from lazytrain.engine.export.files import ExportError
@@ -125,7 +125,6 @@ def _filters(describe: Describe) -> dict[str, Callable[..., Any]]:
         "duration": lambda figure: format_duration(_mean(figure)),
         "moment": _moment,
         "layers": lambda net: _layers(net, describe(net.hyperparameters)),
-        "verdict": verdict,
         "table": lambda text: Markup(table(text)),
         "escape": _escape,
         "e": _escape,

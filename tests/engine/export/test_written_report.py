@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from lazytrain.engine.analysis.original import verdict
 from lazytrain.engine.data.datasets import describe_dataset
 from lazytrain.engine.export.written_report import WrittenReport, report_runs, report_study
 from lazytrain.engine.queue.studies import PlannedRun, plan_study
@@ -159,7 +158,7 @@ def test_the_original_report_stands_beside_it(filler: Filler, home: Path) -> Non
         filler.end(run, State.FAILED if failed else State.FINISHED, error=error)
     with Store(home) as store:
         report = report_runs(store, [store.run(run) for run in runs.values()], load_catalogue(), "five")
-    found = {each.label: verdict(each) for each in report.settings}
+    found = {each.label: each.verdict for each in report.settings}
     assert re.fullmatch(r"(agrees|differs) \([+−]\d+\.\d points\)", found["whole"])
     assert re.fullmatch(r"[+−]\d+\.\d points, after 3 epochs instead of 50", found["short"])
     assert found["high"] == "agrees: the loss became NaN or infinite here too"
