@@ -17,7 +17,8 @@ from lazytrain.tui.state.environment import Places
 
 if TYPE_CHECKING:
     from lazytrain.engine.export.figure import Figure
-    from lazytrain.engine.export.written_report import Chapter, Describe, WrittenReport
+    from lazytrain.engine.export.report_view import Chapter, WrittenReport
+    from lazytrain.engine.queue.studies import Describe
     from lazytrain.presets import Catalogue
 
 

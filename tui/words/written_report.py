@@ -24,7 +24,8 @@ from lazytrain.engine.analysis.original import AGREEMENT
 from lazytrain.engine.configuration import RunConfiguration
 from lazytrain.engine.data.datasets import DatasetFacts
 from lazytrain.engine.export.files import ExportError
-from lazytrain.engine.export.written_report import Describe, Spread, WrittenReport
+from lazytrain.engine.export.report_view import Spread, WrittenReport
+from lazytrain.engine.queue.studies import Describe
 from lazytrain.presets.layers import LayerError, count_parameters, size_layers
 from lazytrain.tui.words.markdown import plain, table
 from lazytrain.tui.words.text import NOTHING, format_count, format_duration, format_setting
@@ -32,6 +33,7 @@ from lazytrain.tui.words.text import NOTHING, format_count, format_duration, for
 SHIPPED = "report.md.j2"
 """The shipped template's name, for those that extend it."""
 OWN = "--template"
+"""A person's own has no name that another could take it by, whatever its file is called."""
 
 
 class TemplateError(ExportError):

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from lazytrain.engine.data.datasets import describe_dataset
-from lazytrain.engine.export.written_report import WrittenReport, report_runs, report_study
+from lazytrain.engine.export.report_view import WrittenReport
+from lazytrain.engine.export.written_report import report_runs, report_study
 from lazytrain.engine.queue.studies import PlannedRun, plan_study
 from lazytrain.engine.records import State
 from lazytrain.engine.store.store import Store
