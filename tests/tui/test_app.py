@@ -457,7 +457,7 @@ def test_the_question_says_what_is_trained_and_what_waits(home: Path) -> None:
     ],
 )
 def test_importing_the_screen_imports_nothing_heavy(module: str) -> None:
-    heavy = ("torch", "torchvision", "numpy", "plotext", "typer", "sklearn", "PIL")
+    heavy = ("torch", "torchvision", "numpy", "plotext", "typer", "sklearn", "PIL", "matplotlib")
     code = f"import sys, {module}; print([name for name in {heavy!r} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert (done.stdout.strip(), done.stderr) == ("[]", "")
