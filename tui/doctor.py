@@ -16,6 +16,7 @@ from rich.console import Console
 
 from engine.database import StoreError
 from engine.datasets import DatasetError, describe_dataset
+from engine.recipients import INSTALL, has_apprise, masked
 from engine.settings import SettingsError, load_settings, settings_path
 from engine.store import Store
 from presets import load_catalogue
@@ -118,7 +119,9 @@ def _settings(places: Places) -> Iterator[Finding]:
     for name in type(settings).model_fields:
         value = getattr(settings, name)
         mark = "" if name in settings.model_fields_set else "  (default)"
-        yield name, f"{_written(value)}{mark}"
+        yield name, f"{masked(_written(value))}{mark}"
+    if settings.notify and not has_apprise():
+        yield "notify", f"⚠ nobody is told, since apprise isn't installed: `{INSTALL}` brings it"
 
 
 def _written(value: object) -> str:
