@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from presets.catalogue import DEFAULT
-from presets.schema import Architecture, Frozen, Hyperparameters, Report
+from lazytrain.presets.catalogue import DEFAULT
+from lazytrain.presets.schema import Architecture, Frozen, Hyperparameters, Report
 
 SHORT_NAMES = {
     "learning_rate": "lr",
@@ -56,6 +56,12 @@ def flatten(values: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any
             yield from flatten(value, f"{prefix}{name}.")
         else:
             yield f"{prefix}{name}", value
+
+
+def edited_fields(before: Hyperparameters, after: Hyperparameters) -> tuple[str, ...]:
+    """Dotted names of the fields that differ, in the schema's order."""
+    old = dict(flatten(before.model_dump()))
+    return tuple(name for name, value in flatten(after.model_dump()) if old[name] != value)
 
 
 def _short(value: Any) -> str:

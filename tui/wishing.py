@@ -5,19 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Literal
 
-from engine.records import Run
-from engine.store import NotPossible, RunNotFound, StoreError
+from lazytrain.engine.records import Run
+from lazytrain.engine.store.store import NotPossible, RunNotFound, StoreError
 
 if TYPE_CHECKING:
-    from tui.app import LazytrainApp
-
-Verb = Literal["pause", "resume", "stop", "discard", "up", "down", "rename", "tag", "note", "archive"]
+    from lazytrain.tui.state.host import Host, Verb
 
 
 class Wishes:
     """Carries out what the app is asked; a refusal becomes a toast."""
 
-    def __init__(self, app: LazytrainApp) -> None:
+    def __init__(self, app: Host) -> None:
         self._app = app
 
     def command(self, verb: Verb, run: Run) -> None:
@@ -47,7 +45,7 @@ class Wishes:
         self._app.nudge()
 
     def _label(self, verb: Literal["rename", "tag", "note"], run: Run) -> None:
-        from tui.screens.label import ask_label, read_tags
+        from lazytrain.tui.screens.label import ask_label, read_tags
 
         store = self._app.store
 
@@ -65,7 +63,7 @@ class Wishes:
         self._app.push_screen(ask_label(verb, run), answered)
 
     def _confirm_discard(self, run: Run) -> None:
-        from tui.screens.confirm import Choice, ConfirmScreen
+        from lazytrain.tui.screens.confirm import Choice, ConfirmScreen
 
         store = self._app.store
         kept = "Its curves and checkpoints are deleted and can't be brought back."

@@ -11,12 +11,12 @@ from itertools import accumulate
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from engine.export.files import ExportError
-from engine.export.gathered import Gathered
-from engine.records import State
+from lazytrain.engine.export.files import ExportError
+from lazytrain.engine.export.gathered import Gathered
+from lazytrain.engine.records import State
 
 if TYPE_CHECKING:
-    from engine.events import EpochRecord
+    from lazytrain.engine.events import EpochRecord
 
 FILE_VERSION = "brain.Event:2"
 INSTALL = "pip install 'lazytrain[tensorboard]'"
@@ -131,7 +131,7 @@ def _about(gathered: Gathered) -> Iterator[Any]:
 
 def _hyperparameters(gathered: Gathered) -> dict[str, dict[str, bool | float | str]]:
     """By name, each as protobuf's `Value`."""
-    from engine.configuration import flatten  # pydantic
+    from lazytrain.engine.configuration import flatten  # pydantic
 
     chosen = {
         "architecture": gathered.configuration.architecture_name,
