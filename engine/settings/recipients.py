@@ -11,7 +11,7 @@ from urllib.parse import unquote
 
 INSTALL = "pip install 'lazytrain[notify]'"
 SERVICES = "https://appriseit.com/services/"
-_ADDRESS = re.compile(r"([A-Za-z][\w+.-]*)://[^\s\"']*")
+_SCHEME = r"([A-Za-z][\w+.-]*)://"
 SHORTEST_SECRET = 4
 
 
@@ -21,8 +21,9 @@ def has_apprise() -> bool:
 
 
 def masked(text: str) -> str:
-    """`text` with `slack://…` for each address: any part of one may be a key, for some services its host."""
-    return _ADDRESS.sub(r"\1://…", text)
+    """`text` with `slack://…` for an address, or for each in it: any part of one may be a key, its host too."""
+    whole = re.match(_SCHEME, text)
+    return f"{whole[0]}…" if whole else re.sub(_SCHEME + r"[^\s\"']*", r"\1://…", text)
 
 
 def without_parts(text: str, address: str) -> str:
@@ -41,7 +42,7 @@ def check_recipients(addresses: Sequence[str]) -> None:
     Without apprise only the form is checked: the settings stay good for where it is.
     """
     for number, address in enumerate(addresses, 1):
-        found = _ADDRESS.fullmatch(address)
+        found = re.match(_SCHEME + r"\S", address)
         if found is None:
             raise ValueError(f"entry {number} must be an address such as 'slack://…': {SERVICES} lists them")
         problem = _problem(address, found[1].lower()) if has_apprise() else None

@@ -58,8 +58,9 @@ def tell(service: str, title: str, body: str, kind: str) -> str | None:
     log: Any
     # What it logs below a warning can hold the address.
     with LogCapture(level=logging.WARNING, fmt="%(message)s") as log:
-        apprise = Apprise()
-        if apprise.add(service) and apprise.notify(body, title, notify_type=kind, body_format="text"):
+        # `add` would take what looks like several addresses apart, where the settings have one.
+        apprise, recipient = Apprise(), Apprise.instantiate(service)
+        if recipient is not None and apprise.add(recipient) and apprise.notify(body, title, kind, body_format="text"):
             return None
         said = log.getvalue().split("\n")
     return "; ".join(line for line in said if line.strip()) or "apprise could not send it, and says no reason"

@@ -120,13 +120,13 @@ def _settings(places: Places) -> Iterator[Finding]:
     for name in type(settings).model_fields:
         value = getattr(settings, name)
         mark = "" if name in settings.model_fields_set else "  (default)"
-        yield name, f"{masked(_written(value))}{mark}"
+        yield name, f"{_written(value)}{mark}"
     if settings.notify and not has_apprise():
         yield "notify", f"⚠ nobody is told, since apprise isn't installed: `{INSTALL}` brings it"
 
 
 def _written(value: object) -> str:
-    """A setting as it stands in the file."""
+    """A setting as it stands in the file, without the keys that addresses hold."""
     match value:
         case None:
             return "not set"
@@ -137,7 +137,7 @@ def _written(value: object) -> str:
         case int():
             return str(value)
         case _:
-            return f'"{value}"'
+            return f'"{masked(str(value))}"'
 
 
 def _terminal(environment: Mapping[str, str]) -> Iterator[Finding]:

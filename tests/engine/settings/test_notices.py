@@ -269,7 +269,11 @@ def test_the_command_waits_for_its_notices(
 
 
 def test_keys_are_kept_out_of_what_is_told() -> None:
-    assert masked('notify = "tgram://1:KEY/2", http://me:KEY@host/x') == 'notify = "tgram://…", http://…'
+    assert (
+        masked('curl -d "$LAZYTRAIN_TEXT" "http://me:KEY@host/x" ftp://y')
+        == 'curl -d "$LAZYTRAIN_TEXT" "http://…" ftp://…'
+    )
+    assert masked("mailto://me:KEY@host?name=My K'EY") == "mailto://…"
     said = "no way to KEY1 at host.example for a%20name: a name"
     assert without_parts(said, "json://me:KEY1@host.example/a%20name") == "no way to … at … for …: …"
 

@@ -36,13 +36,13 @@ def test_every_field_can_be_written(home: Path) -> None:
         home,
         'nice = 19\nkeep_core_free = false\nonly_between = "23:00-07:00"\npause_on_battery = true\nnotify_bell = true\n'
         'notify_command = "notify-send done"\nnotify_webhook = "http://localhost:8080/"\nnotify_on = ["stopped"]\n'
-        'notify = ["json://localhost:8080/done", "mailto://me:word@gmail.com"]\n',
+        'notify = ["json://localhost:8080/done", "mailto://me:word@gmail.com?name=My net, at night"]\n',
     )
     settings = load_settings(home)
     assert settings.model_fields_set == set(Settings.model_fields)
     assert settings.only_between == Hours(time(23), time(7))
     assert settings.notify_on == ("stopped",)
-    assert settings.notify == ("json://localhost:8080/done", "mailto://me:word@gmail.com")
+    assert settings.notify == ("json://localhost:8080/done", "mailto://me:word@gmail.com?name=My net, at night")
 
 
 def test_every_field_is_documented() -> None:
