@@ -30,6 +30,7 @@ from lazytrain.engine.data.datasets import DatasetError
 from lazytrain.engine.data.loading import Dataset, prepare_dataset
 from lazytrain.engine.errors import DeviceError
 from lazytrain.engine.events import EpochEnded, Event, Noticed, RunDiverged, RunFinished, RunStarted, StepsDone
+from lazytrain.engine.locks import is_held
 from lazytrain.engine.places import cache_folder, module_folder, screens_lock
 from lazytrain.engine.queue.patience import Patience
 from lazytrain.engine.queue.saving import Saver, differences
@@ -37,7 +38,6 @@ from lazytrain.engine.queue.wishes import Left, Wishes
 from lazytrain.engine.records import Run, State, Wanted
 from lazytrain.engine.store.checkpoint import load_newest
 from lazytrain.engine.store.journal import Journal
-from lazytrain.engine.store.locks import is_held
 from lazytrain.engine.store.trouble import StoreDamaged, StoreTrouble, reason, trouble_kind
 from lazytrain.engine.training.loop import Training
 from lazytrain.presets.errors import PresetError
