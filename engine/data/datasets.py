@@ -19,6 +19,9 @@ CIFAR10_FOLDER = "cifar-10-batches-py"
 CIFAR10_TRAIN = tuple(f"data_batch_{number}" for number in range(1, 6))
 CIFAR10_TEST = ("test_batch",)
 
+NAMES = ("cifar10", "digits", "folder:", *(f"{PREFIX}{name}" for name in SETS))
+"""What a dataset's name is, or begins with."""
+
 DIGITS_TRAIN_IMAGES = 1_442
 DIGITS_TEST_IMAGES = 355
 
@@ -103,7 +106,7 @@ def describe_dataset(dataset: str, data_folder: Path, cache_folder: Path, image_
             return _vision_facts(dataset, SETS["CIFAR10"], str(folder), size)
         case VisionFiles(vision_set):
             cached = cache_path(cache_folder, dataset, size, data_folder)
-            return _vision_facts(dataset, vision_set, str(data_folder / vision_set.files[0]), size, cached)
+            return _vision_facts(dataset, vision_set, str(data_folder / vision_set.folder), size, cached)
         case Missing(vision_set):
             return _vision_facts(dataset, vision_set, _whence(vision_set, data_folder), size)
         case ImageFolder(folder):

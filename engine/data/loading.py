@@ -158,7 +158,7 @@ class _Preparation:
                 if vision_set.by_hand:
                     raise DatasetError(f"{damage}; replace them: {vision_set.by_hand}") from damage
                 self.notes.append(f"not used: {damage}")
-        yield from self._fetch(vision_set, f"{', '.join(vision_set.files)} (torchvision's files)")
+        yield from self._fetch(vision_set, f"torchvision's files ({', '.join(vision_set.files)})")
         cached = yield from self._cached(self.data_folder, list_files(vision_set, self.data_folder))
         try:
             return self._noted((yield from build_set(cached, vision_set, self.data_folder, self.beat)))
@@ -174,7 +174,7 @@ class _Preparation:
                 yield from fetch_set(vision_set, self.data_folder)
         except FetchFailed as error:
             folder = self.data_folder
-            archives = f", and for {', '.join(vision_set.archives)}" if vision_set.archives else ""
+            archives = f", and its archives ({', '.join(vision_set.archives)})" if vision_set.archives else ""
             raise DatasetError(
                 f"{self.dataset} can't be had. Looked in {folder} for {looked}{archives}"
                 f"{''.join(f'; {note}' for note in self.notes)}. Then tried to download it: {error}. "

@@ -83,7 +83,8 @@ def explain(error: Exception, reporter: Reporter) -> dict[str, Any]:
         case RuntimeError() if "corrupted" in text and reporter.url:
             return {"error": f"{reporter.url} sent something else than the archive ({reporter.done:,} bytes)"}
         case _:
-            return {"error": f"{reporter.url} failed: {text}" if reporter.url else text}
+            told = not reporter.url or "://" in text  # as where several mirrors were tried
+            return {"error": text if told else f"{reporter.url} failed: {text}"}
 
 
 def main() -> int:

@@ -20,7 +20,7 @@ from lazytrain.engine.data.decoding import decode_items, read_file, to_array
 from lazytrain.engine.data.image_folders import SPLITS
 from lazytrain.engine.data.sources import add_decoded, skipped
 from lazytrain.engine.data.tensors import Dataset
-from lazytrain.engine.data.vision_table import VisionSet
+from lazytrain.engine.data.vision_table import DIVIDED, VisionSet
 from lazytrain.engine.errors import DatasetError
 from lazytrain.engine.events import Progress
 
@@ -70,7 +70,7 @@ def build_set(
         if absent or not len(labels["test"]):
             lacks = f"training images of '{absent[0]}'" if absent else "test images"
             raise DatasetError(f"{cached.name} in {data_folder} has no {lacks}: its files are not whole, delete them")
-        notes = [*vision_set.notes(cached.size), *skipped(unreadable, total)]
+        notes = [*([DIVIDED] if vision_set.whole else []), *skipped(unreadable, total)]
         if total < vision_set.num_train + vision_set.num_test:
             notes.append(not_whole(cached.name, len(labels["train"]), len(labels["test"]), vision_set))
         return builder.finish(classes, labels["train"], labels["test"], tuple(notes))

@@ -6,12 +6,16 @@ knows better. It is longer than other files since it is a table.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 Options = Mapping[str, Any]
 """Keyword arguments of a torchvision class."""
+
+DIVIDED = "no test part of its own: every fifth image of each class is for testing"
+"""What is said of such a set."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +56,11 @@ class VisionSet:
         return self.name.partition(":")[0]
 
     @property
+    def folder(self) -> str:
+        """Where all its files lie, relative to the data folder."""
+        return os.path.commonpath(self.files)
+
+    @property
     def whole(self) -> bool:
         """Whether it has no test part of its own."""
         return len(self.parts) == 1
@@ -64,7 +73,7 @@ class VisionSet:
         if made:
             notes.append(f"{kind}{' grey' * self.grey}, made {' '.join(made)}")
         if self.whole:
-            notes.append("no test part of its own: every fifth image of each class is for testing")
+            notes.append(DIVIDED)
         return tuple(notes)
 
 

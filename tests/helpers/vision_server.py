@@ -67,7 +67,7 @@ class _Handler(BaseHTTPRequestHandler):
             server.woken.wait()
         self.wfile.write(content[half:])
 
-    def log_message(self, format: str, *args: object) -> None:
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002  http.server's name
         pass
 
 

@@ -154,7 +154,7 @@ def test_every_set_is_decoded(name: str, tmp_path: Path) -> None:
     facts = describe_dataset(f"{PREFIX}{name}", tmp_path, tmp_path / "cache", 16)
     assert facts.classes == data.classes
     assert (facts.num_train, facts.num_test) == (len(data.train), len(data.test))
-    assert facts.source == str(tmp_path / SETS[name].files[0])
+    assert facts.source == str(tmp_path / SETS[name].folder)
     assert load(name, tmp_path, 16).checksum == data.checksum
 
 
