@@ -26,10 +26,10 @@ from textual.reactive import reactive
 from textual.screen import Screen
 from textual.timer import Timer
 
-from lazytrain.engine.locks import FileLock, LockHeld
 from lazytrain.engine.places import presets_folder, screens_lock
 from lazytrain.engine.records import Run
 from lazytrain.engine.store.known_runs import live_states
+from lazytrain.engine.store.locks import FileLock, LockHeld
 from lazytrain.engine.store.store import Store, StoreTrouble
 from lazytrain.tui.attendance import Attendance
 from lazytrain.tui.departure import Departure

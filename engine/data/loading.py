@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import os
-import time
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from lazytrain.engine.beat import BEAT_SECONDS, Beat
+from lazytrain.engine.beat import Beat
 from lazytrain.engine.data.cache import CacheDamaged, CachedDataset
 from lazytrain.engine.data.datasets import (
     CIFAR10_FOLDER,
@@ -35,7 +34,6 @@ from lazytrain.engine.data.vision_sources import SetDamaged, build_set, list_fil
 from lazytrain.engine.data.vision_table import SETS, VisionSet
 from lazytrain.engine.errors import DatasetError
 from lazytrain.engine.events import Progress
-from lazytrain.engine.locks import FileLock, LockHeld
 
 __all__ = ["Dataset", "DatasetError", "Split", "load_dataset", "prepare_dataset"]
 
@@ -166,12 +164,9 @@ class _Preparation:
             raise DatasetError(f"{damage}; delete them and try again") from damage
 
     def _fetch(self, vision_set: VisionSet, looked: str) -> Generator[Progress, None, None]:
-        """Download a set, unless another process just did; `looked` says what was looked for."""
-        lock = FileLock(cache_path(self.cache_folder, vision_set.name, 0, self.data_folder).with_suffix(".lock"))
+        """Download a set; `looked` says what was looked for."""
         try:
-            waited = yield from _take(lock, vision_set.name)
-            if not waited or isinstance(locate(self.dataset, self.data_folder), Missing):
-                yield from fetch_set(vision_set, self.data_folder)
+            yield from fetch_set(vision_set, self.data_folder)
         except FetchFailed as error:
             folder = self.data_folder
             archives = f", and its archives ({', '.join(vision_set.archives)})" if vision_set.archives else ""
@@ -181,8 +176,6 @@ class _Preparation:
                 f"To go on, put one of these into {folder}, connect to a network and try again, or train with "
                 "dataset = 'digits', which needs neither"
             ) from error
-        finally:
-            lock.release()
 
     def _cached(self, folder: Path, paths: Sequence[str]) -> Generator[Progress, None, CachedDataset]:
         """Where the decoded images of the files `paths` in `folder` are kept."""
@@ -217,19 +210,3 @@ def _fingerprint(folder: Path, paths: Sequence[str], beat: Beat) -> Generator[Pr
         if count % 256 == 0 and beat.due():
             yield Progress(phase="preparing data", done=0, total=len(paths))
     return digest.hexdigest()
-
-
-def _take(lock: FileLock, title: str) -> Generator[Progress, None, bool]:
-    """Take the lock of a download; whether another process held it."""
-    waited = False
-    while True:
-        try:
-            lock.acquire()
-        except LockHeld:
-            waited = True
-            yield Progress(phase=f"waiting for {title}, which another run downloads", done=0, total=0)
-            time.sleep(BEAT_SECONDS)
-        except OSError:  # then both download, and the later one counts
-            return waited
-        else:
-            return waited

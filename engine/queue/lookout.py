@@ -7,9 +7,9 @@ import time
 from functools import partial
 from pathlib import Path
 
-from lazytrain.engine.locks import touch
 from lazytrain.engine.queue.wishes import Wishes
 from lazytrain.engine.store.journal import Journal
+from lazytrain.engine.store.locks import touch
 from lazytrain.engine.store.trouble import StoreError
 
 POLL_SECONDS = 0.05

@@ -20,7 +20,6 @@ from typing import TYPE_CHECKING, Literal, TypeVar
 
 from lazytrain.engine.compute.preload import load_torch
 from lazytrain.engine.errors import DeviceError
-from lazytrain.engine.locks import FileLock, LockHeld, touch
 from lazytrain.engine.queue.answers import answer_newest
 from lazytrain.engine.queue.lookout import Lookout
 from lazytrain.engine.queue.wishes import Wishes
@@ -30,6 +29,7 @@ from lazytrain.engine.settings.live import LiveSettings
 from lazytrain.engine.settings.notices import Herald
 from lazytrain.engine.store.database import damage
 from lazytrain.engine.store.journal import Journal
+from lazytrain.engine.store.locks import FileLock, LockHeld, touch
 from lazytrain.engine.store.rebuild import rebuild
 from lazytrain.engine.store.store import RunNotFound, Store
 from lazytrain.engine.store.trouble import Reserve, StoreDamaged, StoreError, StoreTrouble, reason, trouble_kind

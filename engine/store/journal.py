@@ -9,10 +9,10 @@ from typing import Any
 
 from lazytrain.engine.confusion import Confusion
 from lazytrain.engine.events import POINT_FORMAT, EpochRecord, Point, Progress, RunStarted
-from lazytrain.engine.locks import FileLock, LockHeld
 from lazytrain.engine.records import ACTIVE, CHUNK_POINTS, Run, RunnerRecord, State, Wanted, epoch_columns
 from lazytrain.engine.store.archive import RUN
 from lazytrain.engine.store.database import durable, transaction
+from lazytrain.engine.store.locks import FileLock, LockHeld
 from lazytrain.engine.store.store import RunNotFound, Store
 
 QUESTION_SECONDS = 120.0

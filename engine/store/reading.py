@@ -17,10 +17,10 @@ from typing import TYPE_CHECKING, Any, ClassVar, Concatenate, ParamSpec, Self, T
 
 from lazytrain.engine.confusion import Confusion
 from lazytrain.engine.events import POINT_FORMAT, EpochRecord
-from lazytrain.engine.locks import is_held, last_seen
 from lazytrain.engine.records import ACTIVE, CHUNK_POINTS, Message, Run, RunnerRecord, Trainer
 from lazytrain.engine.store.database import StoreDamaged, connect, damage, num_changes
 from lazytrain.engine.store.known_runs import KnownRuns, list_order, make_run
+from lazytrain.engine.store.locks import is_held, last_seen
 from lazytrain.engine.store.rebuild import NOTICE, is_lost, rebuild
 
 if TYPE_CHECKING:

@@ -11,10 +11,10 @@ from typing import Any
 
 from lazytrain.engine.confusion import Confusion
 from lazytrain.engine.events import POINT_FORMAT, EpochRecord
-from lazytrain.engine.locks import FileLock
 from lazytrain.engine.records import ACTIVE, CHUNK_POINTS, State, Wanted, epoch_columns
 from lazytrain.engine.store.archive import RUN, read_confusions, read_history, read_run
 from lazytrain.engine.store.database import Connection, StoreDamaged, connect, damage, transaction
+from lazytrain.engine.store.locks import FileLock
 
 LOCK_SECONDS = 60.0
 NOTICE = "notice"

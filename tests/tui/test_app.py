@@ -19,10 +19,10 @@ from textual.widgets import Input, Static
 from textual.widgets._footer import FooterKey
 
 from lazytrain.engine.configuration import RunConfiguration
-from lazytrain.engine.locks import FileLock
 from lazytrain.engine.queue.runner import RunnerStatus
 from lazytrain.engine.records import Run, State, Wanted
 from lazytrain.engine.store.journal import Journal
+from lazytrain.engine.store.locks import FileLock
 from lazytrain.presets import load_catalogue
 from lazytrain.tui.app import LazytrainApp
 from lazytrain.tui.departure import describe_work

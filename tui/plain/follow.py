@@ -6,8 +6,8 @@ import threading
 from collections.abc import Callable
 from types import TracebackType
 
-from lazytrain.engine.locks import is_held
 from lazytrain.engine.records import Message, Run, State
+from lazytrain.engine.store.locks import is_held
 from lazytrain.engine.store.store import NotPossible, RunNotFound, Store, StoreTrouble
 from lazytrain.tui.plain.interrupts import Interrupts, RunnerLike
 from lazytrain.tui.plain.reporters import Reporter

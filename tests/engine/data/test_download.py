@@ -21,12 +21,10 @@ import psutil
 import pytest
 
 from lazytrain.engine.data import fetching, vision_download
-from lazytrain.engine.data.datasets import CIFAR10_FOLDER, DatasetError, cache_path, describe_dataset
+from lazytrain.engine.data.datasets import CIFAR10_FOLDER, DatasetError, describe_dataset
 from lazytrain.engine.data.fetching import FetchFailed, fetch_set
-from lazytrain.engine.data.loading import Dataset, load_dataset, prepare_dataset
+from lazytrain.engine.data.loading import Dataset, load_dataset
 from lazytrain.engine.data.vision_table import CIFAR10_CLASSES, SETS
-from lazytrain.engine.events import Progress
-from lazytrain.engine.locks import FileLock
 from tests.helpers.image_folders import make_folder
 from tests.helpers.vision_files import mnist_files, write
 from tests.helpers.vision_server import Server, md5, patch_sets, serve
@@ -281,22 +279,3 @@ def test_what_a_dead_process_left_is_swept_after_a_day(tmp_path: Path, monkeypat
     with pytest.raises(FetchFailed):
         list(fetch_set(SETS["CIFAR10"], tmp_path))
     assert [path.name for path in tmp_path.iterdir()] == [new.name]
-
-
-def test_two_runs_download_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The second waits for the first, and takes what that brought."""
-    fetched: list[str] = []
-    monkeypatch.setattr("lazytrain.engine.data.loading.fetch_set", lambda *_: fetched.append("again") or iter(()))
-    lock = FileLock(cache_path(tmp_path / "cache", "MNIST", 0, tmp_path).with_suffix(".lock"))
-    events: list[Progress] = []
-    with closing(prepare_dataset("torchvision:MNIST", tmp_path, tmp_path / "cache")) as second:
-        events.append(next(second))
-        with lock:
-            events.append(next(second))
-            for file, content in mnist_files().items():
-                write(tmp_path / "MNIST/raw" / file, content)
-        events.extend(second)
-    assert events[1].phase == "waiting for MNIST, which another run downloads"
-    assert events[-1].phase in ("preparing data", events[1].phase)
-    assert fetched == []
-    assert len(load_dataset("torchvision:MNIST", tmp_path, tmp_path / "cache").train) == 20

@@ -12,11 +12,11 @@ import pytest
 import torch
 
 from lazytrain.engine.compute.paths import AutogradPath
-from lazytrain.engine.locks import FileLock
 from lazytrain.engine.places import screens_lock
 from lazytrain.engine.queue import trainer
 from lazytrain.engine.records import Run, State, Trainer
 from lazytrain.engine.store.journal import MAX_ATTEMPTS, Journal
+from lazytrain.engine.store.locks import FileLock
 from lazytrain.engine.store.store import Store
 from tests.chaos.bench import Nursery
 from tests.chaos.crowd import command_at_random

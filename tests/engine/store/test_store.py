@@ -16,10 +16,10 @@ from hypothesis import strategies as st
 
 from lazytrain.engine.configuration import RunConfiguration
 from lazytrain.engine.events import POINT_FORMAT, EpochRecord, Point, Progress, RunStarted
-from lazytrain.engine.locks import FileLock
 from lazytrain.engine.records import Run, RunnerRecord, State, Wanted
 from lazytrain.engine.store.database import SCHEMA_VERSION, StoreError
 from lazytrain.engine.store.journal import Journal
+from lazytrain.engine.store.locks import FileLock
 from lazytrain.engine.store.store import CHUNK_POINTS, NotPossible, RunNotFound, Store
 from lazytrain.presets import load_catalogue
 
@@ -388,7 +388,7 @@ TRAINER = """
 import sys
 from pathlib import Path
 from lazytrain.engine.store.journal import Journal
-from lazytrain.engine.locks import FileLock
+from lazytrain.engine.store.locks import FileLock
 home, run_id = Path(sys.argv[1]), sys.argv[2]
 with Journal(home) as journal:
     lock = FileLock(journal.run_folder(run_id) / "lock")
