@@ -77,21 +77,12 @@ def test_the_table_is_torchvisions(vision_set: VisionSet) -> None:
         names = made.classes_split_dict[vision_set.parts[0]["split"]]
         assert len(names) - vision_set.first_label == vision_set.num_classes
         assert not vision_set.classes or list(vision_set.classes) == names[vision_set.first_label :]
-    for archive, md5 in _archives(made):
-        assert md5
-        assert any(name.endswith(archive) for name in (*vision_set.archives, *vision_set.files)), archive
-
-
-def _archives(made: type) -> list[tuple[str, str]]:
-    """(file name, MD5) of what a class downloads, where it says so in attributes."""
-    if hasattr(made, "tgz_md5"):
-        return [(getattr(made, "filename"), getattr(made, "tgz_md5"))]  # noqa: B009  not of every class
-    resources = getattr(made, "resources", None)
-    if isinstance(resources, list) and made.__name__ != "EMNIST":
-        return resources
-    if made.__name__ in ("SVHN", "USPS"):
-        return [(name, md5) for part, (_, name, md5) in getattr(made, "split_list").items() if part != "extra"]  # noqa: B009
-    return []
+    source = inspect.getsource(sys.modules[made.__module__])
+    for archive in vision_set.archives:
+        name = Path(archive).name
+        assert name in source or name.removesuffix(".gz") in source, archive
+    for package in vision_set.needs:
+        assert f"import {package}" in source or f"from {package}" in source
 
 
 @pytest.mark.parametrize(
