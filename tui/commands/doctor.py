@@ -14,7 +14,8 @@ from pathlib import Path
 import psutil
 from rich.console import Console
 
-from lazytrain.engine.data.datasets import DatasetError, describe_dataset
+from lazytrain.engine.data.datasets import DatasetError, are_there, describe_dataset
+from lazytrain.engine.data.vision_table import SETS
 from lazytrain.engine.places import settings_path
 from lazytrain.engine.settings.recipients import INSTALL, has_apprise, masked
 from lazytrain.engine.settings.settings import SettingsError, load_settings
@@ -97,6 +98,9 @@ def _data(places: Places) -> Iterator[Finding]:
         else:
             counts = f"{format_count(facts.num_train)} training and {format_count(facts.num_test)} test images"
             yield dataset, f"{facts.source}: {counts}"
+    here = [name for name in SETS if are_there(SETS[name], places.data)]
+    there = f"of which here: {', '.join(here)}" if here else "none of them here yet"
+    yield "torchvision", f"{len(SETS)} sets, {there}"
 
 
 def _presets(places: Places) -> Iterator[Finding]:
