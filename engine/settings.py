@@ -43,6 +43,8 @@ class Settings(Frozen):
     """What the shell runs when a run ends: the facts are in `LAZYTRAIN_…` and, as JSON, on standard input."""
     notify_webhook: str | None = None
     """Address that gets the same JSON by POST when a run ends."""
+    images: Literal["auto", "blocks", "kitty", "sixel"] = "auto"
+    """How images are drawn: "auto" in real pixels where the terminal says that it can, else in half blocks."""
     notify_on: tuple[Literal["finished", "failed", "stopped"], ...] = ("finished", "failed")
     """Which ends to notify of."""
 

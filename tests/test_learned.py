@@ -29,7 +29,8 @@ from tests.monitor_data import Filler
 from tui.__main__ import main
 from tui.class_names import head_names, row_name
 from tui.inspections import MOST_KEPT, Inspections
-from tui.learned_command import can_draw, print_confusion, print_mistakes
+from tui.learned_command import print_confusion, print_mistakes
+from tui.printed_images import can_draw
 from tui.screens.learned import LearnedScreen, describe_progress
 from tui.widgets.confusion_table import ConfusionTable
 from tui.widgets.half_blocks import UPPER_HALF, fit_size, half_block_lines, resize

@@ -48,6 +48,7 @@ from tui.wishing import Verb, Wishes
 if TYPE_CHECKING:
     from engine.runner import Runner, RunnerStatus
     from presets import Catalogue
+    from tui.pixels import Pixels
     from tui.run_view import RunView
     from tui.screens.compare import CompareScreen
     from tui.screens.monitor import MonitorScreen
@@ -184,6 +185,21 @@ class LazytrainApp(CellDiffApp[int]):
         from tui.run_view import RunView  # with the first list: the filter's language is no business of the first frame
 
         return RunView()
+
+    @cached_property
+    def pixels(self) -> Pixels:
+        """Real pixels for images, where the terminal draws them."""
+        from engine.live_settings import LiveSettings
+        from tui.pixels import Pixels  # with the first image
+
+        settings = LiveSettings(self.home)
+        return Pixels(self, lambda: settings().images)
+
+    def action_redraw(self) -> None:
+        """Send every cell anew, and every image."""
+        if "pixels" in vars(self):
+            self.pixels.renew()
+        super().action_redraw()
 
     def _make_monitor(self) -> Screen:
         # Imported when it is first shown: its charts are no business of the first frame.

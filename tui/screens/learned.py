@@ -19,12 +19,13 @@ from textual.widgets import Static
 
 from engine.confusion import Confusion
 from engine.events import Progress
-from engine.learned import Filters, Inspection, Mistake
+from engine.learned import Filters, Inspection
 from engine.records import Run
 from engine.store import RunNotFound, Store
+from tui.pixels import Pixels
 from tui.text import format_count, format_fraction, shorten
 from tui.widgets.confusion_table import ConfusionTable
-from tui.widgets.half_blocks import Tile
+from tui.widgets.half_blocks import Tile, mistake_tile
 from tui.widgets.image_grid import ImageGrid
 from tui.widgets.key_footer import KeyFooter
 from tui.widgets.top_bar import TopBar
@@ -56,6 +57,7 @@ class LearnedScreen(Screen[None]):
 
     Args:
         inspect: begins an inspection of the newest checkpoint's weights, or of the best epoch's.
+        pixels: draws images in the terminal's own pixels where it can; half blocks if None.
     """
 
     CSS_PATH = "learned.tcss"
@@ -80,13 +82,15 @@ class LearnedScreen(Screen[None]):
         Binding("escape,w", "leave", "back", key_display="esc", id="learned.leave", tooltip="Back to the runs"),
     ]
 
-    def __init__(self, store: Store, run: Run, inspect: Callable[[bool], Inspecting]) -> None:
+    def __init__(
+        self, store: Store, run: Run, inspect: Callable[[bool], Inspecting], pixels: Pixels | None = None
+    ) -> None:
         super().__init__()
         self.store, self.run = store, run
         self.page: Page = "classes"
         self.best = False
         """Whether the best epoch is shown, and not the last."""
-        self._inspect = inspect
+        self._inspect, self._pixels = inspect, pixels
         self._inspections: dict[bool, Inspecting] = {}
         self._kept: dict[int, Confusion] = {}
         self._read_at: tuple[object, ...] | None = None
@@ -97,8 +101,8 @@ class LearnedScreen(Screen[None]):
         yield TopBar()
         with Vertical(id="page"):
             yield ConfusionTable(id="classes")
-            yield ImageGrid(LARGE, id="mistakes")
-            yield ImageGrid(SMALL, id="filters")
+            yield ImageGrid(LARGE, real=self._pixels, id="mistakes")
+            yield ImageGrid(SMALL, real=self._pixels, id="filters")
             yield Static(id="message")
         yield KeyFooter()
 
@@ -207,6 +211,8 @@ class LearnedScreen(Screen[None]):
         self._subtitle(said)
 
     def _show_images(self, result: Inspection, tiles: list[Tile]) -> None:
+        if self._pixels is not None:
+            self._pixels.begin()
         self._reveal(self.page)
         grid = self.query_one(f"#{self.page}", ImageGrid)
         if self._shown.get(self.page) is not result:
@@ -310,12 +316,6 @@ def describe_progress(progress: Progress | None) -> str:
     if not progress.total:
         return f"{progress.phase}…"
     return f"{progress.phase} {format_count(progress.done)} of {format_count(progress.total)}"
-
-
-def mistake_tile(mistake: Mistake, classes: tuple[str, ...]) -> Tile:
-    """What it is, and beneath it what it was taken for and how sure."""
-    taken = (f"→ {classes[mistake.predicted]}", format_fraction(mistake.confidence))
-    return Tile(mistake.image, ((classes[mistake.true], ""), taken))
 
 
 def filter_tiles(filters: Filters) -> list[Tile]:
