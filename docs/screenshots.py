@@ -11,12 +11,12 @@ from pathlib import Path
 
 from textual.pilot import Pilot
 
-from engine.configuration import RunConfiguration
-from engine.records import Run, State
-from engine.runner import Runner
-from engine.store import Store
-from presets import load_catalogue, override
-from tui.app import LazytrainApp
+from lazytrain.engine.configuration import RunConfiguration
+from lazytrain.engine.queue.runner import Runner
+from lazytrain.engine.records import Run, State
+from lazytrain.engine.store.store import Store
+from lazytrain.presets import load_catalogue, override
+from lazytrain.tui.app import LazytrainApp
 
 SIZE = (120, 40)
 DOCS = Path(__file__).resolve().parent

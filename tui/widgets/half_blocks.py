@@ -14,8 +14,8 @@ from rich.color import Color
 from rich.segment import Segment
 from rich.style import Style
 
-from engine.learned import Mistake, Raster
-from tui.text import format_fraction
+from lazytrain.engine.analysis.findings import Mistake, Raster
+from lazytrain.tui.words.text import format_fraction
 
 UPPER_HALF = "▀"
 
