@@ -38,10 +38,10 @@ from lazytrain.tui.state.dataset_lookup import DatasetShelf
 from lazytrain.tui.state.headline import Expectation, describe_queue, describe_runner
 from lazytrain.tui.state.last_session import recall, remember
 from lazytrain.tui.state.marks import Marks
-from lazytrain.tui.terminal.cell_diff import CellDiffApp
+from lazytrain.tui.terminal.cell_diff_app import CellDiffApp
 from lazytrain.tui.terminal.job_control import has_shell
 from lazytrain.tui.terminal.pace import Pace
-from lazytrain.tui.terminal.stylesheet import KeptStylesheet
+from lazytrain.tui.terminal.parts import complaints, missing, replaces
 from lazytrain.tui.theme import THEMES
 from lazytrain.tui.wishing import Verb, Wishes
 
@@ -138,7 +138,10 @@ class LazytrainApp(CellDiffApp[int]):
     ) -> None:
         """Raises StoreError if the run store can't be opened."""
         super().__init__(driver_class=_find_driver(), cell_diff=cell_diff)
-        self.stylesheet = KeptStylesheet(variables=self.get_css_variables())
+        if replaces("stylesheet"):
+            from lazytrain.tui.terminal.stylesheet import KeptStylesheet
+
+            self.stylesheet = KeptStylesheet(variables=self.get_css_variables())
         self.home, self.data, self.device, self.runner, self.clock = home, data, device, runner, clock
         self._make_runner = make_runner
         self.store = Store(home, clock=clock)
@@ -239,11 +242,18 @@ class LazytrainApp(CellDiffApp[int]):
         # What is there by now stays: the garbage collector needn't look through it again and again.
         gc.freeze()
         gc.enable()
+        self._say_what_is_missing()
         for module in AFTER_FIRST_FRAME:
             import_module(module)
         runner = self._make_runner() if self._make_runner is not None else self.runner
         _ = self.catalogue
         self.call_from_thread(self._be_prepared, runner)
+
+    def _say_what_is_missing(self) -> None:
+        from lazytrain.tui.leave import write_log  # after the first frame
+
+        for complaint in complaints():
+            write_log(self.home, complaint)
 
     async def _be_prepared(self, runner: Runner | None) -> None:
         await self.launch_screen.open_desk()
@@ -476,7 +486,7 @@ def _import_charts() -> None:
 
 def _find_driver() -> type[Driver] | None:
     """Our own where terminals are lost and jobs suspended; None for Textual's choice."""
-    if os.name == "nt" or "TEXTUAL_DRIVER" in os.environ:
+    if os.name == "nt" or "TEXTUAL_DRIVER" in os.environ or missing("driver"):
         return None
     from lazytrain.tui.terminal.driver import ScreenDriver
 
