@@ -13,7 +13,7 @@ from rich.segment import ControlType, Segment, Segments
 
 from lazytrain.tui.terminal.asking import SIXEL, Answers, ask, in_multiplexer
 from lazytrain.tui.terminal.outlet import is_terminal
-from lazytrain.tui.terminal.pixels import MOST_CELLS, USUAL_CELL, Cell, Images, draw, place, sixels
+from lazytrain.tui.terminal.pixels import MOST_CELLS, USUAL_CELL, Cell, Images, place, side_by_side, sixels
 from lazytrain.tui.widgets.half_blocks import Tile, fit_size, half_block_lines, resize
 from lazytrain.tui.words.text import pad
 
@@ -89,10 +89,13 @@ def print_images(console: Console, tiles: Sequence[Tile], pixels: int, way: Way)
     for start in range(0, len(tiles), columns):
         row = tiles[start : start + columns]
         console.print()
-        if way.kind == "blocks":
-            _print_blocks(console, row, pixels)
-        else:
-            _print_pixels(console, row, pixels, way)
+        match way.kind:
+            case "blocks":
+                _print_blocks(console, row, pixels)
+            case "kitty":
+                _print_placeholders(console, row, pixels)
+            case "sixel":
+                _print_sixels(console, row, pixels, way.cell)
         for captions in zip(*(tile.captions for tile in row), strict=True):
             _print_line(console, [Segment(_caption(left, right, pixels)) for left, right in captions])
 
@@ -113,19 +116,29 @@ def _print_blocks(console: Console, row: Sequence[Tile], pixels: int) -> None:
         console.print(Segments([*parts, Segment.line()]), end="", soft_wrap=True)
 
 
-def _print_pixels(console: Console, row: Sequence[Tile], pixels: int, way: Way) -> None:
-    sizes = [fit_size(tile.image, pixels) for tile in row]
-    lines = max(-(-height // 2) for _, height in sizes)
+def _print_placeholders(console: Console, row: Sequence[Tile], pixels: int) -> None:
+    images = [(tile.image, fit_size(tile.image, pixels)) for tile in row]
+    lines = max(-(-height // 2) for _, (_, height) in images)
     columns = len(row) * (pixels + GAP) - GAP
-    images = [(tile.image, size) for tile, size in zip(row, sizes, strict=True)]
-    image = draw(images, (pixels, lines), GAP, way.cell)
-    if way.kind == "sixel":
-        console.print(Segments(sixels(image, columns, lines, way.cell)), end="", soft_wrap=True)
-        return
-    _, sent, rows = place(image, columns, lines)
-    console.print(Segments([Segment(sent, control=[(ControlType.CURSOR_FORWARD, 0)])]), end="", soft_wrap=True)
+    _, sent, rows = place(side_by_side(images, pixels, lines, GAP), columns, lines)
+    _print_as_it_is(console, sent)
     for cells in rows:
         console.print(Segments([*cells, Segment.line()]), end="", soft_wrap=True)
+
+
+def _print_sixels(console: Console, row: Sequence[Tile], pixels: int, cell: Cell) -> None:
+    sizes = [(width, -(-height // 2)) for width, height in (fit_size(tile.image, pixels) for tile in row)]
+    most = max(lines for _, lines in sizes)
+    # There is room for them before they are drawn, so that nothing scrolls in between.
+    console.print("\n" * most, end="")
+    for number, (tile, (columns, lines)) in enumerate(zip(row, sizes, strict=True)):
+        right = number * (pixels + GAP)
+        move = f"\x1b7\x1b[{most}A" + (f"\x1b[{right}C" if right else "")
+        _print_as_it_is(console, move + sixels(tile.image, columns, lines, cell) + "\x1b8")
+
+
+def _print_as_it_is(console: Console, text: str) -> None:
+    console.print(Segments([Segment(text, control=[(ControlType.CURSOR_FORWARD, 0)])]), end="", soft_wrap=True)
 
 
 def _print_line(console: Console, texts: Sequence[Segment]) -> None:

@@ -10,8 +10,9 @@ without anybody between. Here it finds none: what it writes is caught and goes t
 from __future__ import annotations
 
 import os
+import re
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from io import StringIO
 from typing import TYPE_CHECKING, Any, Literal
@@ -34,6 +35,8 @@ USUAL_CELL: Cell = (10, 20)
 MOST_CELLS = 256
 """Placeholders count as many columns and lines; a few more."""
 
+_COLOUR = re.compile(r"(#\d+);2;\d+;\d+;\d+")
+
 
 @contextmanager
 def _no_terminal(cell: Cell = USUAL_CELL) -> Iterator[StringIO]:
@@ -54,25 +57,29 @@ def _no_terminal(cell: Cell = USUAL_CELL) -> Iterator[StringIO]:
                 os.environ[name] = value
 
 
-def draw(images: Iterable[tuple[Raster, Cell]], size: Cell, gap: int = 0, cell: Cell = USUAL_CELL) -> Image:
-    """Images side by side on one that is transparent elsewhere, enlarged so that pixels stay squares.
+def enlarge(raster: Raster, size: Cell, cell: Cell = USUAL_CELL) -> Image:
+    """An image on `size` half blocks' pixels, of which a cell has 1 × 2; its own pixels stay squares."""
+    from PIL import Image
+
+    image = Image.frombytes("RGB", (raster.width, raster.height), raster.rgb)
+    wanted = (size[0] * cell[0], size[1] * cell[1] // 2)
+    larger = wanted[0] >= raster.width and wanted[1] >= raster.height
+    return image.resize(wanted, Image.Resampling.NEAREST if larger else Image.Resampling.BOX)
+
+
+def side_by_side(images: Sequence[tuple[Raster, Cell]], columns: int, lines: int, gap: int = 0) -> Image:
+    """Images on one that is transparent elsewhere.
 
     Args:
-        images: each with the pixels of half a cell (1 × 2 to a cell) that it takes.
-        size: columns and lines of what one image may take.
-        gap: columns between two.
+        images: each with the half blocks' pixels that it takes.
+        columns: of each; `gap` are between two.
     """
     from PIL import Image
 
-    parts = list(images)
-    width, height = cell
-    drawn = Image.new("RGBA", ((len(parts) * (size[0] + gap) - gap) * width, size[1] * height))
-    for number, (raster, (columns, halves)) in enumerate(parts):
-        image = Image.frombytes("RGB", (raster.width, raster.height), raster.rgb)
-        wanted = (columns * width, halves * height // 2)
-        larger = wanted[0] >= raster.width and wanted[1] >= raster.height
-        image = image.resize(wanted, Image.Resampling.NEAREST if larger else Image.Resampling.BOX)
-        drawn.paste(image, (number * (size[0] + gap) * width, 0))
+    width, height = USUAL_CELL
+    drawn = Image.new("RGBA", ((len(images) * (columns + gap) - gap) * width, lines * height))
+    for number, (raster, size) in enumerate(images):
+        drawn.paste(enlarge(raster, size), (number * (columns + gap) * width, 0))
     return drawn
 
 
@@ -100,12 +107,18 @@ def forget_images(numbers: Iterable[int]) -> str:
     return "".join(f"\x1b_Ga=d,d=I,i={number},q=2\x1b\\" for number in numbers)
 
 
-def sixels(image: Image, columns: int, lines: int, cell: Cell) -> list[Segment]:
-    """What prints an image at the left, and leaves the cursor on the line after it."""
+def sixels(raster: Raster, columns: int, lines: int, cell: Cell) -> str:
+    """What draws an image from the cursor on, over `columns` and `lines`; where it leaves the cursor differs."""
     with _no_terminal(cell):
         from textual_image.renderable import SixelImage
 
-        return list(Console(file=StringIO(), width=columns).render(SixelImage(image, width=columns, height=lines)))
+        image = SixelImage(enlarge(raster, (columns, 2 * lines), cell), width=columns, height=lines)
+        segments = list(Console(file=StringIO(), width=columns).render(image))
+    data = next(text for text, _, _ in segments if text.startswith("\x1bP"))
+    # Each colour is defined where it is first used, and xterm shows those lines in another: so all come first.
+    colours = "".join(match[0] for match in _COLOUR.finditer(data))
+    start = data.index("#")
+    return data[:start] + colours + _COLOUR.sub(r"\1", data[start:])
 
 
 class Pixels:
@@ -158,7 +171,7 @@ class Pixels:
 
     def place(self, raster: Raster, size: Cell, columns: int, lines: int) -> tuple[int, list[list[Segment]]]:
         """Bring an image to the terminal: its number there, and the cells that show it, line by line."""
-        number, sent, rows = place(draw([(raster, size)], (columns, lines)), columns, lines)
+        number, sent, rows = place(side_by_side([(raster, size)], columns, lines), columns, lines)
         self._send(sent)
         return number, rows
 

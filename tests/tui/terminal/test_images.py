@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from lazytrain.tui.terminal.asking import GRAPHICS_QUERY, NAME_QUERY, Answers, ImageQuestion, in_multiplexer
-from lazytrain.tui.terminal.pixels import draw
+from lazytrain.tui.terminal.pixels import side_by_side
 from lazytrain.tui.widgets.half_blocks import UPPER_HALF
 from tests.helpers.image_terminal import (
     GHOSTTY,
@@ -114,7 +114,7 @@ def test_multiplexers(environment: dict[str, str], inside: bool) -> None:
 
 
 def test_pixels_stay_squares_and_an_odd_row_leaves_half_a_line() -> None:
-    image = draw([(colours(5, 1), (15, 15)), (colours(5, 2), (15, 15))], (16, 8), gap=2)
+    image = side_by_side([(colours(5, 1), (15, 15)), (colours(5, 2), (15, 15))], 16, 8, gap=2)
     assert image.size == ((16 + 2 + 16) * 10, 8 * 20)
     first = colours(5, 1).rgb[:3]
     assert {image.getpixel((x, y)) for x in (0, 29) for y in (0, 29)} == {(*first, 255)}
@@ -296,9 +296,9 @@ def test_the_command_prints_real_pixels(place: Place) -> None:
 def test_the_command_prints_sixels(place: Place, wanted: str) -> None:
     with printing(place, SIXEL, wanted) as terminal:
         # Cells of 12 × 24 pixels where the terminal says so; those of a VT340 where nobody asks it.
-        size = b"1200;384" if wanted == "auto" else b"1000;320"
-        assert terminal.sent.count(SIXELS) == 1
-        assert b'"1;1;' + size in terminal.sent
+        size = b"384;384" if wanted == "auto" else b"320;320"
+        assert terminal.sent.count(SIXELS) == 3
+        assert terminal.sent.count(b'"1;1;' + size) == 3
         assert GRAPHICS not in terminal.sent
         assert UPPER_HALF not in terminal.text()
 
