@@ -15,14 +15,15 @@ import psutil
 from rich.console import Console
 
 from lazytrain.engine.data.datasets import DatasetError, describe_dataset
+from lazytrain.engine.places import settings_path
 from lazytrain.engine.settings.live import LiveSettings
-from lazytrain.engine.settings.settings import SettingsError, load_settings, settings_path
+from lazytrain.engine.settings.settings import SettingsError, load_settings
 from lazytrain.engine.store.database import StoreError
 from lazytrain.engine.store.store import Store
 from lazytrain.presets import load_catalogue
+from lazytrain.tui.commands.printed_images import can_draw, choose_way
 from lazytrain.tui.commands.service import logout_warning
 from lazytrain.tui.plain.listing import broken_presets
-from lazytrain.tui.plain.printed_images import can_draw, choose_way
 from lazytrain.tui.state.environment import Places
 from lazytrain.tui.terminal.parts import SWITCH, complaints, left_out
 from lazytrain.tui.words.text import format_count

@@ -25,7 +25,7 @@ from lazytrain.engine.data.datasets import CIFAR10_CLASSES
 from lazytrain.engine.events import Progress
 from lazytrain.engine.records import State
 from lazytrain.tui.commands.learned import print_confusion, print_mistakes
-from lazytrain.tui.plain.printed_images import can_draw
+from lazytrain.tui.commands.printed_images import can_draw
 from lazytrain.tui.screens.learned import LearnedScreen, describe_progress
 from lazytrain.tui.state.inspections import MOST_KEPT, Inspections
 from lazytrain.tui.widgets.confusion_table import ConfusionTable
