@@ -13,7 +13,16 @@ from rich.segment import ControlType, Segment, Segments
 
 from lazytrain.tui.terminal.asking import SIXEL, Answers, ask, in_multiplexer
 from lazytrain.tui.terminal.outlet import is_terminal
-from lazytrain.tui.terminal.pixels import MOST_CELLS, USUAL_CELL, Cell, Images, place, side_by_side, sixels
+from lazytrain.tui.terminal.pixels import (
+    MOST_CELLS,
+    USUAL_CELL,
+    Cell,
+    Images,
+    pass_through,
+    place,
+    side_by_side,
+    sixels,
+)
 from lazytrain.tui.widgets.half_blocks import Tile, fit_size, half_block_lines, resize
 from lazytrain.tui.words.text import pad
 
@@ -121,7 +130,7 @@ def _print_placeholders(console: Console, row: Sequence[Tile], pixels: int) -> N
     lines = max(-(-height // 2) for _, (_, height) in images)
     columns = len(row) * (pixels + GAP) - GAP
     _, sent, rows = place(side_by_side(images, pixels, lines, GAP), columns, lines)
-    _print_as_it_is(console, sent)
+    _print_as_it_is(console, pass_through(sent, os.environ))
     for cells in rows:
         console.print(Segments([*cells, Segment.line()]), end="", soft_wrap=True)
 

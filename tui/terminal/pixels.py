@@ -107,6 +107,13 @@ def forget_images(numbers: Iterable[int]) -> str:
     return "".join(f"\x1b_Ga=d,d=I,i={number},q=2\x1b\\" for number in numbers)
 
 
+def pass_through(text: str, environment: Mapping[str, str]) -> str:
+    """As tmux, if that is what draws, hands it on to its own terminal; where it is set to (allow-passthrough)."""
+    if not environment.get("TMUX"):
+        return text
+    return "\x1bPtmux;" + text.replace("\x1b", "\x1b\x1b") + "\x1b\\"
+
+
 def sixels(raster: Raster, columns: int, lines: int, cell: Cell) -> str:
     """What draws an image from the cursor on, over `columns` and `lines`; where it leaves the cursor differs."""
     with _no_terminal(cell):
@@ -181,7 +188,4 @@ class Pixels:
 
     def _send(self, text: str) -> None:
         if text and self._app._driver is not None:
-            if self._environment.get("TMUX"):
-                # tmux hands on what is wrapped so, if it is set to (allow-passthrough).
-                text = "\x1bPtmux;" + text.replace("\x1b", "\x1b\x1b") + "\x1b\\"
-            self._app._driver.write(text)
+            self._app._driver.write(pass_through(text, self._environment))

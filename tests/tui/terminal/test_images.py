@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -269,6 +270,25 @@ def test_in_tmux_there_are_half_blocks_and_the_title_stays(place: Place, tmp_pat
         show_mistakes(terminal)
         wait_until(terminal, lambda: UPPER_HALF in terminal.text(), "half blocks")
         assert terminal._tmux("display-message", "-p", "#{pane_title}") == title
+
+
+@pytest.mark.skipif(not has_tmux(), reason="tmux isn't installed")
+def test_asked_for_they_come_through_a_tmux_that_lets_them(place: Place, tmp_path: Path) -> None:
+    place.set("kitty")
+    settings = ("set -g status off", "set -g allow-passthrough on", 'set -as terminal-features ",*:RGB"')
+    (tmp_path / "tmux.conf").write_text("\n".join(settings))
+    tmux = ("tmux", "-u", "-S", str(tmp_path / "tmux"))
+    app = f"{sys.executable} -m tests.helpers.images_app {place.home}"
+    command = [*tmux, "-f", str(tmp_path / "tmux.conf"), "new-session", app]
+    try:
+        with ImageTerminal(command, ROOT, place.environment, {}, controlling=True) as terminal:
+            show_mistakes(terminal)
+            wait_for_pictures(terminal, 6)
+            terminal.press("down")
+            see(terminal, "4–9 of 30")
+            wait_for_pictures(terminal, 6)
+    finally:
+        subprocess.run([*tmux, "kill-server"], capture_output=True, check=False)
 
 
 # ── the command ────────────────────────────────────────────────────────────────────────────────────────────────────
