@@ -26,6 +26,8 @@ from lazytrain.engine.store.locks import FileLock
 from lazytrain.presets import load_catalogue
 from lazytrain.tui.app import LazytrainApp
 from lazytrain.tui.departure import describe_work
+from lazytrain.tui.lists.preset_list import PresetList
+from lazytrain.tui.lists.run_list import RunList
 from lazytrain.tui.palette import LazytrainCommands, possible_verbs, run_commands
 from lazytrain.tui.screens.confirm import ConfirmScreen, SavingScreen, TooSmallScreen
 from lazytrain.tui.screens.edit import EditScreen
@@ -33,8 +35,6 @@ from lazytrain.tui.screens.help import HelpScreen
 from lazytrain.tui.screens.label import LabelScreen
 from lazytrain.tui.screens.launch import LaunchScreen
 from lazytrain.tui.state.headline import describe_queue
-from lazytrain.tui.widgets.preset_list import PresetList
-from lazytrain.tui.widgets.run_list import RunList
 from lazytrain.tui.widgets.run_status import RunStatus
 from tests.helpers.launch_app import FakeRunner, launch, make_app, settle, started, toasts, until
 
@@ -468,7 +468,7 @@ def test_the_first_frame_lists_the_presets_without_what_checks_them(home: Path) 
 import asyncio, sys
 from pathlib import Path
 from lazytrain.tui.app import LazytrainApp
-from lazytrain.tui.widgets.preset_list import PresetList
+from lazytrain.tui.lists.preset_list import PresetList
 app = LazytrainApp(Path({str(home)!r}), Path({str(home)!r}))
 app._prepare = lambda: None  # what comes after the first frame
 async def look():
