@@ -1,0 +1,149 @@
+"""`python -m docs.scripts.recording`: the moving picture of the README, from a real training on the digits.
+
+The real app is driven by its keys; each frame is what its screen shows. Only time is cut: a frame is taken when the
+run is so far, and shown for so long. `--frames FOLDER` keeps every frame as a PNG.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import sys
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from PIL import Image
+from textual.strip import Strip
+
+from docs.scripts.painting import paint
+from docs.scripts.stage import IMAGES, configuration, open_app, text, train_before, wait_until
+from tui.app import LazytrainApp
+
+SIZE = (110, 34)
+"""Columns and lines."""
+MOST_BYTES = 400_000
+NUM_COLOURS = 40
+PRESET = "augmented"
+PRESET_TEXT = """\
+title = "digits, augmented"
+about = "Digits that are shifted, turned and tinted: one of your own presets, in a file of five lines."
+dataset = "digits"
+epochs = 60
+learning_rate = 0.003
+augmentation = { shift = 0.5, rotation = 0.5, colour = 0.5 }
+"""
+"""Digits that are not learned in two seconds, so that there is something to watch."""
+PAUSED_AT, COMPARED_AT = 0.64, 0.84
+"""How far the run is when it is paused, and when it is compared."""
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """What the screen showed, what is said of it, and how long it is shown."""
+
+    strips: list[Strip]
+    caption: str
+    milliseconds: int
+
+
+async def record(home: Path) -> list[Frame]:
+    """Launch, enter, Monitor while it trains, pause, go on, Compare."""
+    presets = home / "presets"
+    (presets / "hyperparameters").mkdir(parents=True)
+    (presets / "hyperparameters" / f"{PRESET}.toml").write_text(PRESET_TEXT, encoding="utf-8")
+    train_before(home, *(configuration(name, PRESET, presets) for name in ("lazynet", "boringnet-relu")))
+    frames: list[Frame] = []
+    async with open_app(home, SIZE) as (app, pilot):
+
+        def take(milliseconds: int, caption: str) -> None:
+            sys.stderr.write(f"{len(frames)} {caption}\n")
+            frames.append(Frame(app.screen._compositor.render_strips(), caption, milliseconds))
+
+        async def press_until(key: str, holds: Callable[[], bool]) -> None:
+            await pilot.press(key)
+            await wait_until(pilot, holds)
+
+        await wait_until(pilot, lambda: "measured" in text(app))
+        take(1500, "Launch: choose an architecture and hyperparameters")
+        await pilot.press("right")
+        while PRESET not in chosen(app):
+            await pilot.press("down")
+            await pilot.pause(0.2)
+            take(160, "Launch: choose an architecture and hyperparameters")
+        await wait_until(pilot, lambda: "measured" in text(app))
+        take(1200, "enter: train it")
+
+        known = {run.id for run in app.store.runs()}
+        await press_until("enter", lambda: any(run.id not in known for run in app.store.runs()))
+        shown = next(run.id for run in app.store.runs() if run.id not in known)
+
+        async def watch(until: float, step: float, caption: str) -> None:
+            reached = app.store.run(shown).fraction
+            while reached < until:
+                reached += step
+                before = text(app)
+                await wait_until(pilot, lambda: app.store.run(shown).fraction >= reached and text(app) != before)
+                take(240, caption)
+
+        await watch(PAUSED_AT, 0.04, "Monitor: watch it learn")
+        await press_until("space", lambda: app.store.run(shown).state.value == "paused" and "paused" in text(app))
+        await pilot.pause(0.5)
+        take(1600, "space: pause, and it stays in memory")
+        await press_until("space", lambda: app.store.run(shown).state.value == "running")
+        await watch(COMPARED_AT, 0.05, "space: go on")
+        await pilot.press("3", "M")
+        await wait_until(pilot, lambda: "compared" in text(app))
+        await pilot.pause(1.0)
+        take(2800, "3: lay runs over each other, and see what differs")
+    return frames
+
+
+def chosen(app: LazytrainApp) -> str:
+    """Name of the hyperparameters that are chosen on Launch."""
+    return app.launch_screen.chosen[1]
+
+
+def write_gif(pictures: Sequence[Image.Image], durations: Sequence[int], path: Path) -> None:
+    """Pictures, each shown for so many milliseconds. One palette for all frames, so that what doesn't change isn't written again. Raises ValueError if too large."""
+    # The palette is of frames of every screen: the first, the middle, the last.
+    samples = [pictures[index] for index in (0, len(pictures) // 3, len(pictures) * 2 // 3, -1)]
+    sheet = Image.new("RGB", (samples[0].width, samples[0].height * len(samples)))
+    for number, sample in enumerate(samples):
+        sheet.paste(sample, (0, number * sample.height))
+    palette = sheet.quantize(NUM_COLOURS, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
+    reduced = [picture.quantize(palette=palette, dither=Image.Dither.NONE) for picture in pictures]
+    reduced[0].save(
+        path,
+        save_all=True,
+        append_images=reduced[1:],
+        duration=list(durations),
+        loop=0,
+        optimize=True,
+        disposal=1,
+    )
+    size = path.stat().st_size
+    sys.stdout.write(f"{path}: {len(pictures)} frames, {sum(durations) / 1000:.1f} s, {size:,} bytes\n")
+    if size > MOST_BYTES:
+        raise ValueError(f"{path} has {size:,} bytes, more than {MOST_BYTES:,}: take fewer frames")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--frames", type=Path, metavar="FOLDER", help="keep every frame there as a PNG")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder, contextlib.chdir(folder):
+        # A home by a relative path: where a preset lies is on the picture.
+        frames = asyncio.run(record(Path("demo")))
+    pictures = [paint(frame.strips, SIZE, frame.caption) for frame in frames]
+    if options.frames is not None:
+        options.frames.mkdir(parents=True, exist_ok=True)
+        for number, picture in enumerate(pictures):
+            picture.save(options.frames / f"{number:02}.png")
+    write_gif(pictures, [frame.milliseconds for frame in frames], IMAGES / "session.gif")
+
+
+if __name__ == "__main__":
+    main()
