@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Literal
 
 from benchmarks.pty_app import PATIENCE_SECONDS, PtyApp
-from engine.configuration import RunConfiguration
-from engine.records import Run, State
-from engine.store import Store
-from presets import Hyperparameters, load_catalogue
+from lazytrain.engine.configuration import RunConfiguration
+from lazytrain.engine.records import Run, State
+from lazytrain.engine.store.store import Store
+from lazytrain.presets import Hyperparameters, load_catalogue
 
 LOOK_SECONDS = 0.0005
 """Between two looks into the store: a busy loop would disturb what is measured."""
@@ -85,7 +85,7 @@ def host(kind: Kind, net: str, dataset: str, data: Path) -> Iterator[Hosted]:
         # As a screen's process is, so that both get the same of the machine.
         (Path(folder) / "settings.toml").write_text("nice = 0\n", encoding="utf-8")
         environment = {"LAZYTRAIN_HOME": folder, "LAZYTRAIN_DATA": str(data)}
-        with PtyApp(["-m", "tui", *([] if kind == "screen" else ["work"])], environment=environment) as app:
+        with PtyApp(["-m", "lazytrain", *([] if kind == "screen" else ["work"])], environment=environment) as app:
             hosted = Hosted(app, store, run)
             if kind == "screen":
                 app.wait_for("CoolNet")

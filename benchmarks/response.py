@@ -13,7 +13,7 @@ from typing import Any
 
 from benchmarks.hosted import Hosted, host
 from benchmarks.measuring import Figure, machine, table, write
-from engine.records import State
+from lazytrain.engine.records import State
 
 
 def pause_by_key(hosted: Hosted) -> float:

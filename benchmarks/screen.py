@@ -18,7 +18,7 @@ from typing import Any
 from benchmarks.measuring import Figure, machine, table, write
 from benchmarks.pty_app import PtyApp
 from benchmarks.scripted import STEPS_PER_EPOCH, ScriptedTraining, fill_large_store, fill_store
-from engine.series import first_bad
+from lazytrain.engine.analysis.series import first_bad
 
 
 def watch(app: PtyApp, training: ScriptedTraining | None, seconds: int) -> list[tuple[float, float]]:
@@ -101,8 +101,8 @@ def measure_large_chart(num_points: int, trials: int) -> Figure:
     import numpy as np
     from textual.app import App
 
-    from tui.widgets.chart import MetricChart
-    from tui.widgets.chart_data import ChartData, Curve
+    from lazytrain.tui.charts.chart import MetricChart
+    from lazytrain.tui.charts.data import ChartData, Curve
 
     steps = np.arange(1, num_points + 1)
     noise = np.random.default_rng(0)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from tui.app import LazytrainApp
+from lazytrain.tui.app import LazytrainApp
 
 
 def main() -> None:

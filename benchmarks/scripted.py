@@ -7,13 +7,13 @@ import random
 import time
 from pathlib import Path
 
-from engine.configuration import RunConfiguration
-from engine.database import transaction
-from engine.events import POINT_FORMAT, EpochRecord, Point, Progress, RunStarted
-from engine.journal import Journal
-from engine.records import State
-from engine.store import CHUNK_POINTS
-from presets import load_catalogue
+from lazytrain.engine.configuration import RunConfiguration
+from lazytrain.engine.events import POINT_FORMAT, EpochRecord, Point, Progress, RunStarted
+from lazytrain.engine.records import State
+from lazytrain.engine.store.database import transaction
+from lazytrain.engine.store.journal import Journal
+from lazytrain.engine.store.store import CHUNK_POINTS
+from lazytrain.presets import load_catalogue
 
 STEPS_PER_EPOCH = 12_500
 NUM_EPOCHS = 50

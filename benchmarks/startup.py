@@ -27,8 +27,8 @@ Empty().run()
 STALLS = """
 import asyncio, sys, time
 from pathlib import Path
-from engine.runner import Runner
-from tui.app import LazytrainApp
+from lazytrain.engine.queue.runner import Runner
+from lazytrain.tui.app import LazytrainApp
 home = Path(sys.argv[1])
 app = LazytrainApp(home, home / "data", runner=Runner(home, home / "data"))
 async def watch():
@@ -51,7 +51,7 @@ app.runner.stop()
 
 def first_frame(home: Path) -> dict[str, float]:
     """Seconds to the preset list, from there until the cursor has moved, and from q to the end of the process."""
-    with PtyApp(["-m", "tui"], environment={"LAZYTRAIN_HOME": str(home)}) as app:
+    with PtyApp(["-m", "lazytrain"], environment={"LAZYTRAIN_HOME": str(home)}) as app:
         shown = app.wait_for("CoolNet v10") - app.started
         seen = app.num_arrivals
         pressed = app.press("\x1b[B")
@@ -81,7 +81,7 @@ def stall(home: Path) -> float:
 def command(*words: str) -> tuple[float, bool]:
     """Seconds that a command takes, and whether it imported torch."""
     code = (
-        "import sys\nfrom tui.__main__ import main\n"
+        "import sys\nfrom lazytrain.__main__ import main\n"
         f"try:\n    main({list(words)!r})\nexcept SystemExit:\n    pass\n"
         "sys.stderr.write(f'torch: {\"torch\" in sys.modules}')\n"
     )

@@ -19,18 +19,18 @@ import torch
 
 from benchmarks.measuring import Figure, machine, table, write
 from benchmarks.tutorial import TutorialLoop
-from engine.configuration import RunConfiguration
-from engine.confusion import Confusion
-from engine.data import Dataset, load_dataset
-from engine.device import choose_device
-from engine.events import EpochRecord, Point, Progress
-from engine.journal import Journal
-from engine.places import cache_folder
-from engine.records import Wanted
-from engine.store import Store
-from engine.trainer import Trainer
-from engine.wishes import Wishes
-from presets import Augmentation, Hyperparameters, load_catalogue
+from lazytrain.engine.compute.device import choose_device
+from lazytrain.engine.configuration import RunConfiguration
+from lazytrain.engine.confusion import Confusion
+from lazytrain.engine.data.loading import Dataset, load_dataset
+from lazytrain.engine.events import EpochRecord, Point, Progress
+from lazytrain.engine.places import cache_folder
+from lazytrain.engine.queue.trainer import Trainer
+from lazytrain.engine.queue.wishes import Wishes
+from lazytrain.engine.records import Wanted
+from lazytrain.engine.store.journal import Journal
+from lazytrain.engine.store.store import Store
+from lazytrain.presets import Augmentation, Hyperparameters, load_catalogue
 
 NETS = ("lazynet", "boringnet-relu", "coolnet-v10")
 

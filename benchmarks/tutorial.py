@@ -10,8 +10,8 @@ from torch import nn
 from torch.utils.data import DataLoader
 from torchvision import transforms
 
-from engine.architecture import build_net
-from presets import Architecture
+from lazytrain.engine.compute.architecture import build_net
+from lazytrain.presets import Architecture
 
 # Decoded beforehand, so that the baseline isn't charged for JPEG: torchvision's CIFAR10 holds arrays as well.
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from presets.catalogue import DEFAULT
-from presets.schema import Architecture, Frozen, Hyperparameters, Report
+from lazytrain.presets.catalogue import DEFAULT
+from lazytrain.presets.schema import Architecture, Frozen, Hyperparameters, Report
 
 SHORT_NAMES = {
     "learning_rate": "lr",

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from math import isnan
 from typing import ClassVar, NamedTuple
 
-from engine.confusion import Confusion
+from lazytrain.engine.confusion import Confusion
 
 
 class Point(NamedTuple):

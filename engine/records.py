@@ -8,7 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from engine.events import DIVERGED, EpochRecord, Progress
+from lazytrain.engine.events import DIVERGED, EpochRecord, Progress
 
 CHUNK_POINTS = 1024
 """Points a chunk of a curve holds in the store."""

@@ -8,12 +8,20 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from presets.catalogue import DEFAULT, Catalogue, Preset, load_catalogue, override, parse_setting
-    from presets.errors import PresetError, explain, explain_field
-    from presets.expansion import StudyRun, expand_study
-    from presets.layers import LayerError, SizedLayer, count_parameters, format_shape, size_layers
-    from presets.listing import list_titles
-    from presets.schema import Architecture, Augmentation, HyperparameterPreset, Hyperparameters, Layer, Report, Study
+    from lazytrain.presets.catalogue import DEFAULT, Catalogue, Preset, load_catalogue, override, parse_setting
+    from lazytrain.presets.errors import PresetError, explain, explain_field
+    from lazytrain.presets.expansion import StudyRun, expand_study
+    from lazytrain.presets.layers import LayerError, SizedLayer, count_parameters, format_shape, size_layers
+    from lazytrain.presets.listing import list_titles
+    from lazytrain.presets.schema import (
+        Architecture,
+        Augmentation,
+        HyperparameterPreset,
+        Hyperparameters,
+        Layer,
+        Report,
+        Study,
+    )
 
 __all__ = [
     "DEFAULT",

@@ -13,9 +13,9 @@ from typing import Any, Generic, TypeVar, cast
 
 from pydantic import BaseModel, ValidationError
 
-from presets.errors import PresetError, explain
-from presets.listing import Origin, find_files
-from presets.schema import Architecture, HyperparameterPreset, Hyperparameters, Study
+from lazytrain.presets.errors import PresetError, explain
+from lazytrain.presets.listing import Origin, find_files
+from lazytrain.presets.schema import Architecture, HyperparameterPreset, Hyperparameters, Study
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
 DEFAULT = "default"
@@ -75,7 +75,7 @@ def load_catalogue(user_folder: Path | None = None) -> Catalogue:
         studies=_load("studies", user_folder, _read(Study)),
     )
     # Here, since it builds on this module.
-    from presets.expansion import check_studies
+    from lazytrain.presets.expansion import check_studies
 
     return replace(catalogue, studies=check_studies(catalogue))
 

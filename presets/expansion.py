@@ -10,9 +10,9 @@ from typing import Any, cast
 
 from pydantic import ValidationError
 
-from presets.catalogue import Catalogue, Preset, override
-from presets.errors import PresetError, explain_field
-from presets.schema import Hyperparameters, Study
+from lazytrain.presets.catalogue import Catalogue, Preset, override
+from lazytrain.presets.errors import PresetError, explain_field
+from lazytrain.presets.schema import Hyperparameters, Study
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

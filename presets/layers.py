@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import prod
 
-from presets.schema import AvgPool, Conv, Dropout, Layer, LeakyRelu, Linear, MaxPool, Plain
+from lazytrain.presets.schema import AvgPool, Conv, Dropout, Layer, LeakyRelu, Linear, MaxPool, Plain
 
 Shape = tuple[int, ...]
 """`(channels, height, width)` of an image, or `(features,)`."""

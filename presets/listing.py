@@ -34,7 +34,7 @@ _TITLE = re.compile(r"""^title[ \t]*=[ \t]*(?:"([^"\\\n]+)"|'([^'\n]+)')[ \t]*(?
 
 def find_files(kind: str, user_folder: Path | None) -> Iterator[tuple[str, Origin, Traversable]]:
     """(name, origin, file): shipped first in their written order, then the user's by name."""
-    shipped = {entry.name.removesuffix(".toml"): entry for entry in _toml_files(files("presets") / kind)}
+    shipped = {entry.name.removesuffix(".toml"): entry for entry in _toml_files(files("lazytrain.presets") / kind)}
     listed = _ORDER.get(kind, ())
     for name in sorted(shipped, key=lambda name: (listed.index(name) if name in listed else len(listed), name)):
         yield name, "shipped", shipped[name]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.bench import Bench
+from tests.helpers.bench import Bench
 
 # More than one OpenMP thread beside a busy neighbour makes small nets 10 to 100 times slower.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -46,4 +46,4 @@ def bench(home: Path) -> Iterator[Bench]:
 @pytest.fixture
 def often(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every epoch is saved."""
-    monkeypatch.setattr("engine.saving.SAVE_SHARE", 100.0)
+    monkeypatch.setattr("lazytrain.engine.queue.saving.SAVE_SHARE", 100.0)

@@ -26,35 +26,39 @@ from textual.reactive import reactive
 from textual.screen import Screen
 from textual.timer import Timer
 
-from engine.known_runs import live_states
-from engine.locks import FileLock, LockHeld
-from engine.places import presets_folder, screens_lock
-from engine.records import Run
-from engine.store import Store, StoreTrouble
-from tui.attendance import Attendance
-from tui.cell_diff import CellDiffApp
-from tui.datasets import DatasetShelf
-from tui.departure import Departure
-from tui.headline import Expectation, describe_queue, describe_runner
-from tui.jobs import has_shell
-from tui.marks import Marks
-from tui.memory import recall, remember
-from tui.pace import Pace
-from tui.screens.launch import LaunchScreen
-from tui.stylesheet import KeptStylesheet
-from tui.theme import THEMES
-from tui.wishing import Verb, Wishes
+from lazytrain.engine.places import presets_folder, screens_lock
+from lazytrain.engine.records import Run
+from lazytrain.engine.store.known_runs import live_states
+from lazytrain.engine.store.locks import FileLock, LockHeld
+from lazytrain.engine.store.store import Store, StoreTrouble
+from lazytrain.tui.attendance import Attendance
+from lazytrain.tui.departure import Departure
+from lazytrain.tui.screens.launch import LaunchScreen
+from lazytrain.tui.state.dataset_lookup import DatasetShelf
+from lazytrain.tui.state.headline import Expectation, describe_queue, describe_runner
+from lazytrain.tui.state.last_session import recall, remember
+from lazytrain.tui.state.marks import Marks
+from lazytrain.tui.terminal.cell_diff import CellDiffApp
+from lazytrain.tui.terminal.job_control import has_shell
+from lazytrain.tui.terminal.pace import Pace
+from lazytrain.tui.terminal.stylesheet import KeptStylesheet
+from lazytrain.tui.theme import THEMES
+from lazytrain.tui.wishing import Verb, Wishes
 
 if TYPE_CHECKING:
-    from engine.runner import Runner, RunnerStatus
-    from presets import Catalogue
-    from tui.run_view import RunView
-    from tui.screens.compare import CompareScreen
-    from tui.screens.monitor import MonitorScreen
+    from lazytrain.engine.queue.runner import Runner, RunnerStatus
+    from lazytrain.presets import Catalogue
+    from lazytrain.tui.screens.compare import CompareScreen
+    from lazytrain.tui.screens.monitor import MonitorScreen
+    from lazytrain.tui.state.run_view import RunView
 
-AFTER_FIRST_FRAME = ("tui.screens.launch_desk", "tui.widgets.study_panel", "engine.report")
+AFTER_FIRST_FRAME = (
+    "lazytrain.tui.screens.launch_desk",
+    "lazytrain.tui.widgets.study_panel",
+    "lazytrain.engine.analysis.digest",
+)
 """What is wanted right after the first frame, and takes its time to import."""
-FOR_CHARTS = ("tui.screens.monitor", "engine.series", "plotext")
+FOR_CHARTS = ("lazytrain.tui.screens.monitor", "lazytrain.engine.analysis.series", "plotext")
 """What Monitor wants when it is first shown."""
 POLL_SECONDS = 0.25
 """How often the store is asked whether anything changed: that costs little, but so does being woken up for it."""
@@ -70,7 +74,7 @@ MINIMUM_WIDTH, MINIMUM_HEIGHT = 60, 16
 
 
 def _commands() -> type[Provider]:
-    from tui.commands import LazytrainCommands
+    from lazytrain.tui.palette import LazytrainCommands
 
     return LazytrainCommands
 
@@ -173,7 +177,7 @@ class LazytrainApp(CellDiffApp[int]):
         with self._reading:
             if self._catalogue is None:
                 # Takes pydantic, and the first frame does without.
-                from presets import load_catalogue
+                from lazytrain.presets import load_catalogue
 
                 self._catalogue = load_catalogue(presets_folder(self.home))
         return self._catalogue
@@ -181,20 +185,22 @@ class LazytrainApp(CellDiffApp[int]):
     @cached_property
     def run_view(self) -> RunView:
         """The filter and the order of the runs, on every screen that lists them."""
-        from tui.run_view import RunView  # with the first list: the filter's language is no business of the first frame
+        from lazytrain.tui.state.run_view import (
+            RunView,  # with the first list: the filter's language is no business of the first frame
+        )
 
         return RunView()
 
     def _make_monitor(self) -> Screen:
         # Imported when it is first shown: its charts are no business of the first frame.
-        from tui.screens.monitor import MonitorScreen
+        from lazytrain.tui.screens.monitor import MonitorScreen
 
         self.monitor_screen = MonitorScreen()
         self._fit(self.monitor_screen)
         return self.monitor_screen
 
     def _make_compare(self) -> Screen:
-        from tui.screens.compare import CompareScreen  # as Monitor
+        from lazytrain.tui.screens.compare import CompareScreen  # as Monitor
 
         self.compare_screen = CompareScreen()
         self._fit(self.compare_screen)
@@ -372,7 +378,7 @@ class LazytrainApp(CellDiffApp[int]):
 
     def compare_study(self, name: str) -> None:
         """Show Compare, with just a study's runs marked."""
-        from tui.study_marks import find_study_runs
+        from lazytrain.tui.state.study_marks import find_study_runs
 
         found = find_study_runs(self, name)
         if not found:
@@ -396,7 +402,7 @@ class LazytrainApp(CellDiffApp[int]):
 
     def action_help(self) -> None:
         """Show every key of the current screen."""
-        from tui.screens.help import HelpScreen, list_keys
+        from lazytrain.tui.screens.help import HelpScreen, list_keys
 
         self.push_screen(HelpScreen(list_keys(self.screen)))
 
@@ -404,7 +410,7 @@ class LazytrainApp(CellDiffApp[int]):
         too_small = event.size.width < MINIMUM_WIDTH or event.size.height < MINIMUM_HEIGHT
         covered = self.screen.has_class("-too-small")
         if too_small and not covered:
-            from tui.screens.confirm import TooSmallScreen
+            from lazytrain.tui.screens.confirm import TooSmallScreen
 
             self.push_screen(TooSmallScreen(MINIMUM_WIDTH, MINIMUM_HEIGHT))
         elif covered and not too_small:
@@ -456,6 +462,6 @@ def _find_driver() -> type[Driver] | None:
     """Our own where terminals are lost and jobs suspended; None for Textual's choice."""
     if os.name == "nt" or "TEXTUAL_DRIVER" in os.environ:
         return None
-    from tui.driver import ScreenDriver
+    from lazytrain.tui.terminal.driver import ScreenDriver
 
     return ScreenDriver

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from engine.live_settings import LiveSettings
-from engine.records import Run, State
+from lazytrain.engine.records import Run, State
+from lazytrain.engine.settings.live import LiveSettings
 
 if TYPE_CHECKING:
-    from tui.app import LazytrainApp
+    from lazytrain.tui.app import LazytrainApp
 
 OVER = frozenset(state for state in State if state.over)
 ABSENCE_SECONDS = 4 * 3600.0
@@ -30,7 +30,7 @@ class Attendance:
     def begin(self) -> None:
         """The app's first screen is there, and was painted."""
         # After the first frame, which does without.
-        from engine.report import last_presence, make_report
+        from lazytrain.engine.analysis.digest import last_presence, make_report
 
         app, self._mounted = self._app, True
         if self._settings.error is not None:
@@ -39,7 +39,7 @@ class Attendance:
         if last is not None and now - last >= ABSENCE_SECONDS:
             report = make_report(app.store, last, now)
             if report.ended:
-                from tui.screens.summary import SummaryScreen
+                from lazytrain.tui.screens.summary import SummaryScreen
 
                 app.push_screen(SummaryScreen(report))
         self.be_seen()
@@ -49,7 +49,7 @@ class Attendance:
         """Note that a screen is open."""
         if not self._mounted:
             return  # nobody has been told yet what ended before
-        from engine.report import note_presence
+        from lazytrain.engine.analysis.digest import note_presence
 
         note_presence(self._app.home, self._app.clock())
 
@@ -61,7 +61,7 @@ class Attendance:
             return
         told = [run for run in ended if run.state.value in settings.notify_on]
         if told:
-            from engine.notices import sentence
+            from lazytrain.engine.settings.notices import sentence
 
             self._app.bell()
             self._write(notification("; ".join(sentence(run) for run in told)))

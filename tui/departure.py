@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal
 
-from engine.records import Run, State
-from tui.leave import work_here
+from lazytrain.engine.records import Run, State
+from lazytrain.tui.leave import work_here
 
 if TYPE_CHECKING:
-    from tui.app import LazytrainApp
+    from lazytrain.tui.app import LazytrainApp
 
 
 class Departure:
@@ -26,7 +26,7 @@ class Departure:
 
     def ask(self) -> None:
         """Leave; with runs to be trained here, ask what becomes of them."""
-        from tui.screens.confirm import Choice, ConfirmScreen, SavingScreen
+        from lazytrain.tui.screens.confirm import Choice, ConfirmScreen, SavingScreen
 
         app = self._app
         if isinstance(app.screen, SavingScreen):
@@ -68,7 +68,7 @@ class Departure:
         runner = self._app.runner
         if runner is None:
             return
-        from tui.screens.confirm import SavingScreen
+        from lazytrain.tui.screens.confirm import SavingScreen
 
         self.chosen = "stop"
         names = ", ".join(run.name for run in self._app.store.runs() if run.state.active)

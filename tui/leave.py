@@ -6,22 +6,22 @@ import contextlib
 import os
 import signal
 import subprocess
-import sys
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from engine.background import step_back
-from engine.records import Run, State
-from engine.store import NotPossible, RunNotFound, Store
-from tui.outlet import point_away
-from tui.places import Places
+from lazytrain.engine.child_process import python_command
+from lazytrain.engine.records import Run, State
+from lazytrain.engine.settings.niceness import step_back
+from lazytrain.engine.store.store import NotPossible, RunNotFound, Store
+from lazytrain.tui.state.environment import Places
+from lazytrain.tui.terminal.outlet import point_away
 
 if TYPE_CHECKING:
-    from engine.runner import Runner
-    from tui.parent import Link
-    from tui.signals import Signals
+    from lazytrain.engine.queue.runner import Runner
+    from lazytrain.tui.terminal.parent import Link
+    from lazytrain.tui.terminal.signals import Signals
 
 MOST_LOG_BYTES = 1_000_000
 DETACHED = 0x208
@@ -107,7 +107,7 @@ def hand_over(runner: Runner, places: Places, device: str, runs: Sequence[Run]) 
     folders = ("--home", str(places.home), "--data", str(places.data))
     with log_path(places.home).open("ab") as log:
         return subprocess.Popen(
-            [sys.executable, "-m", "tui", "work", *folders, "--device", device],
+            python_command("lazytrain.__main__", "work", *folders, "--device", device),
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,

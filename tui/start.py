@@ -10,15 +10,15 @@ import threading
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, TextIO
 
-from tui.outlet import is_terminal
-from tui.parent import Link, run_in_child
-from tui.places import Places
+from lazytrain.tui.state.environment import Places
+from lazytrain.tui.terminal.outlet import is_terminal
+from lazytrain.tui.terminal.parent import Link, run_in_child
 
 if TYPE_CHECKING:
-    from engine.records import Run
-    from engine.runner import Runner
-    from tui.app import LazytrainApp
-    from tui.signals import Signals
+    from lazytrain.engine.queue.runner import Runner
+    from lazytrain.engine.records import Run
+    from lazytrain.tui.app import LazytrainApp
+    from lazytrain.tui.terminal.signals import Signals
 
 REFUSED = 2
 """Exit status of what was refused before it started."""
@@ -50,8 +50,8 @@ def start_screen(places: Places, device: str = "auto") -> int:
 
 def run_screen(places: Places, device: str, link: Link | None, terminals: Sequence[int]) -> int:
     """The app's process; `link` leads to the one that waits for it, if there is one."""
-    from tui.leave import log_path
-    from tui.signals import Signals
+    from lazytrain.tui.leave import log_path
+    from lazytrain.tui.terminal.signals import Signals
 
     signals = Signals(log_path(places.home), alive=link.alive if link else None, terminals=terminals)
     if link is not None:
@@ -61,8 +61,8 @@ def run_screen(places: Places, device: str, link: Link | None, terminals: Sequen
     # it after that frame.
     gc.disable()
 
-    from engine.database import StoreError
-    from tui.app import LazytrainApp
+    from lazytrain.engine.store.database import StoreError
+    from lazytrain.tui.app import LazytrainApp
 
     runner = LateRunner(places, device)
     try:
@@ -89,7 +89,7 @@ class LateRunner:
         """The runner; one and the same for every thread."""
         with self._lock:
             if self._runner is None:
-                from engine.runner import Runner
+                from lazytrain.engine.queue.runner import Runner
 
                 self._runner = Runner(self._places.home, self._places.data, device=self._device)
             return self._runner
@@ -136,7 +136,7 @@ class Session:
 
     def conclude(self, places: Places, device: str, link: Link | None, status: int) -> int:
         """End, or go on without a screen; returns the exit status."""
-        from tui.leave import describe_leaving, go_on_alone, hand_over, write_log
+        from lazytrain.tui.leave import describe_leaving, go_on_alone, hand_over, write_log
 
         runs = self._work_that_goes_on(places)
         if not runs:
@@ -157,8 +157,8 @@ class Session:
         return status if self._status is None else self._status
 
     def _work_that_goes_on(self, places: Places) -> list[Run]:
-        from engine.store import Store, StoreError
-        from tui.leave import work_here
+        from lazytrain.engine.store.store import Store, StoreError
+        from lazytrain.tui.leave import work_here
 
         # Without a person's choice the terminal was lost, or the screen failed: neither is the runs' fault.
         if self._status is not None or self.app.departure.chosen in ("stop", "quit"):

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Literal
 
-from engine.records import Run
-from engine.store import NotPossible, RunNotFound, StoreError
+from lazytrain.engine.records import Run
+from lazytrain.engine.store.store import NotPossible, RunNotFound, StoreError
 
 if TYPE_CHECKING:
-    from tui.app import LazytrainApp
+    from lazytrain.tui.app import LazytrainApp
 
 Verb = Literal["pause", "resume", "stop", "discard", "up", "down", "rename", "tag", "note", "archive"]
 
@@ -47,7 +47,7 @@ class Wishes:
         self._app.nudge()
 
     def _label(self, verb: Literal["rename", "tag", "note"], run: Run) -> None:
-        from tui.screens.label import ask_label, read_tags
+        from lazytrain.tui.screens.label import ask_label, read_tags
 
         store = self._app.store
 
@@ -65,7 +65,7 @@ class Wishes:
         self._app.push_screen(ask_label(verb, run), answered)
 
     def _confirm_discard(self, run: Run) -> None:
-        from tui.screens.confirm import Choice, ConfirmScreen
+        from lazytrain.tui.screens.confirm import Choice, ConfirmScreen
 
         store = self._app.store
         kept = "Its curves and checkpoints are deleted and can't be brought back."

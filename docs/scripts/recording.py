@@ -11,6 +11,7 @@ import asyncio
 import contextlib
 import sys
 import tempfile
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,16 +21,17 @@ from textual.strip import Strip
 
 from docs.scripts.painting import paint
 from docs.scripts.stage import IMAGES, configuration, open_app, text, train_before, wait_until
-from tui.app import LazytrainApp
+from lazytrain.engine.records import State
+from lazytrain.tui.app import LazytrainApp
 
-SIZE = (110, 34)
+SIZE = (120, 36)
 """Columns and lines."""
 MOST_BYTES = 400_000
-NUM_COLOURS = 40
-PRESET = "augmented"
+NUM_COLOURS = 48
+PRESET = "mine"
 PRESET_TEXT = """\
-title = "digits, augmented"
-about = "Digits that are shifted, turned and tinted: one of your own presets, in a file of five lines."
+title = "my digits"
+about = "Digits that are shifted, turned and tinted: a preset of your own, in five lines."
 dataset = "digits"
 epochs = 60
 learning_rate = 0.003
@@ -59,7 +61,6 @@ async def record(home: Path) -> list[Frame]:
     async with open_app(home, SIZE) as (app, pilot):
 
         def take(milliseconds: int, caption: str) -> None:
-            sys.stderr.write(f"{len(frames)} {caption}\n")
             frames.append(Frame(app.screen._compositor.render_strips(), caption, milliseconds))
 
         async def press_until(key: str, holds: Callable[[], bool]) -> None:
@@ -69,7 +70,7 @@ async def record(home: Path) -> list[Frame]:
         await wait_until(pilot, lambda: "measured" in text(app))
         take(1500, "Launch: choose an architecture and hyperparameters")
         await pilot.press("right")
-        while PRESET not in chosen(app):
+        while chosen(app) != PRESET:
             await pilot.press("down")
             await pilot.pause(0.2)
             take(160, "Launch: choose an architecture and hyperparameters")
@@ -86,19 +87,32 @@ async def record(home: Path) -> list[Frame]:
                 reached += step
                 before = text(app)
                 await wait_until(pilot, lambda: app.store.run(shown).fraction >= reached and text(app) != before)
+                if app.store.run(shown).state is not State.RUNNING:
+                    raise RuntimeError("the run was over before its pictures were taken: this machine was busy")
                 take(240, caption)
 
         await watch(PAUSED_AT, 0.04, "Monitor: watch it learn")
-        await press_until("space", lambda: app.store.run(shown).state.value == "paused" and "paused" in text(app))
+        await press_until("space", lambda: app.store.run(shown).state is State.PAUSED and "paused" in text(app))
         await pilot.pause(0.5)
         take(1600, "space: pause, and it stays in memory")
-        await press_until("space", lambda: app.store.run(shown).state.value == "running")
+        await press_until("space", lambda: app.store.run(shown).state is State.RUNNING)
         await watch(COMPARED_AT, 0.05, "space: go on")
         await pilot.press("3", "M")
         await wait_until(pilot, lambda: "compared" in text(app))
         await pilot.pause(1.0)
         take(2800, "3: lay runs over each other, and see what differs")
     return frames
+
+
+def make_palette(pictures: Sequence[Image.Image]) -> Image.Image:
+    """The most frequent colours as they are, so that curves keep theirs; the edges of letters take the nearest."""
+    counts: Counter[tuple[int, ...]] = Counter()
+    for picture in pictures:
+        for count, colour in picture.getcolors(picture.width * picture.height) or ():
+            counts[colour if isinstance(colour, tuple) else (colour,) * 3] += count
+    palette = Image.new("P", (1, 1))
+    palette.putpalette([value for colour, _ in counts.most_common(NUM_COLOURS) for value in colour])
+    return palette
 
 
 def chosen(app: LazytrainApp) -> str:
@@ -108,12 +122,7 @@ def chosen(app: LazytrainApp) -> str:
 
 def write_gif(pictures: Sequence[Image.Image], durations: Sequence[int], path: Path) -> None:
     """Pictures, each shown for so many milliseconds. One palette for all frames, so that what doesn't change isn't written again. Raises ValueError if too large."""
-    # The palette is of frames of every screen: the first, the middle, the last.
-    samples = [pictures[index] for index in (0, len(pictures) // 3, len(pictures) * 2 // 3, -1)]
-    sheet = Image.new("RGB", (samples[0].width, samples[0].height * len(samples)))
-    for number, sample in enumerate(samples):
-        sheet.paste(sample, (0, number * sample.height))
-    palette = sheet.quantize(NUM_COLOURS, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
+    palette = make_palette(pictures)
     reduced = [picture.quantize(palette=palette, dither=Image.Dither.NONE) for picture in pictures]
     reduced[0].save(
         path,

@@ -8,8 +8,8 @@ import tempfile
 from pathlib import Path
 
 from docs.scripts.stage import IMAGES, configuration, has_curves, open_app, text, train_before, wait_until
-from engine.records import State
-from tui.app import LazytrainApp
+from lazytrain.engine.records import State
+from lazytrain.tui.app import LazytrainApp
 
 SIZE = (120, 40)
 SHOWN_FRACTION = 0.62
@@ -18,9 +18,7 @@ SHOWN_FRACTION = 0.62
 
 async def take(home: Path) -> None:
     """Train, and take the pictures on the way."""
-    train_before(
-        home, configuration("lazynet"), configuration("boringnet-relu", loss="mse", learning_rate=100.0)
-    )
+    train_before(home, configuration("lazynet"), configuration("boringnet-relu", loss="mse", learning_rate=100.0))
     async with open_app(home, SIZE) as (app, pilot):
         await wait_until(pilot, lambda: "measured" in text(app))
         save(app, "launch")

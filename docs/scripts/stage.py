@@ -9,12 +9,12 @@ from pathlib import Path
 
 from textual.pilot import Pilot
 
-from engine.configuration import RunConfiguration
-from engine.records import Run
-from engine.runner import Runner
-from engine.store import Store
-from presets import load_catalogue, override
-from tui.app import LazytrainApp
+from lazytrain.engine.configuration import RunConfiguration
+from lazytrain.engine.records import Run
+from lazytrain.engine.queue.runner import Runner
+from lazytrain.engine.store.store import Store
+from lazytrain.presets import load_catalogue, override
+from lazytrain.tui.app import LazytrainApp
 
 IMAGES = Path(__file__).resolve().parent.parent / "images"
 PATIENCE_SECONDS = 120.0

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import ceil, floor, log10
 
-from engine.export.scene import Line, Point, Scene, Text
+from lazytrain.engine.export.scene import Line, Point, Scene, Text
 
 INK, MUTED, GRID = "#222222", "#555555", "#e3e3e3"
 LOGARITHMIC_RATIO = 30.0

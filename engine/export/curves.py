@@ -8,12 +8,12 @@ from math import ceil
 
 import numpy as np
 
-from engine.comparison import loss_kinds
-from engine.events import POINT_FORMAT
-from engine.export.axes import Frame
-from engine.export.gathered import Gathered
-from engine.export.scene import Point
-from engine.series import Array, extremes, first_bad, thin
+from lazytrain.engine.analysis.comparison import loss_kinds
+from lazytrain.engine.analysis.series import Array, extremes, first_bad, thin
+from lazytrain.engine.events import POINT_FORMAT
+from lazytrain.engine.export.axes import Frame
+from lazytrain.engine.export.gathered import Gathered
+from lazytrain.engine.export.scene import Point
 
 POINTS_A_PIXEL = 1
 LARGEST = 1e100

@@ -12,11 +12,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import ceil, cos, pi, sin
 
-from engine.export.axes import INK, MUTED, Axis, Frame, epoch_axis, linear_axis, loss_axis
-from engine.export.curves import Curve, DrawnRun, draw_runs
-from engine.export.gathered import Gathered
-from engine.export.lettering import fit_text, text_width
-from engine.export.scene import Circle, Line, Point, Polygon, Scene, Text, tinted
+from lazytrain.engine.export.axes import INK, MUTED, Axis, Frame, epoch_axis, linear_axis, loss_axis
+from lazytrain.engine.export.curves import Curve, DrawnRun, draw_runs
+from lazytrain.engine.export.gathered import Gathered
+from lazytrain.engine.export.lettering import fit_text, text_width
+from lazytrain.engine.export.scene import Circle, Line, Point, Polygon, Scene, Text, tinted
 
 BLUE, VERMILION = "#0072b2", "#d55e00"
 COLOURS = (BLUE, VERMILION, "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#000000")

@@ -8,12 +8,12 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
-from engine.export.files import ExportError, OutputFile, distinct_names, file_name
-from engine.export.gathered import Gathered, gather, names_of
-from engine.export.record import write_json
-from engine.export.tables import epochs_path, write_epochs, write_points
-from engine.export.tensorboard import event_file, write_events
-from engine.export.weights import (
+from lazytrain.engine.export.files import ExportError, OutputFile, distinct_names, file_name
+from lazytrain.engine.export.gathered import Gathered, gather, names_of
+from lazytrain.engine.export.record import write_json
+from lazytrain.engine.export.tables import epochs_path, write_epochs, write_points
+from lazytrain.engine.export.tensorboard import event_file, write_events
+from lazytrain.engine.export.weights import (
     Describe,
     Which,
     describe_net,
@@ -21,11 +21,11 @@ from engine.export.weights import (
     write_safetensors,
     write_state_dict,
 )
-from engine.records import Run
+from lazytrain.engine.records import Run
 
 if TYPE_CHECKING:
-    from engine.export.figure import Figure
-    from engine.reading import Reader
+    from lazytrain.engine.export.figure import Figure
+    from lazytrain.engine.store.reading import Reader
 
 
 class Format(StrEnum):
@@ -112,7 +112,7 @@ def plan_export(
 
 def make_figure(gathered: Sequence[Gathered]) -> Figure:
     """The picture of some runs, one curve each."""
-    from engine.export.figure import Figure, Group  # numpy, with the first picture
+    from lazytrain.engine.export.figure import Figure, Group  # numpy, with the first picture
 
     return Figure(
         groups=tuple(Group(name=each.run.name, runs=(each,)) for each in gathered),
@@ -124,15 +124,15 @@ def make_figure(gathered: Sequence[Gathered]) -> Figure:
 
 def write_picture(figure: Figure, form: Format, file: BinaryIO) -> None:
     """The picture as SVG or PNG."""
-    from engine.export.figure import draw_figure
+    from lazytrain.engine.export.figure import draw_figure
 
     scene = draw_figure(figure)
     if form is Format.PNG:
-        from engine.export.png import render_png
+        from lazytrain.engine.export.png import render_png
 
         file.write(render_png(scene))
     else:
-        from engine.export.svg import render_svg
+        from lazytrain.engine.export.svg import render_svg
 
         file.write(render_svg(scene).encode())
 

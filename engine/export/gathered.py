@@ -6,12 +6,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from engine.events import POINT_FORMAT, EpochRecord, Point
-from engine.records import Message, Run
+from lazytrain.engine.events import POINT_FORMAT, EpochRecord, Point
+from lazytrain.engine.records import Message, Run
 
 if TYPE_CHECKING:
-    from engine.configuration import RunConfiguration
-    from engine.reading import Reader
+    from lazytrain.engine.configuration import RunConfiguration
+    from lazytrain.engine.store.reading import Reader
 
 MOST_MESSAGES = 1_000_000
 

@@ -10,8 +10,8 @@ from io import BytesIO
 
 from PIL import Image, ImageColor, ImageDraw
 
-from engine.export.lettering import font_of, pieces
-from engine.export.scene import Anchor, Circle, Line, Point, Polygon, Scene, Text, dashes
+from lazytrain.engine.export.lettering import font_of, pieces
+from lazytrain.engine.export.scene import Anchor, Circle, Line, Point, Polygon, Scene, Text, dashes
 
 SCALE = 2
 """Pixels of the picture a CSS pixel: sharp in print, and on displays of twice the density."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from xml.sax.saxutils import escape, quoteattr
 
-from engine.export.scene import Circle, Item, Line, Point, Polygon, Scene, Text
+from lazytrain.engine.export.scene import Circle, Item, Line, Point, Polygon, Scene, Text
 
 FONTS = "Aileron, 'Helvetica Neue', Helvetica, Arial, sans-serif"
 

@@ -16,8 +16,8 @@ from itertools import accumulate
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from engine.export.gathered import Gathered
-from engine.records import State
+from lazytrain.engine.export.gathered import Gathered
+from lazytrain.engine.records import State
 
 FILE_VERSION = b"brain.Event:2"
 _POLYNOMIAL = 0x82F63B78
@@ -112,7 +112,7 @@ def _hparams(tag: str, field: int, content: bytes) -> bytes:
 
 
 def _session_start(gathered: Gathered) -> bytes:
-    from engine.configuration import flatten  # pydantic
+    from lazytrain.engine.configuration import flatten  # pydantic
 
     configuration, run = gathered.configuration, gathered.run
     chosen = {

@@ -10,17 +10,17 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, BinaryIO, Literal
 
-from engine.datasets import DatasetError, DatasetFacts, pixels
-from engine.export.files import ExportError
-from engine.export.load_script import LoadScript, NetSource
-from engine.records import Run
+from lazytrain.engine.data.datasets import DatasetError, DatasetFacts, pixels
+from lazytrain.engine.export.files import ExportError
+from lazytrain.engine.export.load_script import LoadScript, NetSource
+from lazytrain.engine.records import Run
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from engine.configuration import RunConfiguration
-    from engine.reading import Reader
-    from presets import Hyperparameters
+    from lazytrain.engine.configuration import RunConfiguration
+    from lazytrain.engine.store.reading import Reader
+    from lazytrain.presets import Hyperparameters
 
 Which = Literal["best", "last"]
 Describe = Callable[["Hyperparameters"], DatasetFacts | DatasetError]
@@ -43,7 +43,7 @@ def read_weights(reader: Reader, run: Run, which: Which) -> Weights:
     Raises:
         ExportError: there are none, or they can't be read; it names the run and what to do.
     """
-    from engine.checkpoint import CheckpointError, best_path, generations, load_checkpoint
+    from lazytrain.engine.store.checkpoint import CheckpointError, best_path, generations, load_checkpoint
 
     folder = reader.run_folder(run.id) / "checkpoints"
     problems: list[str] = []
@@ -135,8 +135,8 @@ def _num_outputs(tensors: dict[str, Tensor]) -> int:
 
 def _build_expression(configuration: RunConfiguration, shape: tuple[int, int, int], num_classes: int) -> NetSource:
     """Python that makes the net: every argument written out, so that no other default of another torch changes it."""
-    from engine.architecture import build_layers
-    from presets.layers import size_layers
+    from lazytrain.engine.compute.architecture import build_layers
+    from lazytrain.presets.layers import size_layers
 
     architecture = configuration.architecture
     arguments = "".join(f", {name}={value!r}" for name, value in architecture.arguments.items())

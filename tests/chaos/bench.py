@@ -10,9 +10,9 @@ import sys
 from pathlib import Path
 from typing import IO, Self
 
-from engine.store import Store
-from tests.bench import Result, result
+from lazytrain.engine.store.store import Store
 from tests.chaos.board import Board
+from tests.helpers.bench import Result, result
 
 REPOSITORY = Path(__file__).parent.parent.parent
 

@@ -13,10 +13,10 @@ from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from engine.records import State
-from engine.store import NotPossible, RunNotFound, Store
-from tests.bench import configuration, result
+from lazytrain.engine.records import State
+from lazytrain.engine.store.store import NotPossible, RunNotFound, Store
 from tests.chaos.bench import REPOSITORY
+from tests.helpers.bench import configuration, result
 
 VERBS = ("queue", "rename", "move", "pause", "resume", "stop", "discard", "read")
 
@@ -44,7 +44,8 @@ def command_at_random(home: Path, seconds: float, seed: int, num_clients: int = 
     crowd = Crowd(seed)
     home.mkdir(parents=True, exist_ok=True)
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    work = "import sys; from pathlib import Path; from engine.runner import Runner; home = Path(sys.argv[1]);"
+    work = "import sys; from pathlib import Path; from lazytrain.engine.queue.runner import Runner;"
+    work += "home = Path(sys.argv[1]);"
     work += "runner = Runner(home, home, device='cpu'); runner.start(); sys.stdin.read(); runner.stop(); runner.join();"
     work += "sys.exit(runner.status.error)"
     runners = [

@@ -9,10 +9,10 @@ from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from engine.records import Run, State
+from lazytrain.engine.records import Run, State
 from tests.chaos.board import Board
-from tests.leaving import House, check_whole, comes_to_rest, wait_for
-from tests.terminals import PtyTerminal
+from tests.helpers.leaving import House, check_whole, comes_to_rest, wait_for
+from tests.helpers.terminals import PtyTerminal
 
 MOMENTS = ("start-up", "loading", "training", "evaluating", "saving", "paused")
 EPOCHS = 60

@@ -9,11 +9,11 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
 
-from engine.records import State
-from engine.store import Store
-from tests.bench import configuration, result
+from lazytrain.engine.records import State
+from lazytrain.engine.store.store import Store
 from tests.chaos.bench import Nursery, Trainee
 from tests.chaos.board import PHASES
+from tests.helpers.bench import configuration, result
 
 TARGETS = PHASES[:-1]
 

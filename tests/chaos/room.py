@@ -12,10 +12,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from engine.records import State
-from engine.store import Store
-from tests.bench import configuration, result, wait_for
+from lazytrain.engine.records import State
+from lazytrain.engine.store.store import Store
 from tests.chaos.bench import Nursery
+from tests.helpers.bench import configuration, result, wait_for
 
 DISK = "12m"
 

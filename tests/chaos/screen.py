@@ -6,13 +6,13 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from engine.runner import Runner
+from lazytrain.engine.queue.runner import Runner
 from tests.chaos.board import Board
 
 if TYPE_CHECKING:
-    from engine.device import DeviceChoice  # imports torch
-    from engine.journal import Journal
-    from engine.records import Run
+    from lazytrain.engine.compute.device import DeviceChoice  # imports torch
+    from lazytrain.engine.records import Run
+    from lazytrain.engine.store.journal import Journal
 
 
 def main() -> None:
@@ -31,7 +31,7 @@ def main() -> None:
         board.phase = "ended"
 
     Runner._train = show_and_train
-    from tui.__main__ import main as start
+    from lazytrain.__main__ import main as start
 
     sys.exit(start([]))
 

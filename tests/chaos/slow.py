@@ -6,9 +6,9 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from engine.records import State
-from tests.leaving import House, wait_for
-from tests.terminals import PtyTerminal, see
+from lazytrain.engine.records import State
+from tests.helpers.leaving import House, wait_for
+from tests.helpers.terminals import PtyTerminal, see
 
 WORST = 0.8
 """Of the rate with a reader; what is left is the machine's own noise."""

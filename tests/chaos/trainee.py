@@ -32,7 +32,7 @@ def main() -> None:
     """With arguments: train. Without: wait, torch imported, for lines of arguments, and fork a process for each."""
     if len(sys.argv) > 1:
         train(*sys.argv[1:])
-    import engine.trainer  # noqa: F401  so that the forked processes needn't
+    import lazytrain.engine.queue.trainer  # noqa: F401  so that the forked processes needn't
 
     _tell("ready")
     for line in sys.stdin:
@@ -54,7 +54,7 @@ def train(home: str, board_path: str, only: str) -> NoReturn:
     board = Board(Path(board_path))
     board.phase = "start-up"
     show_phases(board)
-    from engine.runner import Runner
+    from lazytrain.engine.queue.runner import Runner
 
     runner = Runner(Path(home), Path(home), device="cpu", only=only if only != "-" else None, until_empty=only == "-")
     runner.start()
@@ -67,7 +67,8 @@ def train(home: str, board_path: str, only: str) -> NoReturn:
 
 
 def show_phases(board: Board) -> None:
-    from engine import archive, checkpoint, journal, saving, trainer
+    from lazytrain.engine.queue import saving, trainer
+    from lazytrain.engine.store import archive, checkpoint, journal
 
     saving.SAVE_SECONDS, saving.SAVE_SHARE = 0.15, 0.3
 

@@ -10,10 +10,10 @@ from textual.binding import Binding, BindingType
 from textual.screen import Screen
 from textual.widget import Widget
 
-from tui.sparse_compositor import SparseCompositor
-from tui.widgets.chart import MetricChart
-from tui.widgets.chart_data import AXIS_KINDS, ChartData, ChartView
-from tui.widgets.zoom import FACTOR, followed, pan, reset, zoom
+from lazytrain.tui.charts.chart import MetricChart
+from lazytrain.tui.charts.data import AXIS_KINDS, ChartData, ChartView
+from lazytrain.tui.charts.zoom import FACTOR, followed, pan, reset, zoom
+from lazytrain.tui.terminal.sparse_compositor import SparseCompositor
 
 SMOOTHING_LEVELS = (0.0, 0.6, 0.85, 0.95)
 PAN_SHARE = 0.25

@@ -12,25 +12,25 @@ from textual.containers import Container
 from textual.events import Resize
 from textual.widgets import Static
 
-from engine.records import Run
-from engine.store import RunNotFound
-from tui.run_figures import find_resumed_steps
-from tui.screens.charts import ChartScreen
-from tui.screens.details import DetailsScreen
-from tui.text import shorten
-from tui.widgets.chart import MetricChart
-from tui.widgets.compare_table import ComparisonTable
-from tui.widgets.key_footer import KeyFooter
-from tui.widgets.run_list import RunList
-from tui.widgets.top_bar import TopBar
+from lazytrain.engine.records import Run
+from lazytrain.engine.store.store import RunNotFound
+from lazytrain.tui.charts.chart import MetricChart
+from lazytrain.tui.charts.run_figures import find_resumed_steps
+from lazytrain.tui.screens.charts import ChartScreen
+from lazytrain.tui.screens.details import DetailsScreen
+from lazytrain.tui.widgets.compare_table import ComparisonTable
+from lazytrain.tui.widgets.key_footer import KeyFooter
+from lazytrain.tui.widgets.run_list import RunList
+from lazytrain.tui.widgets.top_bar import TopBar
+from lazytrain.tui.words.text import shorten
 
 if TYPE_CHECKING:
-    from engine.comparison import Compared, Family
-    from engine.configuration import RunConfiguration
-    from engine.series import Curves
-    from tui.app import LazytrainApp
-    from tui.compare_figures import Splits
-    from tui.compare_rows import CompareTable
+    from lazytrain.engine.analysis.comparison import Compared, Family
+    from lazytrain.engine.analysis.series import Curves
+    from lazytrain.engine.configuration import RunConfiguration
+    from lazytrain.tui.app import LazytrainApp
+    from lazytrain.tui.charts.compare_figures import Splits
+    from lazytrain.tui.words.compare_rows import CompareTable
 
 NARROW = 110
 """Below this width the list is smaller, and only markers stand beside the curves."""
@@ -138,7 +138,7 @@ class CompareScreen(ChartScreen):
 
     def _show_marked(self) -> None:
         # numpy is imported with the first comparison.
-        from engine.comparison import alone, fold_seeds
+        from lazytrain.engine.analysis.comparison import alone, fold_seeds
 
         compared, grown = self._read()
         shown = (self.folded, [(each.run.id, each.run.name, each.run.state, each.run.device) for each in compared])
@@ -154,8 +154,8 @@ class CompareScreen(ChartScreen):
 
     def _read(self) -> tuple[list[Compared], bool]:
         """Read what is new of the marked runs; whether there was anything."""
-        from engine.comparison import Compared, setting_identity
-        from engine.series import Curves
+        from lazytrain.engine.analysis.comparison import Compared, setting_identity
+        from lazytrain.engine.analysis.series import Curves
 
         store, compared, grown = self.lazytrain.store, list[Compared](), False
         for run in self.marked:
@@ -203,7 +203,7 @@ class CompareScreen(ChartScreen):
         return (self.metric,)
 
     def show_charts(self) -> None:
-        from tui.compare_figures import Overlaid, overlay
+        from lazytrain.tui.charts.compare_figures import Overlaid, overlay
 
         if self.query_one("#accuracy").has_class("away") and len(self._loss_kinds()) > 1:
             self.leave_full()
@@ -227,7 +227,7 @@ class CompareScreen(ChartScreen):
         self._say()
 
     def _show_table(self) -> None:
-        from tui.compare_rows import make_table
+        from lazytrain.tui.words.compare_rows import make_table
 
         marks, table = self.lazytrain.marks, self.query_one(ComparisonTable)
         self._table = make_table(self.families) if self.families else None
@@ -256,7 +256,7 @@ class CompareScreen(ChartScreen):
         self.query_one("#said", Static).display = bool(text)
 
     def _loss_kinds(self) -> tuple[str, ...]:
-        from engine.comparison import loss_kinds
+        from lazytrain.engine.analysis.comparison import loss_kinds
 
         return loss_kinds(each.configuration for family in self.families for each in family.members)
 
@@ -326,7 +326,7 @@ class CompareScreen(ChartScreen):
         if not runs:
             self.notify("no run is marked: space marks the selected one", severity="warning")
             return
-        from tui.taking_away import open_export  # with what it writes: no business of the first look
+        from lazytrain.tui.state.taking_away import open_export  # with what it writes: no business of the first look
 
         open_export(self.lazytrain, runs)
 

@@ -13,10 +13,11 @@ from textual.events import Resize
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
-from engine.configuration import RunConfiguration, flatten
-from engine.records import Run, RunnerRecord
-from presets import Architecture, Hyperparameters, Report
-from tui.text import (
+from lazytrain.engine.configuration import RunConfiguration, flatten
+from lazytrain.engine.records import Run, RunnerRecord
+from lazytrain.presets import Architecture, Hyperparameters, Report
+from lazytrain.tui.widgets.key_footer import KeyFooter
+from lazytrain.tui.words.text import (
     NOTHING,
     format_count,
     format_duration,
@@ -27,7 +28,6 @@ from tui.text import (
     format_setting,
     state_look,
 )
-from tui.widgets.key_footer import KeyFooter
 
 LABEL_WIDTH = 30
 Row = tuple[str, str, str]

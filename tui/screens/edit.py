@@ -15,11 +15,11 @@ from textual.screen import ModalScreen
 from textual.widget import Widget
 from textual.widgets import Input, Select, Static
 
-from presets import PresetError, override
-from tui.configure import anchor
-from tui.draft import Draft, Edits
-from tui.fields import Field, find_errors, flat, form_groups, to_text
-from tui.widgets.key_footer import KeyFooter
+from lazytrain.presets import PresetError, override
+from lazytrain.tui.commands.configure import anchor
+from lazytrain.tui.state.draft import Draft, Edits
+from lazytrain.tui.widgets.key_footer import KeyFooter
+from lazytrain.tui.words.fields import Field, find_errors, flat, form_groups, to_text
 
 RUN_NAME = Field("name", "text", "The run's own; left empty, it follows from what is trained.", optional=True)
 DEVICE = Field("device", "text", "auto, cpu, cuda, cuda:1, mps …")

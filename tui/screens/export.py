@@ -16,10 +16,10 @@ from textual.screen import ModalScreen
 from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option
 
-from engine.export.files import AlreadyThere, ExportError
-from engine.store import RunNotFound, StoreError
-from presets import PresetError
-from tui.taking_away import Kind, Taken, default_path, kinds, take_away
+from lazytrain.engine.export.files import AlreadyThere, ExportError
+from lazytrain.engine.store.store import RunNotFound, StoreError
+from lazytrain.presets import PresetError
+from lazytrain.tui.state.taking_away import Kind, Taken, default_path, kinds, take_away
 
 TAKING_ERRORS = (ExportError, RunNotFound, StoreError, PresetError)
 """What a person can put right."""

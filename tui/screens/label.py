@@ -11,7 +11,7 @@ from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Input, Static
 
-from engine.records import Run
+from lazytrain.engine.records import Run
 
 
 class LabelScreen(ModalScreen[str | None]):

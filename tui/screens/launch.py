@@ -13,22 +13,22 @@ from textual.events import DescendantFocus, ScreenResume
 from textual.screen import Screen
 from textual.widget import Widget
 
-from engine.places import presets_folder
-from presets import list_titles
-from presets.listing import Kind
-from tui.memory import FIRST_ARCHITECTURE, FIRST_HYPERPARAMETERS, Remembered
-from tui.widgets.key_footer import KeyFooter
-from tui.widgets.preset_list import PresetList, PresetRow
-from tui.widgets.top_bar import TopBar
+from lazytrain.engine.places import presets_folder
+from lazytrain.presets import list_titles
+from lazytrain.presets.listing import Kind
+from lazytrain.tui.state.last_session import FIRST_ARCHITECTURE, FIRST_HYPERPARAMETERS, Remembered
+from lazytrain.tui.widgets.key_footer import KeyFooter
+from lazytrain.tui.widgets.preset_list import PresetList, PresetRow
+from lazytrain.tui.widgets.top_bar import TopBar
 
 if TYPE_CHECKING:
-    from engine.records import Run
-    from presets import Catalogue, Hyperparameters
-    from tui.app import LazytrainApp
-    from tui.draft import Draft
-    from tui.proposal import Proposal
-    from tui.screens.launch_desk import Desk
-    from tui.widgets.study_panel import StudyPanel
+    from lazytrain.engine.records import Run
+    from lazytrain.presets import Catalogue, Hyperparameters
+    from lazytrain.tui.app import LazytrainApp
+    from lazytrain.tui.screens.launch_desk import Desk
+    from lazytrain.tui.state.draft import Draft
+    from lazytrain.tui.state.proposal import Proposal
+    from lazytrain.tui.widgets.study_panel import StudyPanel
 
 PAIR_STOPS = ("architectures", "hyperparameters", "net")
 STUDY_STOPS = ("studies", "study-runs")
@@ -120,8 +120,8 @@ class LaunchScreen(Screen[None]):
     def desk(self) -> Desk:
         """What is made of the choice; with the presets themselves, which the first use of it reads."""
         if self._desk is None:
-            from tui.draft import first_draft
-            from tui.screens.launch_desk import Desk
+            from lazytrain.tui.screens.launch_desk import Desk
+            from lazytrain.tui.state.draft import first_draft
 
             catalogue = self._catalogue()
             self._desk = Desk(self, catalogue, first_draft(self.remembered, catalogue))
@@ -149,7 +149,7 @@ class LaunchScreen(Screen[None]):
 
     async def open_desk(self) -> None:
         """The first frame is there: now the right side, too."""
-        from tui.widgets.study_panel import StudyPanel
+        from lazytrain.tui.widgets.study_panel import StudyPanel
 
         self._take_choice()
         panel = StudyPanel(id="study")
@@ -227,7 +227,7 @@ class LaunchScreen(Screen[None]):
     def action_report_study(self) -> None:
         """Ask where the chosen study's report is to be written."""
         if (name := self._sound_study()) is not None:
-            from tui.taking_away import open_study_report
+            from lazytrain.tui.state.taking_away import open_study_report
 
             open_study_report(self.app, name)
 
@@ -267,7 +267,7 @@ class LaunchScreen(Screen[None]):
         if self.proposal.values is None:
             self.notify(self.proposal.refusal or "", title="can't be edited", severity="error", markup=False)
             return
-        from tui.screens.edit import EditScreen
+        from lazytrain.tui.screens.edit import EditScreen
 
         self.app.push_screen(
             EditScreen(self.draft, self.app.device), lambda edits: self.desk.apply(edits) if edits is not None else None
@@ -275,7 +275,7 @@ class LaunchScreen(Screen[None]):
 
     def action_reset(self) -> None:
         """Forget the edits."""
-        from tui.draft import Edits
+        from lazytrain.tui.state.draft import Edits
 
         self.desk.apply(Edits())
 

@@ -13,14 +13,14 @@ from textual.content import Content
 from textual.timer import Timer
 from textual.widgets import Static
 
-from engine.estimate import Estimate, LayerCheck, estimate
-from engine.records import State
-from presets import Catalogue
-from tui.draft import Draft, Edits
-from tui.proposal import Proposal, check_architecture, freeze_for_queue, propose
-from tui.widgets.flow import Flow
-from tui.widgets.layer_table import LayerTable
-from tui.widgets.plan import (
+from lazytrain.engine.queue.estimate import Estimate, LayerCheck, estimate
+from lazytrain.engine.records import State
+from lazytrain.presets import Catalogue
+from lazytrain.tui.state.draft import Draft, Edits
+from lazytrain.tui.state.proposal import Proposal, check_architecture, freeze_for_queue, propose
+from lazytrain.tui.widgets.flow import Flow
+from lazytrain.tui.widgets.layer_table import LayerTable
+from lazytrain.tui.widgets.plan import (
     count_words,
     describe_data,
     describe_differences,
@@ -29,10 +29,10 @@ from tui.widgets.plan import (
     describe_settings,
     describe_time,
 )
-from tui.widgets.preset_list import PENDING, WARNING, PresetList, PresetRow, list_studies
+from lazytrain.tui.widgets.preset_list import PENDING, WARNING, PresetList, PresetRow, list_studies
 
 if TYPE_CHECKING:
-    from tui.screens.launch import LaunchScreen
+    from lazytrain.tui.screens.launch import LaunchScreen
 
 ESTIMATE_DELAY = 0.4
 """Seconds that a choice must stand before its time is measured: a runner leaves its training for that."""

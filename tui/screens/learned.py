@@ -17,17 +17,17 @@ from textual.content import Content
 from textual.screen import Screen
 from textual.widgets import Static
 
-from engine.confusion import Confusion
-from engine.events import Progress
-from engine.learned import Filters, Inspection, Mistake
-from engine.records import Run
-from engine.store import RunNotFound, Store
-from tui.text import format_count, format_fraction, shorten
-from tui.widgets.confusion_table import ConfusionTable
-from tui.widgets.half_blocks import Tile
-from tui.widgets.image_grid import ImageGrid
-from tui.widgets.key_footer import KeyFooter
-from tui.widgets.top_bar import TopBar
+from lazytrain.engine.analysis.findings import Filters, Inspection, Mistake
+from lazytrain.engine.confusion import Confusion
+from lazytrain.engine.events import Progress
+from lazytrain.engine.records import Run
+from lazytrain.engine.store.store import RunNotFound, Store
+from lazytrain.tui.widgets.confusion_table import ConfusionTable
+from lazytrain.tui.widgets.half_blocks import Tile
+from lazytrain.tui.widgets.image_grid import ImageGrid
+from lazytrain.tui.widgets.key_footer import KeyFooter
+from lazytrain.tui.widgets.top_bar import TopBar
+from lazytrain.tui.words.text import format_count, format_fraction, shorten
 
 Page = Literal["classes", "mistakes", "filters"]
 PAGES: tuple[Page, ...] = get_args(Page)
@@ -39,7 +39,7 @@ TABS_WIDTH = 38
 
 
 class Inspecting(Protocol):
-    """An inspection under way: `engine.inspecting.Inspector`."""
+    """An inspection under way: `engine.analysis.inspection_process.Inspector`."""
 
     progress: Progress | None
     result: Inspection | None

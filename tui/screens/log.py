@@ -11,10 +11,10 @@ from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
-from engine.records import Message, Run
-from engine.store import Store
-from tui.text import format_moment
-from tui.widgets.key_footer import KeyFooter
+from lazytrain.engine.records import Message, Run
+from lazytrain.engine.store.store import Store
+from lazytrain.tui.widgets.key_footer import KeyFooter
+from lazytrain.tui.words.text import format_moment
 
 LEVELS = {"info": ("·", "$foreground 60%"), "warning": ("⚠", "$text-warning"), "error": ("✗", "$text-error")}
 

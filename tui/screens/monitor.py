@@ -14,26 +14,26 @@ from textual.containers import Container
 from textual.events import Resize
 from textual.widgets import Static
 
-from engine.records import Run, State
-from engine.store import RunNotFound
-from tui.inspections import Inspections
-from tui.run_figures import RunAxis, ShownRun, accuracy_chart, find_resumed_steps, loss_chart
-from tui.screens.charts import ChartScreen
-from tui.screens.details import DetailsScreen
-from tui.screens.learned import LearnedScreen
-from tui.screens.log import LogScreen
-from tui.taking_away import open_export
-from tui.widgets.chart import MetricChart
-from tui.widgets.key_footer import KeyFooter
-from tui.widgets.run_list import RunList
-from tui.widgets.run_status import RunStatus
-from tui.widgets.top_bar import TopBar
+from lazytrain.engine.records import Run, State
+from lazytrain.engine.store.store import RunNotFound
+from lazytrain.tui.charts.chart import MetricChart
+from lazytrain.tui.charts.run_figures import RunAxis, ShownRun, accuracy_chart, find_resumed_steps, loss_chart
+from lazytrain.tui.screens.charts import ChartScreen
+from lazytrain.tui.screens.details import DetailsScreen
+from lazytrain.tui.screens.learned import LearnedScreen
+from lazytrain.tui.screens.log import LogScreen
+from lazytrain.tui.state.inspections import Inspections
+from lazytrain.tui.state.taking_away import open_export
+from lazytrain.tui.widgets.key_footer import KeyFooter
+from lazytrain.tui.widgets.run_list import RunList
+from lazytrain.tui.widgets.run_status import RunStatus
+from lazytrain.tui.widgets.top_bar import TopBar
 
 if TYPE_CHECKING:
-    from engine.configuration import RunConfiguration
-    from engine.series import Curves
-    from tui.app import LazytrainApp
-    from tui.wishing import Verb
+    from lazytrain.engine.analysis.series import Curves
+    from lazytrain.engine.configuration import RunConfiguration
+    from lazytrain.tui.app import LazytrainApp
+    from lazytrain.tui.wishing import Verb
 
 NARROW, SLIM = 110, 72
 """Below these widths the list is smaller, or above the figures."""
@@ -194,7 +194,7 @@ class MonitorScreen(ChartScreen):
     def _read(self, run: Run) -> bool:
         """Read what is new of a run; whether its charts change."""
         # numpy is imported with the first run that is shown.
-        from engine.series import Curves
+        from lazytrain.engine.analysis.series import Curves
 
         before = self.shown
         if self.curves is None or self.curves.run_id != run.id or self.configuration is None:

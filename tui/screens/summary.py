@@ -13,10 +13,10 @@ from textual.geometry import Size
 from textual.screen import ModalScreen
 from textual.widget import Widget
 
-from engine.report import Report
-from tui.report import ReportRow, describe_best, describe_counts, describe_span, report_rows
-from tui.text import STATE_LOOKS, shorten
-from tui.widgets.key_footer import KeyFooter
+from lazytrain.engine.analysis.digest import Report
+from lazytrain.tui.widgets.key_footer import KeyFooter
+from lazytrain.tui.words.digest import ReportRow, describe_best, describe_counts, describe_span, report_rows
+from lazytrain.tui.words.text import STATE_LOOKS, shorten
 
 GAP = "  "
 MOST_NOTE_LINES = 2

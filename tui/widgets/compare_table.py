@@ -10,9 +10,9 @@ from textual.binding import Binding, BindingType
 from textual.message import Message
 from textual.widgets import DataTable
 
-from tui.compare_rows import BEST, BEST_ACCURACY, NAME, CompareTable, Row
-from tui.text import shorten
-from tui.widgets.tones import COLOURS, Tone
+from lazytrain.tui.charts.tones import COLOURS, Tone
+from lazytrain.tui.words.compare_rows import BEST, BEST_ACCURACY, NAME, CompareTable, Row
+from lazytrain.tui.words.text import shorten
 
 MARK = "mark"
 """Key of the column with each row's marker."""

@@ -11,9 +11,9 @@ from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
 
-from engine.confusion import Confusion, Mixup
-from tui.class_names import head_names, row_name
-from tui.text import NOTHING, format_fraction, pad, shorten
+from lazytrain.engine.confusion import Confusion, Mixup
+from lazytrain.tui.words.class_names import head_names, row_name
+from lazytrain.tui.words.text import NOTHING, format_fraction, pad, shorten
 
 LEVELS = 8
 """Shades of a colour, beside none."""

@@ -14,7 +14,7 @@ from rich.color import Color
 from rich.segment import Segment
 from rich.style import Style
 
-from engine.learned import Raster
+from lazytrain.engine.analysis.findings import Raster
 
 UPPER_HALF = "▀"
 

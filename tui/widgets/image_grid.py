@@ -11,8 +11,8 @@ from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
 
-from tui.text import pad
-from tui.widgets.half_blocks import Tile, fit_size, half_block_lines, resize
+from lazytrain.tui.widgets.half_blocks import Tile, fit_size, half_block_lines, resize
+from lazytrain.tui.words.text import pad
 
 GAP = 2
 """Cells between two images of a row, and the lines between two rows less one."""

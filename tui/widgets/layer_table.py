@@ -9,10 +9,10 @@ from textual.geometry import Size
 from textual.reactive import reactive
 from textual.widget import Widget
 
-from tui.text import format_count, shorten
+from lazytrain.tui.words.text import format_count, shorten
 
 if TYPE_CHECKING:
-    from engine.estimate import LayerCheck
+    from lazytrain.engine.queue.estimate import LayerCheck
 
 ROOM_FOR_WORDS = 44
 """Below this width the head is short, so that the names are whole."""

@@ -6,12 +6,12 @@ from typing import Any
 
 from textual.content import Content
 
-from engine.configuration import SHORT_NAMES, RunConfiguration
-from engine.datasets import DatasetFacts
-from engine.estimate import Estimate
-from presets import HyperparameterPreset, Hyperparameters, Report
-from tui.draft import Draft, differences
-from tui.text import format_count, format_duration, format_fraction, format_rate, format_setting, rough
+from lazytrain.engine.configuration import SHORT_NAMES, RunConfiguration
+from lazytrain.engine.data.datasets import DatasetFacts
+from lazytrain.engine.queue.estimate import Estimate
+from lazytrain.presets import HyperparameterPreset, Hyperparameters, Report
+from lazytrain.tui.state.draft import Draft, differences
+from lazytrain.tui.words.text import format_count, format_duration, format_fraction, format_rate, format_setting, rough
 
 CORE = ("dataset", "epochs", "batch_size", "learning_rate")
 """Fields that are always shown."""

@@ -16,11 +16,11 @@ from textual.reactive import reactive
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-from tui.text import shorten
-from tui.widgets.moving import moving_keys
+from lazytrain.tui.widgets.list_keys import moving_keys
+from lazytrain.tui.words.text import shorten
 
 if TYPE_CHECKING:
-    from presets import Catalogue
+    from lazytrain.presets import Catalogue
 
 WARNING = "⚠"
 PENDING = "?"
@@ -45,7 +45,7 @@ class PresetRow:
 
 def list_studies(catalogue: Catalogue) -> list[PresetRow]:
     """Every study with the number of its runs."""
-    from presets import expand_study
+    from lazytrain.presets import expand_study
 
     return [
         PresetRow(name, preset.value.title, f"{len(expand_study(catalogue, name))} runs")

@@ -1,7 +1,7 @@
 """The runs, one line each: what state they are in and how far they are. Only lines that changed are repainted.
 
-The list can be narrowed by a filter (`engine.queries`) and sorted, on all screens alike. What a person calls the
-selected run, its name, tags and note, is asked here, so that every screen with the list can.
+The list can be narrowed by a filter (`engine.analysis.queries`) and sorted, on all screens alike. What a person calls
+the selected run, its name, tags and note, is asked here, so that every screen with the list can.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-from engine.records import Run, State, Trainer
-from tui.run_view import ORDER_WORDS, SHORT_ORDER_WORDS
-from tui.text import format_fraction, pad, shorten, state_colour, state_glyph, state_word
-from tui.widgets.moving import moving_keys
-from tui.widgets.tones import RUN_TONES, component_css
+from lazytrain.engine.records import Run, State, Trainer
+from lazytrain.tui.charts.tones import RUN_TONES, component_css
+from lazytrain.tui.state.run_view import ORDER_WORDS, SHORT_ORDER_WORDS
+from lazytrain.tui.widgets.list_keys import moving_keys
+from lazytrain.tui.words.text import format_fraction, pad, shorten, state_colour, state_glyph, state_word
 
 if TYPE_CHECKING:
-    from tui.app import LazytrainApp
-    from tui.run_view import RunView
-    from tui.wishing import Verb
+    from lazytrain.tui.app import LazytrainApp
+    from lazytrain.tui.state.run_view import RunView
+    from lazytrain.tui.wishing import Verb
 
 WIDE = 36
 """From this width on, the column at the right has words beside its percentages."""

@@ -12,8 +12,9 @@ from textual.geometry import Region, Size
 from textual.strip import Strip
 from textual.widget import Widget
 
-from engine.records import Run, State, Trainer, Wanted
-from tui.text import (
+from lazytrain.engine.records import Run, State, Trainer, Wanted
+from lazytrain.tui.charts.spans import changed_span
+from lazytrain.tui.words.text import (
     PENDING_WORDS,
     format_count,
     format_duration,
@@ -23,7 +24,6 @@ from tui.text import (
     state_glyph,
     state_word,
 )
-from tui.widgets.spans import changed_span
 
 Text = tuple[tuple[str, str], ...]
 """Words, each with its look: `plain`, `detail`, `rest` (of a bar), or the colour of a state."""

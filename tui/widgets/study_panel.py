@@ -12,22 +12,22 @@ from textual.content import Content
 from textual.timer import Timer
 from textual.widgets import Static
 
-from engine.datasets import DatasetError, DatasetFacts
-from engine.places import module_folder
-from engine.records import Run
-from engine.store import Store
-from engine.studies import PlannedRun, Twins, plan_study
-from presets import Hyperparameters, Preset, Study, expand_study
-from tui.headline import Expectation
-from tui.study import StudyDraft, StudyRow, queue_rows
-from tui.study_words import describe_end, describe_reuse, describe_total
-from tui.widgets.flow import Flow
-from tui.widgets.plan import describe_settings
-from tui.widgets.preset_list import WARNING
-from tui.widgets.study_runs import StudyRuns
+from lazytrain.engine.data.datasets import DatasetError, DatasetFacts
+from lazytrain.engine.places import module_folder
+from lazytrain.engine.queue.studies import PlannedRun, Twins, plan_study
+from lazytrain.engine.records import Run
+from lazytrain.engine.store.store import Store
+from lazytrain.presets import Hyperparameters, Preset, Study, expand_study
+from lazytrain.tui.state.headline import Expectation
+from lazytrain.tui.state.study_plan import StudyDraft, StudyRow, queue_rows
+from lazytrain.tui.state.study_words import describe_end, describe_reuse, describe_total
+from lazytrain.tui.widgets.flow import Flow
+from lazytrain.tui.widgets.plan import describe_settings
+from lazytrain.tui.widgets.preset_list import WARNING
+from lazytrain.tui.widgets.study_runs import StudyRuns
 
 if TYPE_CHECKING:
-    from tui.app import LazytrainApp
+    from lazytrain.tui.app import LazytrainApp
 
 ESTIMATE_DELAY = 0.4
 """Seconds that a study must stand before its times are measured: a runner leaves its training for that."""

@@ -14,12 +14,12 @@ from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-from engine.studies import PlannedRun, Standing
-from tui.study import StudyRow
-from tui.study_words import describe_row
-from tui.text import STATE_LOOKS, shorten
-from tui.widgets.moving import moving_keys
-from tui.widgets.preset_list import WARNING
+from lazytrain.engine.queue.studies import PlannedRun, Standing
+from lazytrain.tui.state.study_plan import StudyRow
+from lazytrain.tui.state.study_words import describe_row
+from lazytrain.tui.widgets.list_keys import moving_keys
+from lazytrain.tui.widgets.preset_list import WARNING
+from lazytrain.tui.words.text import STATE_LOOKS, shorten
 
 ON, OFF = "[x]", "[ ]"
 

@@ -9,7 +9,7 @@ from textual.content import Content
 from textual.reactive import reactive
 from textual.widget import Widget
 
-from tui.text import shorten
+from lazytrain.tui.words.text import shorten
 
 NAME = " lazytrain  "
 TABS = {"launch": " 1 Launch ", "monitor": " 2 Monitor ", "compare": " 3 Compare "}

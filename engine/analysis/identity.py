@@ -1,0 +1,138 @@
+"""Which runs are the same experiment: a hash of everything that decides what a training learns.
+
+In it: the net (its layers; or the torchvision model or module with its arguments, and a digest of the module's source),
+every hyperparameter that has an effect, the seed, and the data (a digest of a folder's files with the size they are
+resized to; else the dataset's name, since CIFAR-10 and the digits are checked against known sums).
+
+Not in it: names, titles, what a preset says of itself, the report's figures, and which fields were edited. Neither are
+the device, the number of threads, the memory layout and compilation: they change in which order numbers are added, so
+the last digits, but not the experiment, and a study begun on a laptop goes on elsewhere. Versions of torch are left out
+for the same reason. A field without effect beside the others, such as `shift_pixels` with `shift = 0`, doesn't count.
+
+A module's digest is of its file, or of every `.py` file of its package, not of what these import from elsewhere.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import sys
+from importlib.machinery import ModuleSpec, PathFinder
+from pathlib import Path
+from typing import Any
+
+from lazytrain.engine.configuration import RunConfiguration
+from lazytrain.engine.data.datasets import DatasetFacts
+from lazytrain.presets.schema import AvgPool, Hyperparameters, MaxPool
+
+_VERSION = 1
+"""Of what is hashed, and how."""
+
+APART = frozenset(("threads", "channels_last", "compile", "seed", "dataset", "image_size", "augmentation"))
+"""Hyperparameters that aren't hashed as they stand: the first three not at all, the others by themselves."""
+STRENGTHS = (("shift", "shift_pixels"), ("rotation", "rotation_degrees"), ("colour", "colour_strength"))
+"""Transforms of images, each with the field that says nothing while its probability is 0."""
+
+
+def identify(configuration: RunConfiguration) -> str:
+    """32 hexadecimal digits, the same for two configurations that are the same experiment."""
+    values = configuration.hyperparameters
+    facts = {
+        "version": _VERSION,
+        "net": _net(configuration),
+        "hyperparameters": _effective(values),
+        "seed": values.seed,
+        "data": _data(configuration),
+    }
+    text = json.dumps(facts, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+def freeze(configuration: RunConfiguration, facts: DatasetFacts, module_folder: Path | None = None) -> RunConfiguration:
+    """The configuration with digests of what it only refers to: a module's source, a folder's files.
+
+    Do this before a run is queued: otherwise it can't be told later from one with other code or data.
+    """
+    module = configuration.architecture.module
+    return configuration.model_copy(
+        update={
+            "module_digest": digest_module(module, module_folder) if module is not None else None,
+            "data_digest": facts.digest,
+        }
+    )
+
+
+def digest_module(reference: str, module_folder: Path | None) -> str | None:
+    """Digest of the source of `package.module:Class`, which isn't imported; None if it isn't found, or isn't Python."""
+    top = reference.partition(":")[0].partition(".")[0]
+    # As it is imported for training: the user's folder comes first.
+    spec = PathFinder.find_spec(top, [*([str(module_folder)] if module_folder else []), *sys.path])
+    digest = hashlib.sha256()
+    try:
+        for name, path in _sources(spec):
+            digest.update(f"{name}\0".encode() + hashlib.sha256(path.read_bytes()).digest())
+    except OSError:
+        return None
+    return digest.hexdigest()[:32] if spec is not None else None
+
+
+def _sources(spec: ModuleSpec | None) -> list[tuple[str, Path]]:
+    """(name, file) of a module, or of everything in a package, in order."""
+    if spec is None:
+        return []
+    if spec.submodule_search_locations is None:
+        return [("", Path(spec.origin))] if spec.origin else []
+    folders = [Path(folder) for folder in spec.submodule_search_locations]
+    return sorted((os.fspath(path.relative_to(folder)), path) for folder in folders for path in folder.rglob("*.py"))
+
+
+def _net(configuration: RunConfiguration) -> dict[str, Any]:
+    architecture = configuration.architecture
+    if architecture.layers is not None:
+        return {"layers": [_layer(layer) for layer in architecture.layers]}
+    named = architecture.model_dump(mode="json", include={"torchvision", "module", "arguments"}, exclude_none=True)
+    return {**named, "source": configuration.module_digest}
+
+
+def _layer(layer: Any) -> dict[str, Any]:
+    values = layer.model_dump(mode="json")
+    match layer:
+        case MaxPool(maxpool=window) | AvgPool(avgpool=window):
+            values["stride"] = layer.stride or window
+        case _:
+            pass
+    return {name: _exact(value) for name, value in values.items()}
+
+
+def _effective(values: Hyperparameters) -> dict[str, Any]:
+    """The hyperparameters that have an effect beside the others."""
+    fields = {name: value for name, value in values.model_dump(mode="json").items() if name not in APART}
+    if values.schedule not in ("exponential", "step"):
+        del fields["decay_epochs"], fields["decay_factor"]
+    if values.precision == "float32":
+        # What every run had before there was a choice.
+        del fields["precision"]
+    augmentation = values.augmentation.model_dump(mode="json")
+    for transform, strength in (
+        ("shift", "shift_pixels"),
+        ("rotation", "rotation_degrees"),
+        ("colour", "colour_strength"),
+    ):
+        if not augmentation[transform]:
+            del augmentation[strength]
+    return {
+        **{name: _exact(value) for name, value in fields.items()},
+        "augmentation": {name: _exact(value) for name, value in augmentation.items()},
+    }
+
+
+def _exact(value: Any) -> Any:
+    """-0.0 is 0.0."""
+    return value + 0.0 if isinstance(value, float) else value
+
+
+def _data(configuration: RunConfiguration) -> list[Any]:
+    values = configuration.hyperparameters
+    dataset = values.dataset if configuration.data_digest is None else configuration.data_digest
+    return [dataset, values.image_size] if values.dataset.startswith("folder:") else [dataset]

@@ -1,0 +1,309 @@
+"""The filter language of the run list: `coolnet lr>0.01 state:finished tag:night batch=4 acc>60`.
+
+A filter is words and conditions, and a run has to fit all of them. A word is text in the run's name, its tags or its
+architecture's name; `archived` (or `is:archived`) lets archived runs through, which are left out otherwise. A condition
+is `field`, one of `= != < <= > >= :`, and a value: `:` asks for equal numbers, and for text within text. Several values
+are separated by commas: `batch=4,20` is either, `state!=failed,stopped` neither. A value with blanks stands in quotes:
+`name:"lr 0.1"`. Accuracies are in %, times take a unit (`time>2h`).
+
+Every hyperparameter is a field, by its own name (`augmentation.flip`, or just `flip`); `fields` has them all. They are
+looked up, which takes pydantic, only for a name that isn't one of a run's own.
+"""
+
+from __future__ import annotations
+
+import difflib
+import functools
+import operator
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, get_args
+
+from lazytrain.engine.records import Run, State
+from lazytrain.engine.store.reading import Reader
+
+Kind = Literal["number", "percent", "time", "text", "choice", "flag"]
+Settings = Mapping[str, Any]
+"""A run's hyperparameters, by dotted name."""
+
+_TOKEN = re.compile(r'(?:"[^"]*"?|[^\s"])+')
+_CONDITION = re.compile(r"([A-Za-z_][\w.-]*)(!=|<=|>=|=|<|>|:)(.*)", re.DOTALL)
+_TIME = re.compile(r"([\d.]+)\s*(s|min|m|h|d)?")
+_UNITS = {"s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
+_ORDERS: dict[str, Callable[[float, float], bool]] = {
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+}
+ARCHIVED = "archived"
+STATES = tuple(state.value for state in State)
+FLAGS = {"yes": True, "true": True, "on": True, "1": True, "no": False, "false": False, "off": False, "0": False}
+WORDS_FOR_NUMBERS = ("none", "auto")
+"""Values of fields that are numbers otherwise."""
+
+
+class QueryError(ValueError):
+    """A filter can't be understood; the message names the word and says what would be right."""
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """Something of a run that a condition can be about."""
+
+    name: str
+    kind: Kind
+    get: Callable[[Run, Settings], Any]
+    choices: tuple[str, ...] = ()
+    configured: bool = False
+    """Whether it is read from the run's configuration, and not from its line."""
+    example: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """`lr>0.01`: fits a run, or not."""
+
+    word: str
+    field: Field
+    holds: Callable[[Any], bool]
+
+    def fits(self, run: Run, settings: Settings) -> bool:
+        return self.holds(self.field.get(run, settings))
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """A filter that was understood."""
+
+    text: str = ""
+    words: tuple[str, ...] = ()
+    """In small letters."""
+    conditions: tuple[Condition, ...] = ()
+    archived: bool = False
+    """Whether only archived runs fit, which are left out otherwise."""
+
+    @property
+    def configured(self) -> bool:
+        """Whether runs' configurations are needed."""
+        return any(condition.field.configured for condition in self.conditions)
+
+    def fits(self, run: Run, settings: Settings) -> bool:
+        """Whether the run fits; `settings` may be empty unless `configured`."""
+        if run.archived is not self.archived:
+            return False
+        if self.words:
+            own = " ".join((run.name, run.architecture, *run.tags)).casefold()
+            if not all(word in own for word in self.words):
+                return False
+        return all(condition.fits(run, settings) for condition in self.conditions)
+
+
+class KnownSettings:
+    """Runs' hyperparameters, each read once: a stored configuration never changes."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, Settings] = {}
+
+    def read(self, reader: Reader, runs: Iterable[Run]) -> Mapping[str, Settings]:
+        """Run id → hyperparameters, of these runs at least; those of runs that are gone are missing."""
+        missing = [run.id for run in runs if run.id not in self._known]
+        if missing:
+            for run_id, values in reader.settings(missing).items():
+                self._known[run_id] = defaults() | values
+        return self._known
+
+
+def parse_query(text: str) -> Query:
+    """Understand a filter; the empty one lets every run through that isn't archived. Raises QueryError."""
+    words: list[str] = []
+    conditions: list[Condition] = []
+    archived = False
+    for token in _TOKEN.findall(text):
+        condition = _CONDITION.fullmatch(token)
+        if condition is None:
+            plain = token.replace('"', "").casefold()
+            archived |= plain == ARCHIVED
+            words += [plain] if plain and plain != ARCHIVED else []
+        elif condition[1].casefold() == "is":
+            if condition[3].casefold() == ARCHIVED:
+                archived = True
+            else:
+                conditions.append(_condition(token, "state", ":", condition[3]))
+        else:
+            conditions.append(_condition(token, condition[1], condition[2], condition[3]))
+    return Query(" ".join(text.split()), tuple(words), tuple(conditions), archived)
+
+
+def select(query: Query, runs: Sequence[Run], reader: Reader, known: KnownSettings) -> list[Run]:
+    """The runs that fit, in their order. Reads configurations only where a condition asks for one."""
+    if not query.configured:
+        return [run for run in runs if query.fits(run, {})]
+    settings = known.read(reader, runs)
+    return [run for run in runs if run.id in settings and query.fits(run, settings[run.id])]
+
+
+# ── fields ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+RUN_FIELDS: dict[str, Field] = {
+    field.name: field
+    for field in (
+        Field("state", "choice", lambda run, _: run.state.value, STATES, example="finished"),
+        Field("name", "text", lambda run, _: run.name, example="coolnet"),
+        Field("id", "text", lambda run, _: run.id, example="3f0a"),
+        Field("tag", "text", lambda run, _: run.tags, example="night"),
+        Field("note", "text", lambda run, _: run.note, example="again"),
+        Field("architecture", "text", lambda run, _: run.architecture, example="coolnet-v10"),
+        Field("preset", "text", lambda run, _: run.hyperparameters, example="quick"),
+        Field("device", "text", lambda run, _: run.device or "", example="cpu"),
+        Field("error", "text", lambda run, _: run.error or "", example="nan"),
+        Field("epoch", "number", lambda run, _: run.epoch, example="10"),
+        Field("step", "number", lambda run, _: run.step, example="1000"),
+        Field("time", "time", lambda run, _: run.seconds, example="10min"),
+        Field("best_accuracy", "percent", lambda run, _: run.best_accuracy, example="60"),
+        Field("test_accuracy", "percent", lambda run, _: run.test_accuracy, example="60"),
+        Field("train_accuracy", "percent", lambda run, _: run.train_accuracy, example="90"),
+        Field("test_loss", "number", lambda run, _: run.test_loss, example="1.2"),
+        Field("train_loss", "number", lambda run, _: run.train_loss, example="0.5"),
+    )
+}
+"""What a run's line tells."""
+SHORT_RUN_FIELDS: dict[str, str] = {
+    **{"acc": "test_accuracy", "accuracy": "test_accuracy", "best": "best_accuracy", "train_acc": "train_accuracy"},
+    **{"arch": "architecture", "net": "architecture", "hyperparameters": "preset", "tags": "tag"},
+}
+
+
+@functools.cache
+def defaults() -> dict[str, Any]:
+    """Every hyperparameter's default, by dotted name."""
+    from lazytrain.engine.configuration import flatten
+    from lazytrain.presets import Hyperparameters
+
+    return dict(flatten(Hyperparameters().model_dump()))
+
+
+@functools.cache
+def fields() -> dict[str, Field]:
+    """Every field by its own name."""
+    return RUN_FIELDS | {name: _configured_field(name, value) for name, value in defaults().items()}
+
+
+@functools.cache
+def short_names() -> dict[str, str]:
+    """Short name → own name."""
+    from lazytrain.engine.configuration import SHORT_NAMES
+
+    return {
+        **SHORT_RUN_FIELDS,
+        **{short: name for name, short in SHORT_NAMES.items() if " " not in short},
+        **{name.rpartition(".")[2]: name for name in defaults() if "." in name},
+        **{"data": "dataset", "opt": "optimizer", "budget": "time_budget_minutes"},
+    }
+
+
+def _configured_field(name: str, value: Any) -> Field:
+    from lazytrain.presets import Hyperparameters
+
+    example = str(value) if value is not None else "10"
+    kind, choices = "number", ()
+    match value:
+        case bool():
+            kind, example = "flag", "yes"
+        case str():
+            annotation = Hyperparameters.model_fields[name].annotation
+            choices = tuple(choice for choice in get_args(annotation) if isinstance(choice, str))
+            kind = "choice" if choices else "text"
+        case _:
+            pass
+    return Field(name, kind, lambda _, settings: settings.get(name), choices, configured=True, example=example)
+
+
+def _find(name: str, word: str) -> Field:
+    key = name.casefold().replace("-", "_")
+    field = RUN_FIELDS.get(SHORT_RUN_FIELDS.get(key, key)) or fields().get(short_names().get(key, key))
+    if field is None:
+        near = difflib.get_close_matches(key, [*fields(), *short_names()], n=1)
+        hint = f"did you mean {near[0]}?" if near else "such as lr, batch, epochs, acc, best, arch, tag, state"
+        raise QueryError(f"{word}: there is no field {name}; {hint}")
+    return field
+
+
+# ── conditions ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _condition(word: str, name: str, sign: str, written: str) -> Condition:
+    field = _find(name, word)
+    values = [value for value in written.replace('"', "").split(",") if value]
+    if not values:
+        raise QueryError(f"{word}: write a value, such as {name}{sign}{field.example}")
+    if sign in _ORDERS:
+        return Condition(word, field, _order(word, name, sign, field, values))
+    tests = [_equals(word, name, sign, field, value) for value in values]
+    if sign == "!=":
+        return Condition(word, field, lambda value: not any(test(value) for test in tests))
+    return Condition(word, field, lambda value: any(test(value) for test in tests))
+
+
+def _order(word: str, name: str, sign: str, field: Field, values: Sequence[str]) -> Callable[[Any], bool]:
+    if field.kind in ("text", "choice", "flag"):
+        raise QueryError(f"{word}: {name} has no order; write {name}:{values[0]}")
+    if len(values) > 1:
+        raise QueryError(f"{word}: {sign} takes one number, such as {name}{sign}{field.example}")
+    compare, limit = _ORDERS[sign], _number(word, name, sign, field, values[0])
+    return lambda value: isinstance(value, int | float) and compare(value, limit)
+
+
+def _equals(word: str, name: str, sign: str, field: Field, written: str) -> Callable[[Any], bool]:
+    wanted = written.casefold()
+    match field.kind:
+        case "flag":
+            if wanted not in FLAGS:
+                raise QueryError(f"{word}: {name} is yes or no")
+            flag = FLAGS[wanted]
+            return lambda value: value is flag
+        case "choice":
+            # While a filter is typed, the beginning of a choice stands for it.
+            fitting = {choice for choice in field.choices if choice.startswith(wanted)}
+            chosen = {wanted} if wanted in fitting else fitting
+            if not chosen:
+                raise QueryError(f"{word}: {name} is one of {', '.join(field.choices)}")
+            return lambda value: value in chosen
+        case "text":
+            return _has_text(wanted, exactly=sign != ":")
+        case _ if wanted in WORDS_FOR_NUMBERS:
+            return lambda value: str("none" if value is None else value) == wanted
+        case _:
+            number = _number(word, name, sign, field, written)
+            # Accuracies are shown rounded: 62.4 finds what is shown as 62.4 %.
+            slack = 0.0005 if field.kind == "percent" else 0.0
+            return lambda value: isinstance(value, int | float) and abs(value - number) <= slack
+
+
+def _has_text(wanted: str, *, exactly: bool) -> Callable[[Any], bool]:
+    def holds(value: Any) -> bool:
+        texts = value if isinstance(value, tuple) else (value,)
+        own = (str(text).casefold() for text in texts)
+        return any(text == wanted if exactly else wanted in text for text in own)
+
+    return holds
+
+
+def _number(word: str, name: str, sign: str, field: Field, written: str) -> float:
+    """As it is stored: fractions for %, seconds for times."""
+    refused = QueryError(f"{word}: {written} is no number; write one, such as {name}{sign}{field.example}")
+    if field.kind == "time":
+        time = _TIME.fullmatch(written.casefold())
+        if time is None:
+            raise QueryError(f"{word}: {written} is no time; write one, such as {name}{sign}90s, 10min, 2h")
+        written, unit = time[1], _UNITS[time[2] or "s"]
+    else:
+        unit = 0.01 if field.kind == "percent" else 1.0
+    try:
+        number = float(written.removesuffix("%"))
+    except ValueError:
+        raise refused from None
+    # An accuracy of at most 1 is meant as a fraction.
+    return number if field.kind == "percent" and number <= 1 and not written.endswith("%") else number * unit

@@ -1,0 +1,294 @@
+"""Curves: arrays that grow as a run trains, and what one screen column shows of them.
+
+numpy is imported here and nowhere at the screen's start: import this with the first chart.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lazytrain.engine.analysis.overfitting import overfitting_start
+from lazytrain.engine.events import POINT_FORMAT, EpochRecord
+from lazytrain.engine.records import Run
+from lazytrain.engine.store.store import Store
+
+Array = NDArray[Any]
+
+_PACKED = np.dtype(
+    [
+        ("step", "<i8"),
+        ("loss", "<f8"),
+        ("accuracy", "<f8"),
+        ("learning_rate", "<f8"),
+        ("images_per_second", "<f4"),
+        ("seconds", "<f4"),
+    ]
+)
+"""`POINT_FORMAT` as numpy reads it."""
+
+
+class GrowingArray:
+    """A one-dimensional array that is appended to: room doubles, so a million appends copy two million values."""
+
+    def __init__(self, dtype: str) -> None:
+        self._room = np.empty(256, dtype)
+        self._size = 0
+
+    def __len__(self) -> int:
+        return self._size
+
+    @property
+    def values(self) -> Array:
+        """A view of what is there now; later appends don't change it."""
+        return self._room[: self._size]
+
+    def extend(self, values: Array) -> None:
+        needed = self._size + len(values)
+        if needed > len(self._room):
+            grown = np.empty(max(needed, 2 * len(self._room)), self._room.dtype)
+            grown[: self._size] = self.values
+            self._room = grown
+        self._room[self._size : needed] = values
+        self._size = needed
+
+
+class Curves:
+    """What is stored of one run's figures, read as it grows: `update` reads only what is new.
+
+    Losses are means over a window of steps, accuracies fractions; 32 bytes a point are kept.
+    """
+
+    def __init__(self, store: Store, run_id: str) -> None:
+        self.store = store
+        self.run_id = run_id
+        self.revision = -1
+        """The run's revision these curves belong to."""
+        self._forget()
+
+    def _forget(self) -> None:
+        self._steps = GrowingArray("i8")
+        self._losses = GrowingArray("f8")
+        self._accuracies = GrowingArray("f4")
+        self._learning_rates = GrowingArray("f4")
+        self._rates = GrowingArray("f4")
+        self._seconds = GrowingArray("f4")
+        self.epochs: list[EpochRecord] = []
+        self._epoch_columns: dict[str, Array] = {}
+        self._overfitting: tuple[int, int | None] = (0, None)
+
+    @property
+    def steps(self) -> Array:
+        """The step at which each window ends, increasing; int64."""
+        return self._steps.values
+
+    @property
+    def losses(self) -> Array:
+        return self._losses.values
+
+    @property
+    def accuracies(self) -> Array:
+        return self._accuracies.values
+
+    @property
+    def learning_rates(self) -> Array:
+        return self._learning_rates.values
+
+    @property
+    def images_per_second(self) -> Array:
+        return self._rates.values
+
+    @property
+    def seconds(self) -> Array:
+        """Training time since the run's start at each window's end, pauses excluded; increasing, float32."""
+        return self._seconds.values
+
+    def of_epochs(self, name: str) -> Array:
+        """One column of the finished epochs, by `EpochRecord`'s field name; float64, NaN where there is none."""
+        if name not in self._epoch_columns:
+            values = (getattr(record, name) for record in self.epochs)
+            self._epoch_columns[name] = np.array([np.nan if value is None else value for value in values], "f8")
+        return self._epoch_columns[name]
+
+    @property
+    def overfitting_epoch(self) -> int | None:
+        """The epoch since which the run overfits, if it does: see `engine.analysis.overfitting`."""
+        if self._overfitting[0] != len(self.epochs):
+            start = overfitting_start(self.of_epochs("test_loss"), self.of_epochs("train_loss"))
+            self._overfitting = len(self.epochs), None if start is None else self.epochs[start].epoch
+        return self._overfitting[1]
+
+    def bad_step(self, run: Run) -> float | None:
+        """Where the loss became NaN or infinite: the window that shows it, or else the step at which that ended it."""
+        index = first_bad(self.losses)
+        if index is not None:
+            return float(self.steps[index])
+        return run.step if run.diverged else None
+
+    def update(self, run: Run) -> bool:
+        """Read what was stored since the last call; whether there was anything. No query if `run` shows nothing new.
+
+        `run` must be the run of `run_id`, as just read from the store.
+        """
+        changed = False
+        if run.revision != self.revision:
+            self._forget()
+            self.revision = run.revision
+            changed = True
+        if run.num_points > len(self._steps):
+            changed |= self._read_points()
+        last = self.epochs[-1].epoch if self.epochs else 0
+        if run.epoch > last:
+            new = self.store.epochs(self.run_id, since=last)
+            if new:
+                self.epochs.extend(new)
+                self._epoch_columns.clear()
+                changed = True
+        return changed
+
+    def _read_points(self) -> bool:
+        packed = self.store.packed_points(self.run_id, since=len(self._steps))
+        new = np.frombuffer(packed, _PACKED, count=len(packed) // POINT_FORMAT.size)
+        if not len(new):
+            return False
+        if len(self._steps) and new["step"][0] <= self.steps[-1]:
+            # Points were taken back between reading the run and reading its points: the next run seen tells so.
+            self.revision = -1
+            return False
+        for array, name in (
+            (self._steps, "step"),
+            (self._losses, "loss"),
+            (self._accuracies, "accuracy"),
+            (self._learning_rates, "learning_rate"),
+            (self._rates, "images_per_second"),
+            (self._seconds, "seconds"),
+        ):
+            array.extend(new[name])
+        return True
+
+
+def thin(
+    x: Array, y: Array, num_columns: int, x_min: float, x_max: float, *, positive: bool = False
+) -> tuple[Array, Array]:
+    """The minimum and maximum of `y` in each of `num_columns` equal columns of [x_min, x_max]: a spike is never lost.
+
+    Args:
+        x: [N], increasing.
+        y: [N]; NaN and infinite values are left out.
+        num_columns: of the chart; the last one includes x_max.
+        positive: leave out values that are not above 0, too, as a logarithmic axis must.
+
+    Returns:
+        x and y of at most two points a column, in order of x. A column with one finite point keeps it exactly; one
+        with more has its extremes at its first and last point's x, in the order in which the curve runs.
+    """
+    starts, ends = _columns(x, num_columns, x_min, x_max)
+    if not len(starts):
+        return x[:0], y[:0]
+    begin = starts[0]
+    window = y[begin : ends[-1]]
+    inside, last_inside = starts - begin, ends - begin - 1
+    lowest, highest = np.fmin.reduceat(window, inside), np.fmax.reduceat(window, inside)
+    with np.errstate(invalid="ignore"):
+        if np.isinf(lowest).any() or np.isinf(highest).any() or (positive and (lowest <= 0).any()):
+            kept = np.isfinite(window) & (window > 0) if positive else np.isfinite(window)
+            window = np.where(kept, window, np.nan)
+            lowest, highest = np.fmin.reduceat(window, inside), np.fmax.reduceat(window, inside)
+        falling = window[inside] > window[last_inside]
+    # The last column may be growing: by its extremes' places, which new points that are none don't change, its picture
+    # stays the same.
+    if not np.isnan(lowest[-1]):
+        last = window[inside[-1] :]
+        falling[-1] = (last == highest[-1]).argmax() < (last == lowest[-1]).argmax()
+    pairs_x = np.column_stack((x[starts], x[ends - 1])).ravel()
+    pairs_y = np.column_stack((np.where(falling, highest, lowest), np.where(falling, lowest, highest))).ravel()
+    kept = np.isfinite(pairs_y)
+    # One value in a column is one point.
+    kept[1::2] &= highest > lowest
+    return pairs_x[kept], pairs_y[kept]
+
+
+def column_means(x: Array, y: Array, num_columns: int, x_min: float, x_max: float) -> tuple[Array, Array]:
+    """The mean of `y` in each column that has points, all of them finite; arguments as in `thin`."""
+    starts, ends = _columns(x, num_columns, x_min, x_max)
+    if not len(starts):
+        return x[:0], y[:0]
+    means = np.add.reduceat(y[starts[0] : ends[-1]], starts - starts[0]) / (ends - starts)
+    kept = np.isfinite(means)
+    return ((x[starts] + x[ends - 1]) / 2)[kept], means[kept]
+
+
+def _columns(x: Array, num_columns: int, x_min: float, x_max: float) -> tuple[Array, Array]:
+    """Where the columns of [x_min, x_max] that have points begin and end in `x`."""
+    if num_columns < 1 or not x_max > x_min or not len(x):
+        return np.empty(0, "i8"), np.empty(0, "i8")
+    edges: Array = np.linspace(x_min, x_max, num_columns + 1)
+    # Values compared with those of another type would make numpy convert the whole array.
+    if np.issubdtype(x.dtype, np.integer):
+        edges = np.ceil(edges).astype(x.dtype)
+        edges[-1] = np.floor(x_max)
+    else:
+        edges = edges.astype(x.dtype)
+    bounds = np.searchsorted(x, edges, side="left")
+    bounds[-1] = np.searchsorted(x, edges[-1], side="right")
+    filled = bounds[1:] > bounds[:-1]
+    return bounds[:-1][filled], bounds[1:][filled]
+
+
+def crossing(x: Array, y: Array, position: float) -> float | None:
+    """`y` on the straight line between the points around `position`; None at a point, or without finite ones.
+
+    Where a window cuts a curve, this is where the curve comes in or goes out.
+    """
+    # In x's own type, lest numpy convert the whole array.
+    edge = math.ceil(position) if np.issubdtype(x.dtype, np.integer) else position
+    index = int(np.searchsorted(x, x.dtype.type(edge)))
+    if not 0 < index < len(x) or not x[index - 1] < position < x[index]:
+        return None
+    share = (position - float(x[index - 1])) / (float(x[index]) - float(x[index - 1]))
+    value = (1 - share) * float(y[index - 1]) + share * float(y[index])
+    return value if math.isfinite(value) else None
+
+
+def first_bad(values: Array) -> int | None:
+    """Index of the first NaN or infinite value, or None."""
+    # A sum is NaN or infinite as soon as one value is, and it is three times as quick as looking at each.
+    with np.errstate(over="ignore", invalid="ignore"):
+        if not len(values) or np.isfinite(values.sum()):
+            return None
+    bad = np.flatnonzero(~np.isfinite(values))
+    return int(bad[0]) if len(bad) else None
+
+
+def at(x: Array, y: Array, position: float) -> float | None:
+    """The last value of `y` at or before `position`, or None where the curve hasn't begun."""
+    index = int(np.searchsorted(x, position, side="right")) - 1
+    return float(y[index]) if index >= 0 else None
+
+
+def extremes(curves: Sequence[Array]) -> tuple[float, float] | None:
+    """Smallest and largest finite value of all, or None if there is none."""
+    finite = [curve[np.isfinite(curve)] for curve in curves]
+    filled = [curve for curve in finite if len(curve)]
+    if not filled:
+        return None
+    return float(min(curve.min() for curve in filled)), float(max(curve.max() for curve in filled))
+
+
+def smooth(values: Array, weight: float) -> Array:
+    """Exponential moving average, without a bias towards its beginning; for a few points, one by one.
+
+    Args:
+        values: [N], finite.
+        weight: of what came before, 0 to below 1.
+    """
+    smoothed, mean, trust = np.empty(len(values)), 0.0, 0.0
+    for index, value in enumerate(values.tolist()):
+        mean = weight * mean + (1 - weight) * value
+        trust = weight * trust + (1 - weight)
+        smoothed[index] = mean / trust
+    return smoothed

@@ -1,0 +1,236 @@
+"""How one step is computed. The path's name is part of a run's record, since paths differ in the last bits.
+
+The rule, in one place: a plain stack of layers that `engine.compute.derived` serves, trained with SGD without Nesterov
+momentum, takes the derived path, which is up to five times faster for small nets: on the CPU, the blocked path if it
+begins with a large linear layer and the batches are small, which is faster still; on CUDA, blocks of steps as CUDA
+graphs. Everything else takes autograd, and so does all on devices other than these two. `compile = true` has the first
+kind computed in compiled blocks, and the second with a compiled net.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any, ClassVar, Protocol
+
+import torch
+from torch import Tensor, nn
+
+from lazytrain.engine.compute.blocked import BlockedPath, serves_blocked
+from lazytrain.engine.compute.derived import DerivedPath, serves
+from lazytrain.engine.compute.device import allow_inexact, is_not_deterministic
+from lazytrain.engine.compute.metrics import loss_rows
+from lazytrain.engine.compute.precision import memory_format_of, precision_of
+from lazytrain.engine.compute.whole_blocks import CompiledPath, GraphedPath, PathUnavailable, compiled
+from lazytrain.engine.data.batches import Block
+from lazytrain.engine.errors import DeviceError
+from lazytrain.presets.schema import Hyperparameters
+
+
+class Path(Protocol):
+    """Computes steps on a net and keeps the optimizer's state."""
+
+    name: ClassVar[str]
+
+    @property
+    def block_steps(self) -> int:
+        """Steps of a block: the net is whole only where one ends."""
+        ...
+
+    def prepare(self, input_shape: tuple[int, ...]) -> None:
+        """Before the first step: make what can be made for images of (channels, height, width), and try it out.
+
+        Raises:
+            PathUnavailable: this path doesn't work here.
+        """
+        ...
+
+    def enter(self, block: Block, rates: Sequence[float]) -> None:
+        """Begin a block, with the learning rate of each of its steps."""
+        ...
+
+    def mode(self) -> AbstractContextManager[Any]:
+        """The grad mode that steps need; entered around some steps, never across an event."""
+        ...
+
+    def goals(self, targets: Tensor) -> Tensor:
+        """What steps take in place of int64 targets [N]: one row an image."""
+        ...
+
+    def step(self, images: Tensor, goals: Tensor, logits: Tensor, learning_rate: float) -> None:
+        """One update on a batch of float images [N, C, H, W]; the logits before it are written to `logits`."""
+        ...
+
+    def state_dict(self) -> dict[str, Any]:
+        """The optimizer's state."""
+        ...
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from a saved state."""
+        ...
+
+
+class AutogradPath:
+    """torch's own backward pass and optimizers: serves every net."""
+
+    name: ClassVar[str] = "autograd"
+
+    def __init__(self, net: nn.Module, values: Hyperparameters, micro_batches: int = 1) -> None:
+        self._format = memory_format_of(values)
+        self._net = net.to(memory_format=self._format)
+        self._values = values
+        self._micro_batches = micro_batches
+        self._optimizer = make_optimizer(net, values)
+        self._rate = values.learning_rate
+        self._logits: Callable[[Tensor], Tensor] = self._net
+
+    @property
+    def block_steps(self) -> int:
+        return 1
+
+    def prepare(self, input_shape: tuple[int, ...]) -> None:
+        """Nothing has to be made beforehand."""
+
+    def enter(self, block: Block, rates: Sequence[float]) -> None:
+        """Every step is a block of its own."""
+
+    def mode(self) -> AbstractContextManager[Any]:
+        return nullcontext()
+
+    def goals(self, targets: Tensor) -> Tensor:
+        return targets
+
+    def step(self, images: Tensor, goals: Tensor, logits: Tensor, learning_rate: float) -> None:
+        if learning_rate != self._rate:
+            self._rate = learning_rate
+            for group in self._optimizer.param_groups:
+                group["lr"] = learning_rate
+        self._optimizer.zero_grad(set_to_none=True)
+        parts = (tensor.chunk(self._micro_batches) for tensor in (images, goals, logits))
+        for some_images, some_goals, some_logits in zip(*parts, strict=True):
+            with precision_of(self._values, images.device):
+                output = self._logits(some_images.to(memory_format=self._format))
+            output = output if output.dtype == logits.dtype else output.to(logits.dtype)
+            (loss_rows(output, some_goals, self._values).sum() / len(images)).backward()
+            some_logits.copy_(output.detach())
+        self._optimizer.step()
+
+    def state_dict(self) -> dict[str, Any]:
+        return self._optimizer.state_dict()
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self._optimizer.load_state_dict(state)
+        self._rate = float("nan")  # set the next step's rate, whatever the state says
+
+
+class CompiledAutogradPath(AutogradPath):
+    """The same with forward and backward passes from torch's compiler. The first step takes up to a minute."""
+
+    name: ClassVar[str] = "compiled autograd"
+
+    def __init__(self, net: nn.Module, values: Hyperparameters, micro_batches: int = 1) -> None:
+        super().__init__(net, values, micro_batches)
+        self._logits = compiled(self._net)
+
+
+DIVIDING = (AutogradPath.name, CompiledAutogradPath.name)
+"""Paths that can compute a batch in parts."""
+
+
+def make_path(net: nn.Module, values: Hyperparameters, name: str | None = None, micro_batches: int = 1) -> Path:
+    """The path for a net by the rule above, or the one called `name`, as a resume needs it.
+
+    Args:
+        micro_batches: parts a batch is computed in, for less memory and the same effective batch; by autograd alone.
+
+    Raises:
+        ValueError: there is no such path, or it doesn't serve this net.
+    """
+    match name or _fastest(net, values, micro_batches):
+        case BlockedPath.name:
+            return BlockedPath(net, values)
+        case DerivedPath.name:
+            return DerivedPath(net, values)
+        case GraphedPath.name:
+            return GraphedPath(net, values)
+        case CompiledPath.name:
+            return CompiledPath(net, values)
+        case AutogradPath.name:
+            return AutogradPath(net, values, micro_batches)
+        case CompiledAutogradPath.name:
+            return CompiledAutogradPath(net, values, micro_batches)
+        case unknown:
+            raise ValueError(f"this lazytrain has no path {unknown!r} to compute steps with")
+
+
+def ready_path(
+    net: nn.Module,
+    values: Hyperparameters,
+    input_shape: tuple[int, ...],
+    name: str | None = None,
+    micro_batches: int = 1,
+) -> tuple[Path, list[str]]:
+    """The path of `make_path` once it is prepared, and what a person should know of it.
+
+    Where no name is given and the fastest doesn't work here, it is the derived path.
+
+    Raises:
+        DeviceError: the path that was asked for by name doesn't work here.
+        ValueError: there is no such path, or it doesn't serve this net.
+    """
+    notices: list[str] = []
+    path = make_path(net, values, name, micro_batches)
+    try:
+        path.prepare(input_shape)
+    except PathUnavailable as error:
+        if name is not None:
+            text = f"it was trained with {name} steps, and {error}: resume it where it was begun, or train it anew"
+            raise DeviceError(text) from error
+        notices.append(f"{error}: steps are launched one by one")
+        return make_path(net, values, DerivedPath.name), notices
+    except RuntimeError as error:
+        if not is_not_deterministic(error):
+            raise
+        notices.append(allow_inexact(error))
+        path, more = ready_path(net, values, input_shape, name, micro_batches)
+        return path, notices + more
+    if path.name in (CompiledPath.name, CompiledAutogradPath.name):
+        notices.append("compiling: the first steps take up to some minutes")
+    return path, notices
+
+
+def _fastest(net: nn.Module, values: Hyperparameters, micro_batches: int) -> str:
+    device = next((each.device.type for each in net.parameters()), "cpu")
+    if micro_batches > 1 or device not in ("cpu", "cuda") or not serves(net, values):
+        return CompiledAutogradPath.name if values.compile else AutogradPath.name
+    if values.compile:
+        return CompiledPath.name
+    if device == "cuda":
+        return GraphedPath.name
+    return BlockedPath.name if serves_blocked(net, values) else DerivedPath.name
+
+
+def make_optimizer(net: nn.Module, values: Hyperparameters) -> torch.optim.Optimizer:
+    """The optimizer that `values` names, over all of the net's parameters."""
+    # One kernel for all of a parameter's update: resnet18 with Adam trains half as fast again. A checkpoint made
+    # without it says so in its own state, and goes on without.
+    plain = {(each.device.type, each.dtype) for each in net.parameters()} <= {
+        ("cpu", torch.float32),
+        ("cuda", torch.float32),
+    }
+    fused = plain and not values.channels_last
+    match values.optimizer:
+        case "sgd":
+            return torch.optim.SGD(
+                net.parameters(),
+                lr=values.learning_rate,
+                momentum=values.momentum,
+                nesterov=values.nesterov,
+                weight_decay=values.weight_decay,
+                fused=fused,
+            )
+        case "adam":
+            kind = torch.optim.Adam
+        case "adamw":
+            kind = torch.optim.AdamW
+    return kind(net.parameters(), lr=values.learning_rate, weight_decay=values.weight_decay, fused=fused)

@@ -1,0 +1,270 @@
+"""Decoded images in a file: a raw body, and a JSON file that says what it is.
+
+The body is all training images, all test images, training labels, test labels: uint8 [N, 3, S, S] and little-endian
+int64 [N].
+
+Two sums cover the body and what the JSON says of it: the checksum (BLAKE2b), by which a run knows its data, is
+computed once; damage is looked for on every load, by CRC-32, since that costs a quarter of the time or less.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import secrets
+import zlib
+from collections.abc import Generator
+from dataclasses import dataclass, replace
+from io import FileIO
+from pathlib import Path
+from typing import BinaryIO
+
+import torch
+from pydantic import BaseModel, ConfigDict, ValidationError
+from torch import Tensor
+
+from lazytrain.engine.beat import Beat
+from lazytrain.engine.data.datasets import DatasetError
+from lazytrain.engine.data.tensors import Dataset, Split
+from lazytrain.engine.events import Progress
+from lazytrain.engine.half_written import sweep_parts
+
+_VERSION = 1
+"""Of the file format and of how images are decoded: a cache of another version is rebuilt."""
+
+_SLICE = 1 << 23
+"""Bytes read and summed at a time: 8 MiB."""
+
+
+class CacheDamaged(RuntimeError):
+    """The cached file isn't what was written; the message says what is wrong."""
+
+
+class _Meta(BaseModel):
+    """What the JSON file says of the body."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    version: int
+    fingerprint: str
+    classes: list[str]
+    size: int
+    num_train: int
+    num_test: int
+    checksum: str
+    crc: int
+    """CRC-32 of the body, `header` and `checksum`."""
+    notes: list[str]
+
+    @property
+    def image_bytes(self) -> int:
+        return 3 * self.size * self.size
+
+    @property
+    def body_bytes(self) -> int:
+        return (self.num_train + self.num_test) * (self.image_bytes + 8)
+
+    @property
+    def header(self) -> bytes:
+        """What of this is summed, after the body."""
+        return json.dumps([self.classes, self.size, self.num_train, self.num_test]).encode()
+
+
+@dataclass(frozen=True, slots=True)
+class CachedDataset:
+    """The place of one dataset's decoded images in the cache folder."""
+
+    name: str
+    """Of the dataset, as configured."""
+    path: Path
+    """Of the body; the JSON lies beside it."""
+    size: int
+    """Height and width of the images."""
+    fingerprint: str
+    """Of the source's files: a cache with another is of another time, and rebuilt."""
+    memory_limit: int
+    """Bytes of images above which they are mapped from the file instead of held in memory."""
+
+    def read(self, beat: Beat) -> Generator[Progress, None, Dataset | None]:
+        """The dataset, or None if there is none, or one of other source files. Raises CacheDamaged or OSError."""
+        try:
+            meta = _Meta.model_validate_json(self.path.with_suffix(".json").read_bytes())
+        except FileNotFoundError:
+            return None
+        except ValidationError as error:
+            raise CacheDamaged(f"{self.path.with_suffix('.json')} is not what was written") from error
+        if (meta.version, meta.fingerprint) != (_VERSION, self.fingerprint):
+            return None
+        with self.path.open("rb", buffering=0) as file:
+            if os.fstat(file.fileno()).st_size != meta.body_bytes:
+                raise CacheDamaged(f"{self.path} has another length than was written")
+            resident = meta.body_bytes <= self.memory_limit
+            body = yield from self._read_body(file, meta, beat, resident)
+        return _dataset(self.name, meta, body, resident=resident, path=self.path)
+
+    def _read_body(self, file: FileIO, meta: _Meta, beat: Beat, resident: bool) -> Generator[Progress, None, Tensor]:
+        """The body, checked: held in memory if `resident`, else mapped."""
+        total = meta.body_bytes
+        body = torch.empty(total if resident else min(_SLICE, total), dtype=torch.uint8)
+        view = body.numpy().data
+        crc = done = 0
+        while done < total:
+            start = done if resident else 0
+            count = file.readinto(view[start : start + min(_SLICE, total - done)])
+            if not count:
+                raise CacheDamaged(f"{self.path} ends early")
+            crc = zlib.crc32(view[start : start + count], crc)
+            done += count
+            if beat.due():
+                images = meta.num_train + meta.num_test
+                yield Progress(phase="preparing data", done=images * done // total, total=images)
+        if zlib.crc32(meta.header + meta.checksum.encode(), crc) != meta.crc:
+            raise CacheDamaged(f"{self.path} does not match its checksum")
+        return body if resident else torch.from_file(str(self.path), shared=False, size=total, dtype=torch.uint8)
+
+
+class DatasetBuilder:
+    """Takes decoded images in order and makes a Dataset of them, in memory, in the cache, or both.
+
+    A context manager: what isn't finished leaves no file.
+
+    Args:
+        cached: where to keep the images; None keeps them in memory only.
+        name: the dataset's, as configured.
+        size: height and width of the images.
+        num_images: how many there will be at most.
+
+    Raises:
+        DatasetError: the images are above `cached.memory_limit` and the cache can't be written.
+    """
+
+    def __init__(self, cached: CachedDataset | None, name: str, size: int, num_images: int) -> None:
+        self._cached = cached
+        self._name = name
+        self._size = size
+        num_bytes = num_images * (3 * size * size + 8)
+        self.resident = cached is None or num_bytes <= cached.memory_limit
+        self._memory = torch.empty(num_bytes, dtype=torch.uint8) if self.resident else None
+        self._digest = hashlib.blake2b(digest_size=16)
+        self._crc = 0
+        self._done = 0
+        self._part = Path()
+        self._file: BinaryIO | None = None
+        self._notes: list[str] = []
+        if cached is not None:
+            try:
+                cached.path.parent.mkdir(parents=True, exist_ok=True)
+                sweep_parts(cached.path.parent, "*part")
+                self._part = cached.path.with_suffix(f".{secrets.token_hex(4)}.part")
+                self._file = self._part.open("xb")
+            except OSError as error:
+                self._lose_cache(error)
+
+    def __enter__(self) -> DatasetBuilder:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._drop_file()
+
+    def add(self, values: Tensor) -> None:
+        """Take more of the body: uint8 images [n, 3, S, S], or int64 labels [n]."""
+        flat = values.contiguous().view(torch.uint8).flatten()
+        data = flat.numpy().data
+        self._digest.update(data)
+        self._crc = zlib.crc32(data, self._crc)
+        if self._memory is not None:
+            self._memory[self._done : self._done + len(flat)] = flat
+        self._done += len(flat)
+        if self._file is not None:
+            try:
+                self._file.write(data)
+            except OSError as error:
+                self._lose_cache(error)
+
+    def finish(
+        self, classes: tuple[str, ...], train_labels: Tensor, test_labels: Tensor, notes: tuple[str, ...] = ()
+    ) -> Dataset:
+        """The dataset, once all images are added."""
+        self.add(train_labels)
+        self.add(test_labels)
+        meta = _Meta(
+            version=_VERSION,
+            fingerprint=self._cached.fingerprint if self._cached else "",
+            classes=list(classes),
+            size=self._size,
+            num_train=len(train_labels),
+            num_test=len(test_labels),
+            checksum="",
+            crc=0,
+            notes=list(notes),
+        )
+        self._digest.update(meta.header)
+        checksum = self._digest.hexdigest()
+        crc = zlib.crc32(meta.header + checksum.encode(), self._crc)
+        meta = meta.model_copy(update={"checksum": checksum, "crc": crc})
+        if self._file is not None and self._cached is not None:
+            try:
+                self._keep(self._file, self._cached.path, meta)
+            except OSError as error:
+                self._lose_cache(error)
+        body, path = self._memory, self._cached.path if self._cached else None
+        if body is None:
+            body = torch.from_file(str(path), shared=False, size=meta.body_bytes, dtype=torch.uint8)
+        dataset = _dataset(self._name, meta, body, resident=self.resident, path=path)
+        return replace(dataset, notes=(*dataset.notes, *self._notes))
+
+    def _keep(self, file: BinaryIO, path: Path, meta: _Meta) -> None:
+        file.flush()
+        os.fsync(file.fileno())
+        file.close()
+        self._part.replace(path)
+        part = self._part.with_suffix(".json-part")
+        with part.open("wb") as beside:
+            beside.write(meta.model_dump_json(indent=1).encode())
+            beside.flush()
+            os.fsync(beside.fileno())
+        part.replace(path.with_suffix(".json"))
+        self._file = None
+
+    def _lose_cache(self, error: OSError) -> None:
+        """The cache can't be written: go on without it if the images fit into memory."""
+        self._drop_file()
+        folder = self._cached.path.parent if self._cached else None
+        if not self.resident:
+            raise DatasetError(
+                f"the images are too large for this machine's memory, and can't be kept in {folder}: {error.strerror}. "
+                "Make room there, or take a smaller image_size"
+            ) from error
+        self._notes.append(f"the decoded images can't be kept in {folder} ({error.strerror}): next time takes as long")
+
+    def _drop_file(self) -> None:
+        file, self._file = self._file, None
+        if file is not None:
+            with contextlib.suppress(OSError):
+                file.close()
+            with contextlib.suppress(OSError):
+                self._part.unlink(missing_ok=True)
+                self._part.with_suffix(".json-part").unlink(missing_ok=True)
+
+
+def _dataset(name: str, meta: _Meta, body: Tensor, *, resident: bool, path: Path | None) -> Dataset:
+    """Views of a body as the dataset's two splits."""
+    images = (meta.num_train + meta.num_test) * meta.image_bytes
+    train = meta.num_train * meta.image_bytes
+    # A copy, since int64 must begin at a multiple of 8 bytes.
+    labels = body[images : meta.body_bytes].clone().view(torch.int64)
+    shape = (-1, 3, meta.size, meta.size)
+    notes = list(meta.notes)
+    if not resident:
+        notes.append(f"streamed: {images / 1e9:.1f} GB of images are read from {path} as they are needed")
+    return Dataset(
+        name=name,
+        classes=tuple(meta.classes),
+        train=Split(body[:train].view(shape), labels[: meta.num_train]),
+        test=Split(body[train:images].view(shape), labels[meta.num_train :]),
+        checksum=meta.checksum,
+        resident=resident,
+        notes=tuple(notes),
+    )

@@ -1,0 +1,182 @@
+"""Datasets as uint8 tensors: found, downloaded, decoded once, cached, and checked."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from lazytrain.engine.beat import Beat
+from lazytrain.engine.data.cache import CacheDamaged, CachedDataset
+from lazytrain.engine.data.datasets import (
+    CIFAR10_ARCHIVE,
+    SPLITS,
+    Batches,
+    Bundled,
+    DatasetError,
+    ImageFolder,
+    count_notes,
+    list_images,
+    locate,
+    locate_cifar10_images,
+    pixels,
+)
+from lazytrain.engine.data.download import FetchFailed, fetch_archive
+from lazytrain.engine.data.memory import free_memory
+from lazytrain.engine.data.sources import build_batches, build_digits, build_images, find_damage
+from lazytrain.engine.data.tensors import Dataset, Split
+from lazytrain.engine.events import Progress
+
+__all__ = ["Dataset", "DatasetError", "Split", "load_dataset", "prepare_dataset"]
+
+_MEMORY_SHARE = 0.5
+"""Of the memory that is free, for images held in it."""
+
+
+def prepare_dataset(
+    dataset: str,
+    data_folder: Path,
+    cache_folder: Path,
+    image_size: int = 32,
+    *,
+    memory_limit: int | None = None,
+) -> Generator[Progress, None, Dataset]:
+    """The dataset: from the cache, or downloaded and decoded, saying where it stands about ten times a second.
+
+    Closing the generator ends its threads and leaves no half-written file. Files are decoded again when the name,
+    size or modification time of any of them changed, or the cache doesn't match its checksum. Up to 1 % of a folder's
+    images may be unreadable: they are skipped and named in `Dataset.notes`.
+
+    Args:
+        dataset: `cifar10`, `digits` or `folder:<path>`.
+        data_folder: where datasets are found, and cifar10 is downloaded to.
+        cache_folder: where decoded images are kept; made if it isn't there.
+        image_size: height and width that a folder's images are resized to; others are 32.
+        memory_limit: bytes of images above which they are mapped from the cache instead of held in memory; half of
+            the memory that is free by default.
+
+    Raises:
+        DatasetError: it can't be had; the message says what was tried and how to go on.
+    """
+    yield Progress(phase="preparing data", done=0, total=0)
+    source = locate(dataset, data_folder)
+    if isinstance(source, Bundled):
+        return build_digits(dataset)
+    if memory_limit is None:
+        memory_limit = int(free_memory() * _MEMORY_SHARE)
+    work = _Preparation(dataset, pixels(dataset, image_size), data_folder, cache_folder, memory_limit)
+    if isinstance(source, ImageFolder):
+        return (yield from work.from_images(source))
+    return (yield from work.from_cifar10())
+
+
+def load_dataset(
+    dataset: str,
+    data_folder: Path,
+    cache_folder: Path,
+    image_size: int = 32,
+    *,
+    memory_limit: int | None = None,
+) -> Dataset:
+    """`prepare_dataset`, run to its end."""
+    preparation = prepare_dataset(dataset, data_folder, cache_folder, image_size, memory_limit=memory_limit)
+    while True:
+        try:
+            next(preparation)
+        except StopIteration as ended:
+            return ended.value
+
+
+@dataclass(slots=True)
+class _Preparation:
+    """One dataset on its way into memory."""
+
+    dataset: str
+    size: int
+    data_folder: Path
+    cache_folder: Path
+    memory_limit: int
+    beat: Beat = field(default_factory=Beat)
+    notes: list[str] = field(default_factory=list)
+    """What was noticed on the way."""
+
+    def from_images(self, source: ImageFolder) -> Generator[Progress, None, Dataset]:
+        """From a folder of images."""
+        listing = list_images(source.folder)
+        paths = [path for split in SPLITS for path, _ in listing.files(split)]
+        cached = yield from self._cached(source.folder, paths)
+        found = yield from self._read(cached)
+        if found is None:
+            found = yield from build_images(cached, source.folder, listing, self.beat)
+        self.notes.extend(count_notes(self.dataset, listing))
+        return self._noted(found)
+
+    def from_cifar10(self) -> Generator[Progress, None, Dataset]:
+        """From torchvision's batches; where they are damaged, from a folder of images; else downloaded."""
+        batches = self.data_folder / CIFAR10_ARCHIVE.folder
+        if isinstance(locate(self.dataset, self.data_folder), Batches):
+            cached = yield from self._cached(batches, list(CIFAR10_ARCHIVE.data_files))
+            found = yield from self._read(cached)
+            if found is not None:
+                return self._noted(found)
+            damage = yield from find_damage(batches, self.beat)
+            if damage is None:
+                return self._noted((yield from build_batches(cached, batches, self.beat)))
+            self.notes.append(f"not used: {damage}")
+            source = locate_cifar10_images(self.data_folder)
+            if isinstance(source, ImageFolder):
+                return (yield from self.from_images(source))
+        yield from self._fetch()
+        cached = yield from self._cached(batches, list(CIFAR10_ARCHIVE.data_files))
+        return self._noted((yield from build_batches(cached, batches, self.beat)))
+
+    def _fetch(self) -> Generator[Progress, None, None]:
+        try:
+            yield from fetch_archive(CIFAR10_ARCHIVE, self.data_folder, self.beat)
+        except FetchFailed as error:
+            folder = self.data_folder
+            raise DatasetError(
+                f"CIFAR-10 can't be had. Looked in {folder} for {CIFAR10_ARCHIVE.folder}/ (torchvision's files), "
+                f"cifar10/train/<class>/ and cifar10/test/<class>/ (images), and {CIFAR10_ARCHIVE.file_name}"
+                f"{''.join(f'; {note}' for note in self.notes)}. Then tried to download it: {error}. "
+                f"To go on, put one of these into {folder}, connect to a network and try again, or train with "
+                "dataset = 'digits', which needs neither"
+            ) from error
+
+    def _cached(self, folder: Path, paths: Sequence[str]) -> Generator[Progress, None, CachedDataset]:
+        """Where the decoded images of the files `paths` in `folder` are kept."""
+        kind = self.dataset.partition(":")[0]
+        place = hashlib.blake2b(os.fsencode(folder.absolute()), digest_size=6).hexdigest()
+        fingerprint = yield from _fingerprint(folder, paths, self.beat)
+        path = self.cache_folder / f"{kind}-{self.size}-{place}.bin"
+        return CachedDataset(self.dataset, path, self.size, fingerprint, self.memory_limit)
+
+    def _read(self, cached: CachedDataset) -> Generator[Progress, None, Dataset | None]:
+        try:
+            return (yield from cached.read(self.beat))
+        except CacheDamaged as damage:
+            self.notes.append(f"the cache was damaged and is rebuilt: {damage}")
+        except OSError as error:
+            self.notes.append(f"the cache can't be read: {cached.path} ({error.strerror})")
+        return None
+
+    def _noted(self, dataset: Dataset) -> Dataset:
+        return replace(dataset, notes=(*dataset.notes, *self.notes))
+
+
+def _fingerprint(folder: Path, paths: Sequence[str], beat: Beat) -> Generator[Progress, None, str]:
+    """A digest of each file's path, size and modification time."""
+    digest = hashlib.blake2b(digest_size=16)
+    root = f"{folder}/"
+    for count, path in enumerate(paths):
+        try:
+            status = os.stat(root + path)  # noqa: PTH116  # a Path each would double the time
+            facts = f"{path}\0{status.st_size}\0{status.st_mtime_ns}\0"
+        except OSError as error:  # decoding will name it
+            facts = f"{path}\0{error.errno}\0\0"
+        digest.update(os.fsencode(facts))
+        if count % 256 == 0 and beat.due():
+            yield Progress(phase="preparing data", done=0, total=len(paths))
+    return digest.hexdigest()

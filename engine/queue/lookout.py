@@ -1,0 +1,87 @@
+"""The runner's second, small thread: watches the store, never the steps, and shows that the process isn't frozen."""
+
+from __future__ import annotations
+
+import threading
+import time
+from functools import partial
+from pathlib import Path
+
+from lazytrain.engine.queue.wishes import Wishes
+from lazytrain.engine.store.journal import Journal
+from lazytrain.engine.store.locks import touch
+from lazytrain.engine.store.trouble import StoreError
+
+POLL_SECONDS = 0.05
+"""How often it asks whether the store changed: that costs microseconds."""
+SEEN_SECONDS = 2.0
+"""How often it shows itself."""
+REOPEN_SECONDS = 1.0
+END_SECONDS = 1.0
+"""A look at the store takes far less, but for one that another process keeps locked."""
+
+
+class Lookout:
+    """Hands what clients want from the store to the worker thread."""
+
+    def __init__(self, home: Path, wishes: Wishes) -> None:
+        self.device_lock: Path | None = None
+        """The lock that the runner holds."""
+        self._home = home
+        self._wishes = wishes
+        self._nudged = threading.Event()
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._watch, name="lazytrain-control", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def nudge(self) -> None:
+        """Look now, not at the next poll."""
+        self._nudged.set()
+
+    def end(self) -> None:
+        """Watch no longer, and let the store go."""
+        self._ended.set()
+        self._nudged.set()
+        if self._thread.ident is not None:
+            self._thread.join(END_SECONDS)
+
+    def _watch(self) -> None:
+        while not self._ended.is_set():
+            try:
+                with Journal(self._home) as journal:
+                    self._look_after(journal)
+            except StoreError:
+                # The worker meets the same trouble and says so; here it is only looked at again.
+                self._ended.wait(REOPEN_SECONDS)
+
+    def _look_after(self, journal: Journal) -> None:
+        wishes, seen = self._wishes, 0.0
+        while not self._ended.is_set():
+            if self._nudged.wait(POLL_SECONDS):
+                self._nudged.clear()
+            if abs(time.time() - seen) >= SEEN_SECONDS:
+                seen = time.time()
+                self._be_seen(journal, seen)
+            if journal.replaced():
+                wishes.tell()
+            if not journal.changed():
+                continue
+            run_id = wishes.run_id
+            if run_id is None or wishes.held:
+                wishes.tell()
+            if run_id is None:
+                continue
+            if wishes.learn(run_id, partial(journal.wanted, run_id)):
+                wishes.tell()
+            if journal.next_question() is not None:
+                wishes.asked = True
+
+    def _be_seen(self, journal: Journal, now: float) -> None:
+        """Touch the locks that are held. Not a row in the store: that would wake every client every time."""
+        if self.device_lock is not None:
+            touch(self.device_lock, now)
+        run_id = self._wishes.run_id
+        if run_id is not None:
+            touch(journal.run_folder(run_id) / "lock", now)

@@ -1,0 +1,399 @@
+"""Claims queued runs and trains them in a worker thread; obeys what clients want.
+
+Importing this does not import torch: the worker thread does, so that a screen is there first. A second, small thread
+watches the store and wakes the worker when a wish changes: `engine.queue.lookout`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import platform
+import threading
+import time
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, TypeVar
+
+from lazytrain.engine.compute.preload import load_torch
+from lazytrain.engine.errors import DeviceError
+from lazytrain.engine.queue.answers import answer_newest
+from lazytrain.engine.queue.lookout import Lookout
+from lazytrain.engine.queue.wishes import Wishes
+from lazytrain.engine.records import Run, RunnerRecord, State
+from lazytrain.engine.settings.availability import Opening
+from lazytrain.engine.settings.live import LiveSettings
+from lazytrain.engine.settings.notices import Herald
+from lazytrain.engine.store.database import damage
+from lazytrain.engine.store.journal import Journal
+from lazytrain.engine.store.locks import FileLock, LockHeld, touch
+from lazytrain.engine.store.rebuild import rebuild
+from lazytrain.engine.store.store import RunNotFound, Store
+from lazytrain.engine.store.trouble import Reserve, StoreDamaged, StoreError, StoreTrouble, reason, trouble_kind
+
+if TYPE_CHECKING:
+    from lazytrain.engine.compute.device import DeviceChoice
+
+T = TypeVar("T")
+
+LOOK_SECONDS = 1.0
+"""How often an idle worker looks for runs whose trainer died, and a waiting one for the device."""
+RETRY_SECONDS = 3.0
+"""How often it is tried again where the disk is full or doesn't work."""
+MAX_REBUILDS = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunnerStatus:
+    """What the runner does, for a person."""
+
+    phase: Literal["loading", "waiting", "idle", "training", "ended"]
+    text: str
+    device: str | None = None
+    error: str | None = None
+
+
+class Runner:
+    """One runner works a device at a time; on a second start it waits, as a pure client, until the device is free.
+
+    Args:
+        home: the folder of the store.
+        data: the folder of the datasets.
+        device: `auto`, or a torch device's name.
+        only: train just this run, if it is still queued when the device is free, and end.
+        until_empty: end when the queue is empty.
+        share: don't wait for the device: train beside whoever holds it.
+        command: what a person started, shown to others that wait for the device.
+        may_train: why nothing may be trained now, for a person, or None; by default what the home's settings say.
+        ended: told of each run that ended here; by default the notices that the home's settings ask for.
+        clock: seconds, for when to save a run and when to let a paused one go.
+    """
+
+    def __init__(
+        self,
+        home: Path,
+        data: Path,
+        *,
+        device: str = "auto",
+        only: str | None = None,
+        until_empty: bool = False,
+        share: bool = False,
+        command: str = "lazytrain",
+        may_train: Callable[[], str | None] | None = None,
+        ended: Callable[[Run], object] | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._home = home
+        self._data = data
+        self._asked = device
+        self._only = only
+        self._until_empty = until_empty
+        self._share = share
+        self._command = command
+        self._clock = clock
+        settings = LiveSettings(home)
+        self._may_train = may_train or Opening(settings)
+        self._ended = ended or Herald(home, settings)
+        self._status = RunnerStatus(phase="loading", text="starting")
+        self._loads_torch = False
+        self._wishes = Wishes()
+        self._lookout = Lookout(home, self._wishes)
+        self._worker = threading.Thread(target=self._work, name="lazytrain-worker")
+
+    # ── for clients in this process ────────────────────────────────────────────────────────────────────────
+
+    @property
+    def status(self) -> RunnerStatus:
+        """What it does now; swapped whole, so any thread can read it."""
+        return self._status
+
+    @property
+    def loads_torch(self) -> bool:
+        """Whether it does nothing but import torch, which can't be hurried: it holds nothing that could be lost."""
+        return self._loads_torch
+
+    @property
+    def screenless(self) -> bool:
+        """Whether no screen here shows what it trains: with none elsewhere a paused run is let go after a while."""
+        return self._wishes.screenless
+
+    @screenless.setter
+    def screenless(self, screenless: bool) -> None:
+        self._wishes.screenless = screenless
+
+    @property
+    def holds_device(self) -> bool:
+        """Whether what is queued would be trained here, not by another process."""
+        return self._lookout.device_lock is not None
+
+    def leave_screen(self) -> None:
+        """No screen shows this runner any more: it ends when the queue is empty. Returns at once."""
+        self._wishes.screenless = self._until_empty = True
+        self._wishes.tell()
+
+    def halt(self, seconds: float) -> bool:
+        """Hold the worker between two steps, where it keeps nobody from the store, until `go_on`.
+
+        For a process that is to be frozen. False if the worker didn't get there in `seconds`.
+        """
+        return self._wishes.halt(seconds)
+
+    def go_on(self) -> None:
+        """Let a halted worker go on."""
+        self._wishes.go_on()
+
+    def start(self) -> None:
+        """Start the worker and the control thread."""
+        self._worker.start()
+        self._lookout.start()
+
+    def nudge(self) -> None:
+        """The caller wrote a wish into the store: look now, not at the next poll."""
+        self._wishes.nudge()
+        self._lookout.nudge()
+
+    def stop(self) -> None:
+        """Stop and keep: the run at work is saved and marked stopped, then the worker ends. Returns at once."""
+        self._wishes.leaving = True
+        self._wishes.tell()
+
+    def join(self, timeout: float | None = None) -> bool:
+        """Wait for the worker's end, at most `timeout` seconds; True if it has ended."""
+        if self._worker.ident is not None:
+            self._worker.join(timeout)
+        return not self._worker.is_alive()
+
+    # ── the worker thread ──────────────────────────────────────────────────────────────────────────────────
+
+    def _work(self) -> None:
+        error = None
+        try:
+            for left in reversed(range(MAX_REBUILDS)):
+                try:
+                    self._serve_once()
+                    break
+                except StoreDamaged:
+                    if not left:
+                        raise
+        except (StoreError, DeviceError) as problem:
+            error = str(problem)
+        except Exception as problem:  # noqa: BLE001  the end of a thread: whoever looks at the status must see why
+            error = f"{type(problem).__name__}: {problem}"
+            with contextlib.suppress(OSError):
+                (self._home / "runner-error.txt").write_text(traceback.format_exc(), encoding="utf-8")
+        finally:
+            self._status = RunnerStatus(phase="ended", text=error or "ended", error=error)
+            self._lookout.end()
+
+    def _serve_once(self) -> None:
+        """Open the store, rebuilt if need be, and serve. Raises StoreDamaged to be called again."""
+        with Journal(self._home) as journal:
+            found = damage(journal.connection)
+        if found is not None:
+            rebuild(journal.path, found)
+        with Journal(self._home) as journal:
+            self._wishes.replaced = journal.replaced
+            self._serve(journal)
+
+    def _serve(self, journal: Journal) -> None:
+        held = self._take_device(journal)
+        if held is None:
+            return
+        lock, choice = held
+        self._lookout.device_lock = lock.path
+        try:
+            touch(lock.path, time.time())
+            Reserve(self._home).make()
+            self._insist(lambda: journal.announce(self._record(lock, choice)), choice)
+            self._insist(journal.complete_archives, choice)
+            self._train_queue(journal, choice)
+        finally:
+            self._lookout.device_lock = None
+            # A line that stays counts for nothing: its lock is free.
+            with contextlib.suppress(StoreTrouble):
+                journal.withdraw(lock.path.name)
+            lock.release()
+
+    def _insist(self, act: Callable[[], T], choice: DeviceChoice) -> T | None:
+        """Do it, again and again while the disk is full or doesn't work; None if the runner is stopped meanwhile."""
+        while not self._wishes.leaving:
+            try:
+                return act()
+            except StoreDamaged:
+                raise
+            except (StoreTrouble, OSError) as error:
+                if trouble_kind(error) is None:
+                    raise
+                self._show_trouble(reason(error), choice)
+                self._wishes.wait(RETRY_SECONDS)
+        return None
+
+    def _show_trouble(self, text: str, choice: DeviceChoice) -> None:
+        text = f"{text}; it is tried again every few seconds"
+        self._status = RunnerStatus(phase=self._status.phase, text=text, device=choice.device, error=text)
+
+    def _take_device(self, journal: Journal) -> tuple[FileLock, DeviceChoice] | None:
+        """Wait for the device and lock it; None if there is nothing more to wait for."""
+        while not self._done(journal):
+            holder = None if self._share else self._holder(journal)
+            if holder is None:
+                self._status = RunnerStatus(phase="loading", text="loading torch…")
+                self._loads_torch = True
+                try:
+                    load_torch()
+                    from lazytrain.engine.compute.device import choose_device
+
+                    choice = choose_device(self._asked)
+                finally:
+                    self._loads_torch = False
+                lock = FileLock(journal.lock_path(self._lock_name(choice.device)))
+                try:
+                    lock.acquire()
+                except LockHeld:
+                    holder = self._holder(journal)
+                else:
+                    return lock, choice
+            by = f"{holder.command} (process {holder.pid})" if holder else "another process"
+            what = holder.device if holder else self._asked
+            self._status = RunnerStatus(phase="waiting", text=f"waits for {what}: held by {by}", device=what)
+            self._wishes.wait(LOOK_SECONDS)
+        return None
+
+    def _holder(self, journal: Journal) -> RunnerRecord | None:
+        """The live runner on this host that holds the device asked for."""
+        here = [runner for runner in journal.runners() if runner.host == platform.node()]
+        fitting = (each for each in here if self._asked in ("auto", each.device, each.device.partition(":")[0]))
+        return next(fitting, None)
+
+    def _train_queue(self, journal: Journal, choice: DeviceChoice) -> None:
+        looked = 0.0
+        while not self._wishes.leaving:
+            self._wishes.check_store()
+            if time.monotonic() - looked >= LOOK_SECONDS:
+                self._insist(lambda: self._recover(journal), choice)
+                looked = time.monotonic()
+            if (closed := self._may_train()) is not None and self._insist(journal.queued, choice):
+                if self._done(journal):
+                    return
+                self._status = RunnerStatus(phase="waiting", text=closed, device=choice.device)
+                self._insist(lambda: answer_newest(journal, choice.device), choice)
+                self._wishes.wait(LOOK_SECONDS)
+                continue
+            if self._insist(lambda: self._train_next(journal, choice), choice) is not False:
+                continue
+            if self._until_empty or self._done(journal):
+                return
+            self._status = RunnerStatus(phase="idle", text="idle", device=choice.device)
+            self._insist(lambda: answer_newest(journal, choice.device), choice)
+            self._wishes.wait(LOOK_SECONDS)
+
+    def _recover(self, journal: Journal) -> None:
+        """Take up runs whose trainer died; those that have failed by it have ended here."""
+        for run in journal.recover():
+            if run.state.over:
+                self._ended(run)
+
+    def _train_next(self, journal: Journal, choice: DeviceChoice) -> bool:
+        """Train the first queued run that nobody holds; False if there is none."""
+        for run_id in journal.queued() if self._only is None else [self._only]:
+            lock = FileLock(journal.run_folder(run_id) / "lock")
+            try:
+                lock.acquire()
+            except LockHeld:
+                continue
+            try:
+                touch(lock.path, time.time())
+                run = journal.claim(run_id)
+                if run is None:
+                    continue
+                self._train(journal, run, choice)
+                with contextlib.suppress(RunNotFound):
+                    self._ended(journal.run(run_id))
+                return True
+            finally:
+                self._wishes.end()
+                lock.release()
+                # A run that was discarded meanwhile leaves nothing behind, its lock included.
+                _remove_if_gone(journal, run_id)
+        return False
+
+    def _train(self, journal: Journal, run: Run, choice: DeviceChoice) -> None:
+        status = RunnerStatus(phase="training", text=f"trains {run.name}", device=choice.device)
+
+        def tell(trouble: str | None) -> None:
+            self._status = status
+            if trouble is not None:
+                self._show_trouble(f"{run.name} is paused: {trouble}", choice)
+
+        tell(None)
+        self._wishes.begin(run.id)
+        # A wish from between the claim and now, when the control thread did not look after this run.
+        self._wishes.wanted = journal.wanted(run.id)
+        answer = partial(answer_newest, journal, choice.device)
+        from lazytrain.engine.queue.trainer import Trainer  # imports torch, with the run taken up already
+
+        Trainer(
+            journal,
+            run,
+            choice,
+            self._data,
+            self._wishes,
+            answer=answer,
+            may_train=self._may_train,
+            tell=tell,
+            clock=self._clock,
+        ).train()
+
+    def _done(self, journal: Journal) -> bool:
+        """Whether there is nothing left to wait for."""
+        if self._wishes.leaving:
+            return True
+        if self._only is None:
+            return False
+        try:
+            state = journal.run(self._only).state
+        except RunNotFound:
+            return True
+        return state is not State.QUEUED and not state.active
+
+    def _lock_name(self, device: str) -> str:
+        return lock_name(device, os.getpid() if self._share else None)
+
+    def _record(self, lock: FileLock, choice: DeviceChoice) -> RunnerRecord:
+        import torch
+
+        from lazytrain.engine.compute.device import describe_versions
+
+        return RunnerRecord(
+            lock=lock.path.name,
+            host=platform.node(),
+            pid=os.getpid(),
+            command=self._command,
+            device=choice.device,
+            device_name=choice.name,
+            reason=choice.reason,
+            threads=torch.get_num_threads(),
+            versions=describe_versions(),
+            started=time.time(),
+        )
+
+
+def lock_name(device: str, sharer: int | None = None) -> str:
+    """The name of a device's lock here; or of the lock of process `sharer`, which trains beside the device's holder."""
+    suffix = f"-shared-{sharer}" if sharer is not None else ""
+    return f"{platform.node()}-{device.replace(':', '-')}{suffix}.lock"
+
+
+def _remove_if_gone(store: Store, run_id: str) -> None:
+    try:
+        store.run(run_id)
+    except RunNotFound:
+        store.remove_folder(run_id)
+    except StoreTrouble:
+        return  # It can't be told now.
+
+
+__all__ = ["Runner", "RunnerStatus", "lock_name"]

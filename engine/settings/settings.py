@@ -1,0 +1,72 @@
+"""The user's own settings: `settings.toml` in lazytrain's home. A field that isn't there has its default."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field, ValidationError, field_validator
+
+from lazytrain.engine.settings.availability import Hours
+from lazytrain.engine.settings.live import settings_path
+from lazytrain.presets import PresetError, explain
+from lazytrain.presets.schema import Frozen
+
+
+class SettingsError(PresetError):
+    """`settings.toml` can't be used; the message names file, field, value, and what would be right."""
+
+
+def _read_hours(value: object) -> object:
+    if value is None or isinstance(value, Hours):
+        return value
+    if not isinstance(value, str):
+        raise ValueError(f"{value!r} must be two times of day in quotes, such as '23:00-07:00'")
+    return Hours.parse(value)
+
+
+class Settings(Frozen):
+    """What is the same for every run on this machine."""
+
+    nice: Annotated[int, Field(ge=0, le=19, strict=True)] = 10
+    """How far training that no screen shows steps back for other programs: 0 not at all, 19 as far as possible."""
+    keep_core_free: bool = True
+    """`work --jobs auto` leaves one core to other programs."""
+    only_between: Annotated[Hours | None, BeforeValidator(_read_hours)] = None
+    """The hours in which to train, such as "23:00-07:00", local time; outside them runs wait. Absent: always."""
+    pause_on_battery: bool = False
+    """Whether runs wait while the machine runs on its battery."""
+    notify_bell: bool = False
+    """Whether a screen rings the terminal's bell and sends it a notification (OSC 9) when a run ends."""
+    notify_command: Annotated[str, Field(min_length=1)] | None = None
+    """What the shell runs when a run ends: the facts are in `LAZYTRAIN_…` and, as JSON, on standard input."""
+    notify_webhook: str | None = None
+    """Address that gets the same JSON by POST when a run ends."""
+    notify_on: tuple[Literal["finished", "failed", "stopped"], ...] = ("finished", "failed")
+    """Which ends to notify of."""
+
+    @field_validator("notify_webhook")
+    @classmethod
+    def _check_address(cls, value: str | None) -> str | None:
+        if value is not None and not value.startswith(("http://", "https://")):
+            raise ValueError(f"{value!r} must begin with http:// or https://")
+        return value
+
+
+def load_settings(home: Path) -> Settings:
+    """The settings of a home, the defaults if there is no file. Raises SettingsError."""
+    path = settings_path(home)
+    try:
+        text = path.read_text(encoding="utf-8")
+        written: dict[str, Any] = tomllib.loads(text)
+    except FileNotFoundError:
+        return Settings()
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{path}: can't be read: {error}") from error
+    except tomllib.TOMLDecodeError as error:
+        raise SettingsError(f"{path}: not valid TOML: {error}") from error
+    try:
+        return Settings.model_validate(written)
+    except ValidationError as error:
+        raise SettingsError(str(explain(error, str(path), Settings.model_fields))) from error

@@ -1,0 +1,157 @@
+"""What a run's folder holds beside its checkpoints, to rebuild a lost store from: its line, curve and confusions.
+
+`run.json` is the run's line in the store. `history` is the curve: pieces, each one line of JSON (finished epochs, the
+number of points and a checksum) and then the packed points. `confusions.json` has the confusion matrices of the best
+and the last epoch. Needs no torch.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import zlib
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from lazytrain.engine.confusion import Confusion
+from lazytrain.engine.events import POINT_FORMAT, EpochRecord
+
+if TYPE_CHECKING:
+    from lazytrain.engine.store.store import Store
+
+RUN, HISTORY, CONFUSIONS = "run.json", "history", "confusions.json"
+_LONGEST_HEADER = 2**24
+
+
+def write_run(folder: Path, row: dict[str, Any]) -> None:
+    """Keep the run's line. Raises OSError."""
+    folder.mkdir(parents=True, exist_ok=True)
+    replace_file(folder / RUN, json.dumps(row, ensure_ascii=False, indent=1).encode())
+
+
+def read_run(folder: Path) -> dict[str, Any] | None:
+    """The run's line as it was kept, None if there is none or it can't be read."""
+    try:
+        row = json.loads((folder / RUN).read_bytes())
+    except (OSError, ValueError):
+        return None
+    return row if isinstance(row, dict) and row.get("id") == folder.name else None
+
+
+class History:
+    """The curve of a run that is trained, kept in its folder: each save adds what is new since the last.
+
+    The confusion matrices, which are few, are written anew when an epoch has ended.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._path = folder / HISTORY
+        self._confusions_path = folder / CONFUSIONS
+        self._num_points = 0
+        self._epoch = 0
+        self._size: int | None = None
+        """Bytes known to be whole; None before the first save, which writes everything."""
+        self._confusions_epoch: int | None = None
+        """The last epoch when the confusions were written."""
+
+    def save(self, store: Store, run_id: str) -> None:
+        """Add what the store holds since the last save, and wait until it is on the disk.
+
+        Raises:
+            OSError: it can't be written; the next save tries again.
+        """
+        self._save_curve(store, run_id)
+        if self._confusions_epoch != self._epoch:
+            write_confusions(self._confusions_path.parent, store.confusions(run_id))
+            self._confusions_epoch = self._epoch
+
+    def _save_curve(self, store: Store, run_id: str) -> None:
+        points = store.packed_points(run_id, self._num_points)
+        epochs = store.epochs(run_id, self._epoch)
+        piece = _piece(points, epochs)
+        if self._size is None:
+            replace_file(self._path, piece)
+            self._size = 0
+        elif points or epochs:
+            with self._path.open("r+b") as file:
+                # A save that failed may have left half a piece.
+                file.truncate(self._size)
+                file.seek(self._size)
+                file.write(piece)
+                file.flush()
+                os.fsync(file.fileno())
+        else:
+            return
+        self._size += len(piece)
+        self._num_points += len(points) // POINT_FORMAT.size
+        self._epoch = epochs[-1].epoch if epochs else self._epoch
+
+
+def read_history(folder: Path) -> tuple[bytes, list[EpochRecord]]:
+    """The packed points and the epochs in a run's folder, up to the first piece that is damaged."""
+    points: list[bytes] = []
+    epochs: list[EpochRecord] = []
+    try:
+        with (folder / HISTORY).open("rb") as file:
+            while line := file.readline(_LONGEST_HEADER):
+                header = json.loads(line)
+                packed = file.read(header["points"] * POINT_FORMAT.size)
+                records = [EpochRecord(**values) for values in header["epochs"]]
+                if header["checksum"] != _checksum(packed, records):
+                    break
+                points.append(packed)
+                epochs += records
+    except (OSError, ValueError, KeyError, TypeError):
+        pass  # What follows a damaged piece can't be told from damage; what came before it is whole.
+    return b"".join(points), epochs
+
+
+def write_confusions(folder: Path, confusions: Mapping[int, Confusion]) -> None:
+    """Keep confusion matrices by epoch, in place of those before. Raises OSError."""
+    kept = [{"epoch": epoch, "classes": each.classes, "counts": each.counts} for epoch, each in confusions.items()]
+    text = json.dumps(kept, ensure_ascii=False)
+    content = f'{{"checksum": {zlib.crc32(text.encode())},\n"confusions": {text}}}\n'
+    replace_file(folder / CONFUSIONS, content.encode())
+
+
+def read_confusions(folder: Path) -> dict[int, Confusion]:
+    """Epoch → confusion matrix as they were kept; none where there are none or they are damaged."""
+    try:
+        kept = json.loads((folder / CONFUSIONS).read_bytes())
+        if kept["checksum"] != zlib.crc32(json.dumps(kept["confusions"], ensure_ascii=False).encode()):
+            return {}
+        return {
+            each["epoch"]: Confusion.of(each["classes"], [count for row in each["counts"] for count in row])
+            for each in kept["confusions"]
+        }
+    except (OSError, ValueError, KeyError, TypeError):
+        return {}
+
+
+def _piece(points: bytes, epochs: list[EpochRecord]) -> bytes:
+    header = {
+        "points": len(points) // POINT_FORMAT.size,
+        "epochs": [asdict(record) for record in epochs],
+        "checksum": _checksum(points, epochs),
+    }
+    return json.dumps(header).encode() + b"\n" + points
+
+
+def _checksum(points: bytes, epochs: list[EpochRecord]) -> int:
+    return zlib.crc32(points, zlib.crc32(json.dumps([asdict(record) for record in epochs]).encode()))
+
+
+def replace_file(path: Path, content: bytes) -> None:
+    """Write a file so that there is the old or the new one, never half. Raises OSError."""
+    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+    try:
+        with temporary.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except OSError:
+        temporary.unlink(missing_ok=True)
+        raise

@@ -1,0 +1,338 @@
+"""What training writes into the run store. One `Journal` a runner; every method is one transaction."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, fields
+from typing import Any
+
+from lazytrain.engine.confusion import Confusion
+from lazytrain.engine.events import POINT_FORMAT, EpochRecord, Point, Progress, RunStarted
+from lazytrain.engine.records import ACTIVE, CHUNK_POINTS, Run, RunnerRecord, State, Wanted, epoch_columns
+from lazytrain.engine.store.archive import RUN
+from lazytrain.engine.store.database import durable, transaction
+from lazytrain.engine.store.locks import FileLock, LockHeld
+from lazytrain.engine.store.store import RunNotFound, Store
+
+QUESTION_SECONDS = 120.0
+"""A question older than this is nobody's any more: its asker would have asked again."""
+MAX_ATTEMPTS = 3
+"""So many deaths of a run's process without getting further, and it has failed: it may well be the cause."""
+_EPOCH_FIELDS = tuple(field.name for field in fields(EpochRecord))
+
+
+class Journal(Store):
+    """A store with the pen in hand: for the runner alone, which looks after a damaged one itself."""
+
+    mends = False
+
+    # ── a run's life ───────────────────────────────────────────────────────────────────────────────────────
+
+    def queued(self) -> list[str]:
+        """Ids of the queued runs, in the queue's order."""
+        rows = self.connection.execute("SELECT id FROM runs WHERE state = ? ORDER BY position, rowid", (State.QUEUED,))
+        return [row["id"] for row in rows]
+
+    def claim(self, run_id: str) -> Run | None:
+        """Take a queued run for training, its lock in hand; None if it is queued no more."""
+        now = self.clock()
+        with transaction(self.connection):
+            taken = self.connection.execute(
+                "UPDATE runs SET state = ?, wanted = ?, updated = ?, started = coalesce(started, ?), progress = NULL,"
+                " error = NULL WHERE id = ? AND state = ?",
+                (State.STARTING, Wanted.RUN, now, now, run_id, State.QUEUED),
+            ).rowcount
+        if not taken:
+            return None
+        self.archive(run_id)
+        return self.run(run_id)
+
+    def recover(self) -> list[Run]:
+        """Queue runs whose trainer died in front, or end them if that was wanted; returns them as they stand now.
+
+        A trainer's life is the lock on its run, never a process id.
+        """
+        recovered: list[Run] = []
+        for run in (run for run in self.runs() if run.state in ACTIVE):
+            lock = FileLock(self.run_folder(run.id) / "lock")
+            try:
+                lock.acquire()
+            except LockHeld:
+                continue
+            try:
+                with transaction(self.connection):
+                    run = self.run(run.id)  # noqa: PLW2901  as it is now that its lock is ours
+                    if run.state not in ACTIVE:
+                        continue
+                    self._take_up(run)
+                if run.wanted is Wanted.DISCARD:
+                    self.remove_folder(run.id)
+                else:
+                    recovered.append(self.run(run.id))
+            except RunNotFound:
+                continue
+            finally:
+                lock.release()
+        return recovered
+
+    def complete_archives(self) -> None:
+        """Keep the line of every run whose folder has none: made by an older lazytrain, or while the disk was full."""
+        for run in self.runs():
+            if not (self.run_folder(run.id) / RUN).exists():
+                self.archive(run.id)
+
+    def confirm(self, run_id: str, state: State, **columns: Any) -> None:
+        """Set the state that training has reached, and other columns with it."""
+        with transaction(self.connection):
+            self._set(run_id, state=state, updated=self.clock(), **columns)
+
+    def hold(self, run_id: str, reason: str) -> None:
+        """The run is paused, not by a person but by the disk, the hour or the battery."""
+        with transaction(self.connection):
+            self._set(run_id, state=State.PAUSED, error=reason, updated=self.clock())
+            self._say(run_id, f"paused: {reason}; it goes on by itself", "warning")
+
+    def go_on(self, run_id: str, state: State, text: str = "goes on: it can be stored again") -> None:
+        """What held a run by itself is over."""
+        with transaction(self.connection):
+            self._set(run_id, state=state, error=None, updated=self.clock())
+            self._say(run_id, text)
+
+    def allow(self, run_id: str) -> None:
+        """The run may be trained by the settings too: what a person wanted in spite of them counts no longer."""
+        with transaction(self.connection):
+            self.connection.execute(
+                "UPDATE runs SET wanted = ? WHERE id = ? AND wanted = ?", (Wanted.RUN, run_id, Wanted.ANYWAY)
+            )
+
+    def divide(self, run_id: str, micro_batches: int, reason: str) -> None:
+        """Each batch is computed in so many parts from now on."""
+        with transaction(self.connection):
+            self._set(run_id, micro_batches=micro_batches)
+            self._say(run_id, reason, "warning")
+
+    def sync(self, run_id: str) -> None:
+        """Wait until all that was written so far is on the disk itself, where a power cut can't take it."""
+        with durable(self.connection), transaction(self.connection):
+            self._set(run_id, updated=self.clock())
+
+    def begin(self, run_id: str, started: RunStarted, device_reason: str, versions: str | None = None) -> None:
+        """The run trains from step `started.step` on."""
+        with transaction(self.connection):
+            self._set(
+                run_id,
+                state=State.RUNNING,
+                num_epochs=started.num_epochs,
+                num_steps=started.num_steps,
+                step=started.step,
+                path=started.path,
+                device=started.device,
+                device_reason=device_reason,
+                threads=started.threads,
+                versions=versions,
+                updated=self.clock(),
+            )
+
+    def end(
+        self, run_id: str, state: State, *, outcome: str | None = None, error: str | None = None, **columns: Any
+    ) -> None:
+        """The run is over: finished, stopped or failed; `columns` are set with it.
+
+        If it was discarded in its last moment it is gone: nobody else would see to that now.
+        """
+        now = self.clock()
+        with transaction(self.connection):
+            if self.wanted(run_id) is Wanted.DISCARD:
+                self.connection.execute("DELETE FROM runs WHERE id = ?", (run_id,))
+                return
+            ended = {"ended": now, "updated": now, "outcome": outcome, "error": error, "progress": None}
+            self._set(run_id, state=state, **ended, **columns)
+            level = "error" if state is State.FAILED else "info"
+            detail = error or outcome
+            self._say(run_id, f"{state}: {detail}" if detail else str(state), level)
+        self.archive(run_id)
+
+    def forget(self, run_id: str) -> None:
+        """Delete a run that its trainer has left because it was discarded."""
+        with transaction(self.connection):
+            self.connection.execute("DELETE FROM runs WHERE id = ?", (run_id,))
+        self.remove_folder(run_id)
+
+    def wanted(self, run_id: str) -> Wanted:
+        """What clients want of the run now; a run that is gone counts as discarded."""
+        row = self.connection.execute("SELECT wanted FROM runs WHERE id = ?", (run_id,)).fetchone()
+        return Wanted.DISCARD if row is None else Wanted(row["wanted"])
+
+    def note_weights(self, run_id: str, digest: str) -> None:
+        """The newest checkpoint holds weights of this SHA-256."""
+        with transaction(self.connection):
+            self._set(run_id, weights_sha256=digest)
+
+    def say(self, run_id: str, text: str, level: str = "info") -> None:
+        """Add a line to the run's log."""
+        with transaction(self.connection):
+            self._say(run_id, text, level)
+
+    # ── figures ────────────────────────────────────────────────────────────────────────────────────────────
+
+    def write(
+        self,
+        run_id: str,
+        *,
+        points: Iterable[Point] = (),
+        progress: Progress | None = None,
+        record: EpochRecord | None = None,
+        best: bool = False,
+        confusion: Confusion | None = None,
+    ) -> None:
+        """Add points and an epoch's figures, and say where the training stands.
+
+        Of the confusion matrices the last and the best epoch's are kept.
+        """
+        with transaction(self.connection, counted=False):
+            columns: dict[str, Any] = {"updated": self.clock()}
+            packed = b"".join(POINT_FORMAT.pack(*point) for point in points)
+            if packed:
+                columns["num_points"] = self._append(run_id, packed)
+            if progress is not None:
+                columns |= {"progress": json.dumps(asdict(progress))}
+                if progress.step:
+                    columns |= {"step": progress.step, "seconds": progress.seconds}
+            if record is not None:
+                columns |= self._add_epoch(run_id, record, best=best)
+                if confusion is not None:
+                    self._add_confusion(run_id, record.epoch, confusion, best=best)
+            self._set(run_id, **columns)
+
+    def rewind(self, run_id: str, step: int, epoch: int) -> None:
+        """Take back what was written after `step` and `epoch`, where a checkpoint goes on from."""
+        with transaction(self.connection):
+            packed = self.packed_points(run_id)
+            size = POINT_FORMAT.size
+            kept = len(packed) // size
+            while kept and POINT_FORMAT.unpack_from(packed, (kept - 1) * size)[0] > step:
+                kept -= 1
+            first, within = divmod(kept, CHUNK_POINTS)
+            self.connection.execute("DELETE FROM chunks WHERE run_id = ? AND number >= ?", (run_id, first))
+            if within:
+                self._insert_chunk(run_id, first, packed[first * CHUNK_POINTS * size : kept * size])
+            for table in ("epochs", "confusions"):
+                self.connection.execute(f"DELETE FROM {table} WHERE run_id = ? AND epoch > ?", (run_id, epoch))
+            self.connection.execute("UPDATE runs SET revision = revision + 1 WHERE id = ?", (run_id,))
+            self._set(
+                run_id, step=step, epoch=epoch, num_points=kept, progress=None, **epoch_columns(self.epochs(run_id))
+            )
+
+    # ── runners and questions ──────────────────────────────────────────────────────────────────────────────
+
+    def announce(self, runner: RunnerRecord) -> None:
+        """Say which process holds a device."""
+        columns = {name: value for name, value in asdict(runner).items() if name != "seen"}
+        with transaction(self.connection):
+            self.connection.execute(
+                f"INSERT OR REPLACE INTO runners ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))})",
+                tuple(columns.values()),
+            )
+
+    def withdraw(self, lock: str) -> None:
+        """This process holds the device no more."""
+        with transaction(self.connection):
+            self.connection.execute("DELETE FROM runners WHERE lock = ?", (lock,))
+
+    def next_question(self) -> tuple[str, dict[str, Any]] | None:
+        """(key, question) of the newest question without an answer, if somebody may still look at it."""
+        row = self.connection.execute(
+            "SELECT key, question FROM questions WHERE answered IS NULL AND asked > ? ORDER BY asked DESC LIMIT 1",
+            (self.clock() - QUESTION_SECONDS,),
+        ).fetchone()
+        return None if row is None else (row["key"], json.loads(row["question"]))
+
+    def answer(self, key: str, result: Mapping[str, Any] | None = None, error: str | None = None) -> None:
+        """Answer a question, with a result or with why there is none."""
+        with transaction(self.connection):
+            self.connection.execute(
+                "UPDATE questions SET result = ?, error = ?, answered = ? WHERE key = ?",
+                (None if result is None else json.dumps(result), error, self.clock(), key),
+            )
+
+    # ── inside a transaction ───────────────────────────────────────────────────────────────────────────────
+
+    def _take_up(self, run: Run) -> None:
+        """Decide what becomes of a run whose trainer died."""
+        at = f"after step {run.step:,}"
+        match run.wanted:
+            case Wanted.DISCARD:
+                self.connection.execute("DELETE FROM runs WHERE id = ?", (run.id,))
+            case Wanted.STOP | Wanted.PAUSE:
+                # What a person held stays held: it must not train on by itself.
+                outcome = f"its process ended {'while it was paused' if run.state is State.PAUSED else 'first'}"
+                ended = {"ended": self.clock(), "progress": None, "error": None, "outcome": outcome}
+                self._set(run.id, state=State.STOPPED, **ended)
+                self._say(run.id, f"stopped {at}: {outcome}", "warning")
+            case Wanted.RUN | Wanted.ANYWAY:
+                self._interrupt(run, at)
+
+    def _interrupt(self, run: Run, at: str) -> None:
+        reached = self.connection.execute("SELECT attempt_step FROM runs WHERE id = ?", (run.id,)).fetchone()[0]
+        attempts = 0 if run.step > reached else run.attempts + 1
+        counted = {"attempts": attempts, "attempt_step": max(reached, run.step), "progress": None}
+        if attempts >= MAX_ATTEMPTS:
+            error = (
+                f"its process ended {attempts} times without getting past step {max(reached, run.step):,}, killed or "
+                "out of memory; resume it to try again"
+            )
+            self._set(run.id, state=State.FAILED, error=error, ended=self.clock(), **counted)
+            self._say(run.id, f"failed: {error}", "error")
+            return
+        position = self._queue_end(first=True)
+        self._set(run.id, state=State.QUEUED, wanted=Wanted.RUN, position=position, error=None, **counted)
+        self._say(run.id, f"interrupted {at}: its process ended; queued in front", "warning")
+
+    def _append(self, run_id: str, packed: bytes) -> int:
+        """Append packed points to the run's chunks; returns how many points it has now."""
+        row = self.connection.execute("SELECT num_points FROM runs WHERE id = ?", (run_id,)).fetchone()
+        if row is None:
+            raise RunNotFound(run_id)
+        count, size = row["num_points"], POINT_FORMAT.size
+        done = 0
+        while done < len(packed):
+            number, filled = divmod(count, CHUNK_POINTS)
+            part = packed[done : done + (CHUNK_POINTS - filled) * size]
+            if filled:
+                self.connection.execute(
+                    "UPDATE chunks SET data = CAST(data || ? AS BLOB) WHERE run_id = ? AND number = ?",
+                    (part, run_id, number),
+                )
+            else:
+                self._insert_chunk(run_id, number, part)
+            done += len(part)
+            count += len(part) // size
+        return count
+
+    def _insert_chunk(self, run_id: str, number: int, data: bytes) -> None:
+        self.connection.execute("INSERT INTO chunks (run_id, number, data) VALUES (?, ?, ?)", (run_id, number, data))
+
+    def _add_epoch(self, run_id: str, record: EpochRecord, *, best: bool) -> dict[str, Any]:
+        self.connection.execute(
+            f"INSERT OR REPLACE INTO epochs (run_id, {', '.join(_EPOCH_FIELDS)})"
+            f" VALUES (?, {', '.join('?' * len(_EPOCH_FIELDS))})",
+            (run_id, *(getattr(record, name) for name in _EPOCH_FIELDS)),
+        )
+        columns: dict[str, Any] = {
+            name: getattr(record, name)
+            for name in ("epoch", "step", "train_loss", "train_accuracy", "test_loss", "test_accuracy")
+        }
+        if best:
+            columns |= {"best_epoch": record.epoch, "best_accuracy": record.chosen_accuracy}
+        return columns
+
+    def _add_confusion(self, run_id: str, epoch: int, confusion: Confusion, *, best: bool) -> None:
+        self.connection.execute(
+            "INSERT OR REPLACE INTO confusions (run_id, epoch, classes, counts) VALUES (?, ?, ?, ?)",
+            (run_id, epoch, json.dumps(confusion.classes, ensure_ascii=False), confusion.pack()),
+        )
+        best_epoch = epoch if best else self.run(run_id).best_epoch
+        self.connection.execute(
+            "DELETE FROM confusions WHERE run_id = ? AND epoch NOT IN (?, ?)", (run_id, epoch, best_epoch or epoch)
+        )

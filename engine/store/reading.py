@@ -1,0 +1,339 @@
+"""What is read from the run store: runs, their curves and logs, who trains, and how a store is opened.
+
+A connection belongs to the thread that opened it; open another for another thread.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import os
+import sqlite3
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import fields, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Concatenate, ParamSpec, Self, TypeVar
+
+from lazytrain.engine.confusion import Confusion
+from lazytrain.engine.events import POINT_FORMAT, EpochRecord
+from lazytrain.engine.records import ACTIVE, CHUNK_POINTS, Message, Run, RunnerRecord, Trainer
+from lazytrain.engine.store.database import StoreDamaged, connect, damage, num_changes
+from lazytrain.engine.store.known_runs import KnownRuns, list_order, make_run
+from lazytrain.engine.store.locks import is_held, last_seen
+from lazytrain.engine.store.rebuild import NOTICE, is_lost, rebuild
+
+if TYPE_CHECKING:
+    from lazytrain.engine.configuration import RunConfiguration
+
+SUSPENDED_SECONDS = 6.0
+"""A trainer that was not seen for so long is frozen: a live one shows itself every two seconds."""
+NOTICE_SECONDS = 24 * 3600.0
+MOST_PARAMETERS = 500
+"""Of one query: SQLite may be built for no more than 999."""
+
+R = TypeVar("R", bound="Reader")
+P = ParamSpec("P")
+T = TypeVar("T")
+
+_RUN_COLUMNS = ", ".join(field.name for field in fields(Run) if field.name != "trainer")
+_EPOCH_COLUMNS = ", ".join(field.name for field in fields(EpochRecord))
+
+
+class RunNotFound(LookupError):
+    """No run, or more than one, goes by that reference; the message says which there are."""
+
+
+def mending(method: Callable[Concatenate[R, P], T]) -> Callable[Concatenate[R, P], T]:
+    """Have a client's look or wish done again, once, after a store that turns out damaged was rebuilt.
+
+    Every one of them is whole or not at all. Those within another one leave it to that.
+    """
+
+    @functools.wraps(method)
+    def mended(self: R, *arguments: P.args, **named: P.kwargs) -> T:
+        if not self.mends or self.mending:
+            return method(self, *arguments, **named)
+        self.mending = True
+        try:
+            return method(self, *arguments, **named)
+        except StoreDamaged:
+            self.reopen()
+            return method(self, *arguments, **named)
+        finally:
+            self.mending = False
+
+    return mended
+
+
+class Reader:
+    """One connection to the run store in `home`, for looking.
+
+    One that is damaged or gone is set aside and rebuilt from the runs' folders; `notice` says so. So is one that is
+    damaged while it is open, unless `mends` says that this is somebody else's business.
+
+    Raises:
+        StoreError: it can't be opened.
+    """
+
+    mends: ClassVar[bool] = True
+
+    def __init__(self, home: Path, *, clock: Callable[[], float] = time.time) -> None:
+        self.home = home
+        self.path = home / "store.sqlite3"
+        self.clock = clock
+        self.generation = 0
+        """Goes up when the store is opened anew: what `notice` says may be new then."""
+        self.mending = False
+        """Whether a look or wish is at work that mends what it finds damaged."""
+        self._seen_version: int | None = None
+        self._known = KnownRuns()
+        self._known_version: tuple[int, int, int] | None = None
+        """Of the store, when `_known` was all of it."""
+        self._known_changes: tuple[int, int, int] | None = None
+        """The same, as far as it isn't figures of runs at work."""
+        try:
+            if is_lost(self.path):
+                raise StoreDamaged("the file is gone", "damaged")
+            self._open()
+        except StoreDamaged as found:
+            rebuild(self.path, str(found).removeprefix(f"{self.path}: "))
+            self._open()
+
+    def _open(self) -> None:
+        before = _identity(self.path)
+        self.connection = connect(self.path)
+        self._file = _identity(self.path)
+        while before not in (self._file, None):
+            # Another process put a rebuilt one in its place meanwhile: SQLite may have made an empty one in between.
+            before = self._file
+            self.connection.close()
+            self.connection = connect(self.path)
+            self._file = _identity(self.path)
+        self.generation += 1
+
+    def close(self) -> None:
+        self.connection.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    # ── looking ────────────────────────────────────────────────────────────────────────────────────────────
+
+    @mending
+    def changed(self) -> bool:
+        """Whether another connection wrote since the last call (True the first time). Costs microseconds."""
+        if self.replaced():
+            self.connection.close()
+            self._open()
+            self._seen_version = None
+        version = self._data_version()
+        changed, self._seen_version = version != self._seen_version, version
+        return changed
+
+    def reopen(self) -> None:
+        """After StoreDamaged: look at the whole file, and rebuild it from the runs' folders if it is damaged.
+
+        Raises:
+            StoreError: that can't be done.
+        """
+        found = damage(self.connection)
+        self.connection.close()
+        if found is not None:
+            rebuild(self.path, found)
+        self._open()
+        self._seen_version = None
+
+    def replaced(self) -> bool:
+        """Whether another process put a rebuilt store in this one's place; `changed` opens that."""
+        return _identity(self.path) not in (self._file, None)
+
+    @property
+    @mending
+    def notice(self) -> str | None:
+        """What everyone who uses this store should be told: that it was rebuilt within the last day, and why."""
+        row = self.connection.execute("SELECT value FROM meta WHERE key = ?", (NOTICE,)).fetchone()
+        notice = json.loads(row["value"]) if row else {"time": 0.0, "text": ""}
+        return notice["text"] if self.clock() - notice["time"] < NOTICE_SECONDS else None
+
+    @mending
+    def runs(self) -> list[Run]:
+        """Every run: the active ones, then the queue in its order, then the rest, newest first."""
+        # Looked at before the runs: what is written in between shows up at the next look.
+        version = self.generation, self._data_version(), self.connection.total_changes
+        if version != self._known_version:
+            changes = self.generation, num_changes(self.connection), self.connection.total_changes
+            # Ten times a second it is figures of a run at work, of thousands that are not.
+            if changes != self._known_changes or not self._known.update(self._run_rows(of_active=True)):
+                self._known.replace(self._run_rows(of_active=False))
+            # What a transaction has written may be taken back, and the number of changes isn't.
+            sure = not self.connection.in_transaction
+            self._known_version, self._known_changes = (version, changes) if sure else (None, None)
+        active = sorted((self._with_trainer(run) for run in self._known.active), key=list_order)
+        return active + self._known.others
+
+    def _run_rows(self, *, of_active: bool) -> list[sqlite3.Row]:
+        where = f" WHERE state IN ({', '.join('?' * len(ACTIVE))})" if of_active else ""
+        parameters = tuple(ACTIVE) if of_active else ()
+        return self.connection.execute(f"SELECT {_RUN_COLUMNS} FROM runs{where}", parameters).fetchall()
+
+    def _data_version(self) -> int:
+        """Another number as soon as another connection has written."""
+        return self.connection.execute("PRAGMA data_version").fetchone()[0]
+
+    @mending
+    def num_changes(self) -> int:
+        """How many transactions changed more than the figures of runs at work, by whichever connection."""
+        return num_changes(self.connection)
+
+    @mending
+    def run(self, run_id: str) -> Run:
+        """One run. Raises RunNotFound."""
+        row = self.connection.execute(f"SELECT {_RUN_COLUMNS} FROM runs WHERE id = ?", (run_id,)).fetchone()
+        if row is None:
+            raise RunNotFound(f"no run {run_id!r}")
+        return self._with_trainer(make_run(row))
+
+    @mending
+    def find(self, reference: str) -> Run:
+        """The run meant by an id, an unambiguous beginning of one, a name, or `last` (the one made last).
+
+        Raises:
+            RunNotFound: none or several fit.
+        """
+        select = f"SELECT {_RUN_COLUMNS} FROM runs "
+        if reference == "last":
+            rows = self.connection.execute(select + "ORDER BY created DESC, rowid DESC LIMIT 1").fetchall()
+        else:
+            rows = self.connection.execute(select + "WHERE id = ? OR name = ?", (reference, reference)).fetchall()
+            rows = (
+                rows
+                or self.connection.execute(
+                    select + "WHERE substr(id, 1, ?) = ?", (len(reference), reference)
+                ).fetchall()
+            )
+        if len(rows) == 1:
+            return self._with_trainer(make_run(rows[0]))
+        if not rows:
+            raise RunNotFound(f"no run {reference!r}: `lazytrain runs` lists them")
+        several = ", ".join(f"{row['id']} ({row['name']})" for row in rows[:5])
+        raise RunNotFound(f"{reference!r} fits {len(rows)} runs: {several}; write more of the id")
+
+    @mending
+    def configuration(self, run_id: str) -> RunConfiguration:
+        """What was frozen when the run was queued. Raises RunNotFound."""
+        from lazytrain.engine.configuration import RunConfiguration  # takes pydantic, which a list of runs needs not
+
+        row = self.connection.execute("SELECT configuration FROM runs WHERE id = ?", (run_id,)).fetchone()
+        if row is None:
+            raise RunNotFound(f"no run {run_id!r}")
+        return RunConfiguration.model_validate_json(row["configuration"])
+
+    @mending
+    def settings(self, run_ids: Iterable[str]) -> dict[str, dict[str, Any]]:
+        """Run id → its hyperparameters by dotted name, as they were written; a run that is gone is missing.
+
+        Unlike `configuration` it checks nothing, and so costs a tenth: for looking through thousands of runs.
+        """
+        from lazytrain.engine.configuration import flatten  # takes pydantic, which a list of runs needs not
+
+        found: dict[str, dict[str, Any]] = {}
+        wanted = list(run_ids)
+        for start in range(0, len(wanted), MOST_PARAMETERS):
+            batch = wanted[start : start + MOST_PARAMETERS]
+            rows = self.connection.execute(
+                f"SELECT id, configuration FROM runs WHERE id IN ({', '.join('?' * len(batch))})", batch
+            )
+            for row in rows:
+                found[row["id"]] = dict(flatten(json.loads(row["configuration"]).get("hyperparameters", {})))
+        return found
+
+    @mending
+    def packed_points(self, run_id: str, since: int = 0) -> bytes:
+        """The run's points from number `since` on, packed by `POINT_FORMAT`."""
+        first, skipped = divmod(since, CHUNK_POINTS)
+        rows = self.connection.execute(
+            "SELECT data FROM chunks WHERE run_id = ? AND number >= ? ORDER BY number", (run_id, first)
+        )
+        return b"".join(row["data"] for row in rows)[skipped * POINT_FORMAT.size :]
+
+    @mending
+    def epochs(self, run_id: str, since: int = 0) -> list[EpochRecord]:
+        """The run's finished epochs after epoch `since`, in order."""
+        rows = self.connection.execute(
+            f"SELECT {_EPOCH_COLUMNS} FROM epochs WHERE run_id = ? AND epoch > ? ORDER BY epoch", (run_id, since)
+        )
+        return [_epoch(row) for row in rows]
+
+    @mending
+    def confusions(self, run_id: str) -> dict[int, Confusion]:
+        """Epoch → confusion matrix over the test images: of the best epoch and of the last, as far as there are any."""
+        rows = self.connection.execute(
+            "SELECT epoch, classes, counts FROM confusions WHERE run_id = ? ORDER BY epoch", (run_id,)
+        )
+        return {row["epoch"]: Confusion.unpack(json.loads(row["classes"]), row["counts"]) for row in rows}
+
+    @mending
+    def messages(self, run_id: str | None = None, since: int = 0, limit: int = 1000) -> list[Message]:
+        """The newest `limit` messages after id `since`, oldest first; of all runs if none is named."""
+        rows = self.connection.execute(
+            "SELECT id, run_id, time, level, text FROM messages WHERE (?1 IS NULL OR run_id = ?1) AND id > ?2 "
+            "ORDER BY id DESC LIMIT ?3",
+            (run_id, since, limit),
+        )
+        return [Message(**dict(row)) for row in rows][::-1]
+
+    @mending
+    def runners(self) -> list[RunnerRecord]:
+        """The processes that hold a device now."""
+        columns = ", ".join(field.name for field in fields(RunnerRecord) if field.name != "seen")
+        rows = self.connection.execute(f"SELECT {columns} FROM runners ORDER BY started").fetchall()
+        held = ((row, self.lock_path(row["lock"])) for row in rows)
+        return [RunnerRecord(**dict(row), seen=last_seen(lock) or 0.0) for row, lock in held if is_held(lock)]
+
+    def trainer(self, run_id: str, after: float = SUSPENDED_SECONDS) -> Trainer:
+        """How the process that holds an active run is: suspended or gone if it wasn't seen for `after` seconds.
+
+        Costs a look at a file. The store doesn't change by it. Before the run has a lock nothing is known: ALIVE.
+        """
+        lock = self.run_folder(run_id) / "lock"
+        seen = last_seen(lock)
+        # Only one that was silent is asked whether it lives: asking takes its lock for a moment.
+        if seen is None or self.clock() - seen <= after:
+            return Trainer.ALIVE
+        return Trainer.SUSPENDED if is_held(lock) else Trainer.GONE
+
+    def _with_trainer(self, run: Run) -> Run:
+        trainer = self.trainer(run.id) if run.state in ACTIVE else Trainer.ALIVE
+        return run if trainer is run.trainer else replace(run, trainer=trainer)
+
+    # ── places ─────────────────────────────────────────────────────────────────────────────────────────────
+
+    def lock_path(self, name: str) -> Path:
+        """The lock file of a device's runner."""
+        return self.home / "locks" / name
+
+    def run_folder(self, run_id: str) -> Path:
+        """Where the run's checkpoints and its lock lie; deleted with it."""
+        return self.home / "runs" / run_id
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    """Which file lies at `path`; None if there is none for the moment."""
+    try:
+        status = os.stat(path)  # noqa: PTH116  asked ten times a second
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
+
+
+def _epoch(row: sqlite3.Row) -> EpochRecord:
+    # SQLite keeps NaN as NULL: a figure that is missing where there must be one was NaN.
+    never_null = {name: float("nan") for name in _ALWAYS_THERE if row[name] is None}
+    return EpochRecord(**{**dict(row), **never_null})
+
+
+_ALWAYS_THERE: Sequence[str] = ("train_loss", "train_accuracy", "test_loss", "test_accuracy")

@@ -1,0 +1,90 @@
+"""`settings.toml`: its defaults, what is refused and how, and that a change is seen."""
+
+from __future__ import annotations
+
+from datetime import time
+from pathlib import Path
+
+import pytest
+
+from lazytrain.engine.settings.availability import Hours
+from lazytrain.engine.settings.live import LiveSettings, settings_path
+from lazytrain.engine.settings.settings import Settings, SettingsError, load_settings
+from lazytrain.presets import PresetError
+
+
+def write(home: Path, text: str) -> Path:
+    home.mkdir(exist_ok=True)
+    path = settings_path(home)
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_without_a_file_there_are_the_defaults(home: Path) -> None:
+    settings = load_settings(home)
+    assert settings == Settings()
+    assert (settings.nice, settings.keep_core_free, settings.only_between) == (10, True, None)
+    assert (settings.notify_bell, settings.notify_command, settings.notify_webhook) == (False, None, None)
+    assert settings.notify_on == ("finished", "failed")
+    assert not home.exists(), "looking makes nothing"
+
+
+def test_every_field_can_be_written(home: Path) -> None:
+    write(
+        home,
+        'nice = 19\nkeep_core_free = false\nonly_between = "23:00-07:00"\npause_on_battery = true\nnotify_bell = true\n'
+        'notify_command = "notify-send done"\nnotify_webhook = "http://localhost:8080/"\nnotify_on = ["stopped"]\n',
+    )
+    settings = load_settings(home)
+    assert settings.model_fields_set == set(Settings.model_fields)
+    assert settings.only_between == Hours(time(23), time(7))
+    assert settings.notify_on == ("stopped",)
+
+
+def test_every_field_is_documented() -> None:
+    source = Path(load_settings.__code__.co_filename).read_text(encoding="utf-8")
+    lines = [line.strip() for line in source.splitlines()]
+    for name in Settings.model_fields:
+        (declared,) = [number for number, line in enumerate(lines) if line.startswith(f"{name}:")]
+        assert lines[declared + 1].startswith('"""'), name
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("nice = 25", "nice = 25: must be less than or equal to 19"),
+        ("nice = '5'", "nice = '5': must be a valid integer"),
+        ("nise = 5", "unknown field nise = 5: did you mean nice?"),
+        ("only_between = '25:00-07:00'", "only_between: '25:00-07:00': a time of day is between 00:00 and 24:00"),
+        ("only_between = '07:00-07:00'", "only_between: '07:00-07:00': begins when it ends"),
+        ("only_between = 'at night'", "only_between: 'at night' must be two times of day, such as '23:00-07:00'"),
+        ("only_between = 23", "only_between: 23 must be two times of day in quotes"),
+        ("notify_on = ['finishd']", "notify_on.1 = 'finishd': must be one of 'finished', 'failed' or 'stopped'"),
+        ("notify_webhook = 'file:///etc'", "notify_webhook: 'file:///etc' must begin with http:// or https://"),
+        ("nice: 5", "not valid TOML"),
+    ],
+)
+def test_a_mistake_is_told_with_file_field_and_value(home: Path, text: str, words: str) -> None:
+    path = write(home, text)
+    with pytest.raises(SettingsError) as refused:
+        load_settings(home)
+    assert str(refused.value).startswith(f"{path}: ")
+    assert words in str(refused.value)
+    assert isinstance(refused.value, PresetError), "what tells of a preset's mistake tells of this one"
+
+
+def test_a_change_is_seen_and_a_mistake_leaves_the_last_settings(home: Path) -> None:
+    complaints: list[str] = []
+    live = LiveSettings(home, complaints.append)
+    assert live() == Settings()
+    write(home, "nice = 5")
+    assert live().nice == 5
+    write(home, "nice = 500")
+    assert (live().nice, live().nice) == (5, 5)
+    assert len(complaints) == 1
+    assert live.error == complaints[0]
+    assert "nice = 500" in complaints[0]
+    write(home, "nice = 7  # put right")
+    assert (live().nice, live.error) == (7, None)
+    settings_path(home).unlink()
+    assert live() == Settings()

@@ -1,0 +1,405 @@
+"""What a net has learned, on the screen and on the command line; images in half blocks."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.console import Console
+from rich.segment import Segment
+from textual.pilot import Pilot
+from textual.widgets import Static
+
+from lazytrain.__main__ import main
+from lazytrain.engine.analysis.findings import Inspection, Raster
+from lazytrain.engine.confusion import Confusion
+from lazytrain.engine.data.datasets import CIFAR10_CLASSES
+from lazytrain.engine.events import Progress
+from lazytrain.engine.records import State
+from lazytrain.tui.commands.learned import can_draw, print_confusion, print_mistakes
+from lazytrain.tui.screens.learned import LearnedScreen, describe_progress
+from lazytrain.tui.state.inspections import MOST_KEPT, Inspections
+from lazytrain.tui.widgets.confusion_table import ConfusionTable
+from lazytrain.tui.widgets.half_blocks import UPPER_HALF, fit_size, half_block_lines, resize
+from lazytrain.tui.widgets.image_grid import ImageGrid
+from lazytrain.tui.words.class_names import head_names, row_name
+from tests.helpers.learned_app import FakeInspector, LearnedApp, colours, filters, inspection, matrix
+from tests.helpers.monitor_app import MonitorApp
+from tests.helpers.monitor_data import Filler
+
+SIZES = [(120, 40), (80, 24)]
+
+
+@pytest.fixture
+def filler(home: Path) -> Filler:
+    return Filler(home)
+
+
+def trained(filler: Filler, epochs: int = 10, state: State | None = State.FINISHED) -> str:
+    """A run of so many epochs, with the matrices of its best epoch and of its last."""
+    run_id = filler.queue("coolnet-v10", name="coolnet-v10 default")
+    filler.start(run_id)
+    filler.train(run_id, epochs)
+    add_confusion(filler, run_id, 4, best=True)
+    add_confusion(filler, run_id, epochs)
+    if state is not None:
+        filler.end(run_id, state)
+    return run_id
+
+
+def add_confusion(filler: Filler, run_id: str, epoch: int, *, best: bool = False, images: int = 1000) -> Confusion:
+    """The matrix of an epoch that is there, as an evaluation would have written it."""
+    record = next(each for each in filler.journal.epochs(run_id) if each.epoch == epoch)
+    counted = matrix(images=images - epoch * best)
+    filler.journal.write(run_id, record=record, best=best, confusion=counted)
+    return counted
+
+
+@asynccontextmanager
+async def learned(
+    home: Path, run_id: str, answer: Inspection | str | None = None, size: tuple[int, int] = (120, 40)
+) -> AsyncIterator[Pilot[Any]]:
+    app = LearnedApp(home, run_id, answer)
+    async with app.run_test(size=size) as pilot:
+        await pilot.pause()
+        yield pilot
+    app.store.close()
+
+
+def begun(pilot: Pilot[Any]) -> list[tuple[bool, FakeInspector]]:
+    return pilot.app.begun  # type: ignore[attr-defined]
+
+
+def text(pilot: Pilot[Any]) -> str:
+    return "\n".join(strip.text for strip in pilot.app.screen._compositor.render_strips())
+
+
+async def shows(pilot: Pilot[Any], wanted: str) -> None:
+    """Wait until the screen shows it: a page is laid out after it was asked for."""
+    for _ in range(200):
+        if wanted in text(pilot):
+            return
+        await pilot.pause(0.05)
+    raise AssertionError(f"{wanted!r} is not in {text(pilot)}")
+
+
+def said(pilot: Pilot[Any]) -> str:
+    message = pilot.app.screen.query_one("#message", Static)
+    return str(message.content) if message.display else ""
+
+
+# ── half blocks ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_cell_holds_two_pixels() -> None:
+    image = Raster(2, 3, bytes(range(18)))
+    lines = half_block_lines(image)
+    assert [[segment.text for segment in line] for line in lines] == [[UPPER_HALF] * 2] * 2
+    first, last = lines[0][1].style, lines[1][0].style
+    assert first is not None
+    assert last is not None
+    assert first.color is not None
+    assert first.bgcolor is not None
+    assert first.color.triplet == (3, 4, 5)
+    assert first.bgcolor.triplet == (9, 10, 11)
+    assert last.bgcolor is None, "an odd number of rows has nothing beneath the last"
+
+
+@pytest.mark.parametrize(
+    ("size", "pixels", "fitted"),
+    [
+        ((32, 32), 32, (32, 32)),
+        ((32, 32), 16, (16, 16)),
+        ((5, 5), 16, (15, 15)),
+        ((64, 32), 16, (16, 8)),
+        ((3, 1), 16, (15, 5)),
+        ((100, 1), 16, (16, 1)),
+    ],
+)
+def test_images_fit(size: tuple[int, int], pixels: int, fitted: tuple[int, int]) -> None:
+    assert fit_size(Raster(*size, b""), pixels) == fitted
+
+
+@given(width=st.integers(1, 9), height=st.integers(1, 9), factor=st.integers(1, 4), seed=st.randoms())
+def test_enlarged_and_made_smaller_again_it_is_the_same(width: int, height: int, factor: int, seed: Any) -> None:
+    image = Raster(width, height, bytes(seed.randrange(256) for _ in range(3 * width * height)))
+    large = resize(image, factor * width, factor * height)
+    assert len(large.rgb) == 3 * factor * factor * width * height
+    assert resize(large, width, height) == image
+
+
+def test_made_smaller_it_is_the_mean() -> None:
+    image = Raster(2, 2, bytes([0, 0, 0, 100, 0, 0, 100, 0, 0, 200, 0, 9]))
+    assert resize(image, 1, 1) == Raster(1, 1, bytes([100, 0, 2]))
+
+
+def test_names_in_narrow_columns() -> None:
+    assert head_names(("cat", "caterpillar"), 4) == ["cat", "cate"]
+    assert head_names(("caterpillar", "caterwaul"), 4) == ["1", "2"], "two that look the same are numbered"
+    assert row_name(("caterpillar", "caterwaul"), 1, 4) == "2 caterwaul"
+    assert row_name(("cat", "dog"), 1, 4) == "dog"
+
+
+# ── the matrix ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_shows_the_matrix_of_the_last_epoch(home: Path, filler: Filler, size: tuple[int, int]) -> None:
+    async with learned(home, trained(filler), size=size) as pilot:
+        await shows(pilot, "epoch 10, the last · ")
+        shown = text(pilot)
+        assert "of 10,000 test images" in shown
+        table = pilot.app.screen.query_one(ConfusionTable)
+        assert table.whole, "ten classes fit"
+        automobile = next(line for line in shown.splitlines() if "automobile" in line and "%" in line)
+        assert "[" in automobile
+        assert begun(pilot) == [], "nothing is evaluated for what the store holds"
+
+
+async def test_shows_the_best_epochs_too(home: Path, filler: Filler) -> None:
+    async with learned(home, trained(filler)) as pilot:
+        await pilot.press("b")
+        await shows(pilot, "epoch 4, the best · ")
+        await shows(pilot, "of 9,960 test images")
+        await pilot.press("b")
+        await shows(pilot, "epoch 10, the last")
+
+
+async def test_follows_the_evaluations(home: Path, filler: Filler) -> None:
+    run_id = filler.queue("coolnet-v10")
+    filler.start(run_id)
+    async with learned(home, run_id) as pilot:
+        assert said(pilot) == "No epoch is evaluated yet: the matrix comes at the end of the first one."
+        filler.train(run_id, 1)
+        add_confusion(filler, run_id, 1)
+        pilot.app.screen.read_new()  # type: ignore[attr-defined]
+        await pilot.pause()
+        await shows(pilot, "epoch 1, the last")
+        filler.journal.forget(run_id)
+        pilot.app.screen.read_new()  # type: ignore[attr-defined]
+        await pilot.pause()
+        await shows(pilot, "epoch 1, the last")  # what was read of a run that is gone stays
+
+
+async def test_evaluates_where_no_matrix_is_kept(home: Path, filler: Filler) -> None:
+    run_id = filler.queue("coolnet-v10")
+    filler.start(run_id)
+    filler.train(run_id, 10)
+    filler.end(run_id, State.FINISHED)
+    async with learned(home, run_id, inspection()) as pilot:
+        assert len(begun(pilot)) == 1
+        await shows(pilot, "epoch 10 · ")
+
+
+async def test_many_classes_are_scrolled_to(home: Path, filler: Filler) -> None:
+    run_id = trained(filler)
+    record = filler.journal.epochs(run_id)[-1]
+    many = matrix([f"sort of thing {number}" for number in range(100)])
+    filler.journal.write(run_id, record=record, confusion=many)
+    async with learned(home, run_id, size=(80, 24)) as pilot:
+        await shows(pilot, "rows 1–17, columns 1–10 of 100")
+        await pilot.press("down", "down", "right")
+        await shows(pilot, "rows 3–19, columns 2–11 of 100")
+        await shows(pilot, "3 sort of thin")  # names that begin alike are numbered
+        await pilot.press("pagedown")
+        await shows(pilot, "rows 20–36")
+        await pilot.press("end")
+        await shows(pilot, "rows 84–100, columns 91–100 of 100")
+        await pilot.press("home")
+        await shows(pilot, "rows 1–17, columns 1–10 of 100")
+
+
+# ── mistakes and filters ───────────────────────────────────────────────────────────────────────────────────────────
+
+
+async def test_says_how_far_it_is_and_shows_the_mistakes(home: Path, filler: Filler) -> None:
+    async with learned(home, trained(filler)) as pilot:
+        await pilot.press("m")
+        assert said(pilot) == "loading torch…"
+        ((best, inspector),) = begun(pilot)
+        assert not best
+        inspector.progress = Progress(phase="evaluating", done=3000, total=10_000)
+        await shows(pilot, "evaluating 3,000 of 10,000")
+        inspector.result = inspection()
+        await shows(pilot, "epoch 10 · 1–6 of 20, the surest of ")
+        shown = text(pilot)
+        assert "airplane" in shown
+        assert "→ cat" in shown
+        assert "99.9 %" in shown
+        await pilot.press("down")
+        await shows(pilot, "4–9 of 20")
+        await pilot.press("end")
+        await shows(pilot, "16–20 of 20")
+        await pilot.press("z")
+        await shows(pilot, "of 20")
+        assert pilot.app.screen.query_one("#mistakes", ImageGrid).pixels == 16
+        await pilot.press("tab", "shift+tab")
+        assert len(begun(pilot)) == 1, "what was found out is kept"
+
+
+async def test_looks_again_and_at_the_best(home: Path, filler: Filler) -> None:
+    async with learned(home, trained(filler), inspection()) as pilot:
+        await pilot.press("f", "r", "b")
+        assert [best for best, _ in begun(pilot)] == [False, False, True]
+        assert begun(pilot)[0][1].stopped
+
+
+async def test_best_and_newest_are_looked_at_once_where_they_are_the_same(home: Path, filler: Filler) -> None:
+    run_id = trained(filler)
+    add_confusion(filler, run_id, 10, best=True)
+    async with learned(home, run_id, inspection()) as pilot:
+        await pilot.press("m", "b", "f")
+        assert [best for best, _ in begun(pilot)] == [False]
+
+
+async def test_says_why_there_is_nothing(home: Path, filler: Filler) -> None:
+    run_id = trained(filler)
+    async with learned(home, run_id, "its images are gone: put them back") as pilot:
+        await pilot.press("m")
+        assert said(pilot) == "its images are gone: put them back"
+        await pilot.press("c")
+        await shows(pilot, "epoch 10, the last")
+    async with learned(home, run_id, inspection(num_mistakes=0)) as pilot:
+        await pilot.press("m")
+        assert said(pilot) == "By epoch 10 it makes no mistake on 10,000 images."
+        await pilot.press("f")
+        assert said(pilot) == "None here."
+
+
+async def test_leaving_ends_what_is_under_way(home: Path, filler: Filler) -> None:
+    async with learned(home, trained(filler)) as pilot:
+        await pilot.press("m", "escape")
+        await pilot.pause()
+        assert not isinstance(pilot.app.screen, LearnedScreen)
+        assert begun(pilot)[0][1].stopped
+
+
+async def test_keys_that_do_nothing_here_are_not_offered(home: Path, filler: Filler) -> None:
+    async with learned(home, trained(filler), inspection()) as pilot:
+        assert {"z", "r"}.isdisjoint(pilot.app.screen.active_bindings)
+        await pilot.press("z", "r")
+        assert begun(pilot) == []
+        await pilot.press("m")
+        assert {"z", "r"} <= set(pilot.app.screen.active_bindings)
+
+
+async def test_monitor_opens_it(home: Path, filler: Filler) -> None:
+    trained(filler)
+    app = MonitorApp(home, filler.clock)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.pause()
+        await pilot.press("w")
+        assert isinstance(app.screen, LearnedScreen)
+        app.tell()
+        await pilot.press("w")
+        assert app.screen is app.monitor
+    app.store.close()
+
+
+def test_what_was_found_is_kept_while_the_checkpoint_is_the_same(home: Path, filler: Filler) -> None:
+    run_id = trained(filler)
+    filler.journal.note_weights(run_id, "one")
+    begun: list[FakeInspector] = []
+
+    def begin(_run_id: str, _best: bool) -> FakeInspector:
+        begun.append(FakeInspector())
+        return begun[-1]
+
+    looks = Inspections(filler.journal, begin)
+    left = looks.look(run_id, False)
+    found = looks.look(run_id, False)
+    assert found is not left, "it was left before it found anything"
+    begun[-1].result = inspection()
+    assert looks.look(run_id, False) is found
+    assert looks.look(run_id, True) is not found
+    filler.journal.note_weights(run_id, "two")
+    assert looks.look(run_id, False) is not found
+    begun[-1].result = inspection()
+    for number in range(MOST_KEPT):
+        filler.journal.note_weights(run_id, f"later {number}")
+        looks.look(run_id, False)
+    filler.journal.note_weights(run_id, "two")
+    assert looks.look(run_id, False).result is None, "the oldest are forgotten"
+
+
+def test_progress_in_words() -> None:
+    assert describe_progress(None) == "loading torch…"
+    assert describe_progress(Progress(phase="preparing data", done=0, total=0)) == "preparing data…"
+
+
+@pytest.mark.parametrize("size", SIZES, ids=["120x40", "80x24"])
+@pytest.mark.parametrize("page", ["c", "m", "f"], ids=["classes", "mistakes", "filters"])
+def test_picture_of_what_it_has_learned(
+    home: Path, filler: Filler, snap_compare: Any, page: str, size: tuple[int, int]
+) -> None:
+    app = LearnedApp(home, trained(filler), inspection(filters=filters()))
+    assert snap_compare(app, terminal_size=size, press=[page])
+
+
+# ── the command line ───────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def printed(show: Any, *arguments: Any, **options: Any) -> str:
+    stream = io.StringIO()
+    show(*arguments, Console(file=stream, highlight=False, markup=False, **options))
+    return stream.getvalue()
+
+
+def test_confusion_prints_what_the_store_holds(home: Path, filler: Filler, capsys: pytest.CaptureFixture[str]) -> None:
+    run_id = trained(filler)
+    assert main(["--home", str(home), "confusion", run_id, "--json"]) == 0
+    record = json.loads(capsys.readouterr().out)
+    assert record["weights"] == "epoch 10"
+    assert record["classes"] == list(CIFAR10_CLASSES)
+    assert Confusion.of(record["classes"], [count for row in record["counts"] for count in row]) == matrix()
+    assert main(["--home", str(home), "confusion", run_id, "--best"]) == 0
+    out = capsys.readouterr().out.splitlines()
+    assert out[0].startswith("coolnet-v10 default, epoch 4: ")
+    assert out[1].split()[:4] == ["is", "right", "airplane", "automobile"]
+    assert len(out) == 12
+    assert all("[" in line and "]" in line for line in out[2:])
+
+
+def test_the_matrix_fits_a_narrow_terminal(home: Path, filler: Filler) -> None:
+    run = filler.journal.run(trained(filler))
+    out = printed(print_confusion, run, "epoch 1", matrix(), force_terminal=True, width=80, color_system=None)
+    assert max(map(len, out.splitlines())) <= 80
+
+
+def test_mistakes_are_listed_where_they_can_not_be_drawn(home: Path, filler: Filler) -> None:
+    run, found = filler.journal.run(trained(filler)), inspection()
+    plain = printed(print_mistakes, run, found, found.mistakes[:3], width=100)
+    assert plain.splitlines()[1:] == [
+        "image  is          taken for  confidence",
+        "    0  airplane    cat            99.9 %",
+        "    1  automobile  deer           98.9 %",
+        "    2  bird        dog            97.9 %",
+    ]
+    drawn = printed(
+        print_mistakes, run, found, found.mistakes[:3], force_terminal=True, color_system="truecolor", width=70
+    )
+    assert drawn.count(UPPER_HALF) == 3 * 32 * 16
+    assert "38;2;" in drawn
+    assert "automobile" in drawn
+
+
+def test_colours_decide_whether_it_is_drawn() -> None:
+    assert can_draw(Console(file=io.StringIO(), force_terminal=True, color_system="256"))
+    assert not can_draw(Console(file=io.StringIO(), force_terminal=True, color_system="standard"))
+    assert not can_draw(Console(file=io.StringIO(), force_terminal=True, color_system="truecolor", no_color=True))
+    assert not can_draw(Console(file=io.StringIO()))
+
+
+def test_what_was_found_out_goes_through_json() -> None:
+    found = inspection(filters=filters())
+    assert Inspection.from_record(json.loads(json.dumps(found.to_record()))) == found
+    assert Inspection.from_record(json.loads(json.dumps(replace(found, filters=None).to_record()))).filters is None
+    assert [Segment(UPPER_HALF)] != half_block_lines(colours(2, 0))[0]

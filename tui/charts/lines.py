@@ -1,0 +1,89 @@
+"""Lines of cells, each with a tone: what a chart is composed of before it becomes strips."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from lazytrain.tui.charts.spans import changed_span
+from lazytrain.tui.charts.tones import Tone
+
+if TYPE_CHECKING:
+    from rich.style import Style
+    from textual.strip import Strip
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """A figure in the frame: `train 0.412`."""
+
+    label: str
+    value: str
+    tone: Tone = "text"
+
+    def __str__(self) -> str:
+        return f"{self.label} {self.value}" if self.label else self.value
+
+
+@dataclass(slots=True)
+class Line:
+    """A line of the widget: a character and a tone a cell."""
+
+    characters: list[str]
+    tones: list[Tone]
+
+    @classmethod
+    def blank(cls, width: int) -> Line:
+        return cls([" "] * width, ["axis"] * width)
+
+    def put(self, column: int, text: str, tone: Tone) -> None:
+        start, end = max(0, column), min(len(self.characters), column + len(text))
+        if start < end:
+            self.characters[start:end] = text[start - column : end - column]
+            tones: list[Tone] = [tone] * (end - start)
+            self.tones[start:end] = tones
+
+    def changed_span(self, other: Line) -> tuple[int, int] | None:
+        """First changed column and the one after the last, or None if they are the same."""
+        return changed_span((self.characters, other.characters), (self.tones, other.tones))
+
+    def parts(self) -> Iterator[tuple[str, Tone]]:
+        """The line's text, cut where the tone changes."""
+        start, width = 0, len(self.characters)
+        for column in range(1, width + 1):
+            if column == width or self.tones[column] != self.tones[start]:
+                yield "".join(self.characters[start:column]), self.tones[start]
+                start = column
+
+    def strip(self, styles: dict[Tone, Style]) -> Strip:
+        """The line as Textual shows it."""
+        # What is printed without a screen needs no Textual.
+        from rich.segment import Segment
+        from textual.strip import Strip
+
+        return Strip([Segment(text, styles[tone]) for text, tone in self.parts()], len(self.characters))
+
+
+def fitting_start(figures: tuple[Figure, ...], end: int, first: int) -> int | None:
+    """The column where figures begin that are to end before `end`; only as many are counted as fit after `first`."""
+    for count in range(len(figures), 0, -1):
+        start = end - figures_width(figures[:count])
+        if start >= first:
+            return start
+    return None
+
+
+def put_figures(line: Line, start: int, end: int, figures: tuple[Figure, ...]) -> None:
+    """Write figures from `start` on, as many as fit before `end`."""
+    column = start
+    for figure in figures:
+        text = str(figure)
+        if column + len(text) > end:
+            return
+        line.put(column, text, figure.tone)
+        column += len(text) + 2
+
+
+def figures_width(figures: tuple[Figure, ...]) -> int:
+    return sum(len(str(figure)) for figure in figures) + 2 * (len(figures) - 1)

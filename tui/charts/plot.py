@@ -1,0 +1,294 @@
+"""A chart as lines of cells: for the screen and for plain output alike."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+from lazytrain.tui.charts.axis import LogRange, StickyRange, YRange, log_labels, log_ticks, tick_labels, ticks
+from lazytrain.tui.charts.data import AxisKind, ChartData, Curve
+from lazytrain.tui.charts.drawing import Picture
+from lazytrain.tui.charts.lines import Figure, Line, figures_width, fitting_start, put_figures
+from lazytrain.tui.charts.sheet import AROUND, Sheet, framed
+from lazytrain.tui.charts.tones import faint
+from lazytrain.tui.words.text import format_count, format_duration, format_fraction, format_loss
+
+SMALLEST = (40, 7)
+"""Below this width or height, frame included, a chart is noise: its figures are shown instead."""
+DOT_SPACING = 4
+"""Cells between two dots of a curve, at least: closer together they would hide its shape."""
+MARKER_SPACING = 12
+"""Cells between two markers of a line."""
+NUM_BINS = 200
+"""Parts of the whole x axis whose means the moving average runs over: zooming doesn't change it."""
+
+
+@dataclass(slots=True)
+class DrawnCurve:
+    """A curve cut to the canvas, in the units of the axes as they are drawn."""
+
+    curve: Curve
+    x: Any
+    y: Any
+    average: tuple[Any, Any] | None = None
+    band: tuple[Any, Any, Any] | None = None
+    """Columns, lowest and highest value."""
+
+    @property
+    def shown(self) -> tuple[Any, Any]:
+        """x and y of the line that counts: the moving average where there is one."""
+        return self.average or (self.x, self.y)
+
+
+@dataclass(frozen=True, slots=True)
+class _Cut:
+    """A curve's arrays, on what it was to be shown, and the points that came of it."""
+
+    x: Any
+    y: Any
+    place: tuple[object, ...]
+    points: tuple[Any, Any]
+
+
+class Plot:
+    """Composes a chart anew for each change; what is costly, or should stay as it was, is kept between two."""
+
+    def __init__(self, title: str, *, percent: bool = False) -> None:
+        self.title = title
+        self.percent = percent
+        """Whether the values are fractions, shown in %."""
+        self.picture = Picture()
+        self._behind = Picture()
+        """Raw curves behind their averages, apart: a cell shows the dots of one of the two."""
+        self.sheet: Sheet | None = None
+        """What was composed last; None where only figures are shown."""
+        self._log = False
+        self._range: YRange = StickyRange()
+        self._shown_before: object = None
+        self._cuts: dict[str, _Cut] = {}
+
+    def compose(
+        self, width: int, height: int, data: ChartData | None, *, cursor: int | None = None, empty_text: str = ""
+    ) -> list[Line]:
+        """The chart in `width` × `height` cells; `empty_text` where there is nothing to show."""
+        self._log = data is not None and data.view.log and not self.percent
+        if width < SMALLEST[0] or height < SMALLEST[1]:
+            self.sheet = None
+            return self._compose_figures(width, height, data.figures if data else (), empty_text)
+        head = self._head(data)
+        lines = framed(width, height, head)
+        tags = max((len(curve.tag) for curve in data.curves), default=0) if data else 0
+        margin = min(tags, width // 4) + 1 if tags else 0
+        limits = (data.view.window or (0.0, max(data.x_end, 1e-9))) if data else (0.0, 1.0)
+        sheet = self.sheet = Sheet(lines, width - AROUND[0] - margin, height - AROUND[1], limits)
+        values = None
+        if data is not None:
+            room = width - 3 - len(head) - 6
+            figures = data.figures if cursor is None else self._figures_at(sheet, data, cursor, room)
+            start = fitting_start(figures, width - 3, len(head) + 6)
+            if start is not None:
+                lines[0].put(start - 1, " " * (width - 1 - start), "frame")
+                put_figures(lines[0], start, width - 3, figures)
+            drawn = [self._draw(sheet, curve, data) for curve in data.curves]
+            labels = {curve.label for curve in data.curves}
+            self._cuts = {label: cut for label, cut in self._cuts.items() if label in labels}
+            values = self._limits(data, drawn)
+            if values is not None:
+                sheet.y_limits = values
+                self._put_curves(sheet, data, drawn)
+                if margin:
+                    ends = [(float(each.shown[1][-1]), each.curve) for each in drawn if len(each.shown[1])]
+                    sheet.put_tags([(y, curve.tag, curve.tone) for y, curve in ends if curve.tag], margin - 1)
+                self._put_axes(sheet, data)
+                if cursor is not None:
+                    sheet.put_vertical(min(cursor, sheet.width - 1), "│", "cursor")
+        if values is None:
+            lines[height // 2].put(max(1, (width - len(empty_text)) // 2), empty_text[: width - 2], "axis")
+        return lines
+
+    def _head(self, data: ChartData | None) -> str:
+        parts = [self.title, *(["log"] if self._log else [])]
+        if data is not None and data.view.smoothing and any(curve.smooth for curve in data.curves):
+            parts.append(f"smoothed {data.view.smoothing:g}")
+        return ", ".join(parts)
+
+    def _compose_figures(self, width: int, height: int, figures: tuple[Figure, ...], empty_text: str) -> list[Line]:
+        """Too small for a chart: the figures in one line, framed where there is room for a frame."""
+        if height < 3:
+            lines = [Line.blank(width) for _ in range(height)]
+            lines[0].put(0, self.title, "title")
+            put_figures(lines[0], len(self.title) + 2, width, figures)
+            return lines
+        lines = framed(width, height, self.title)
+        if figures:
+            put_figures(lines[height // 2], 2, width - 2, figures)
+        else:
+            lines[height // 2].put(2, empty_text[: width - 4], "axis")
+        return lines
+
+    # ── values ─────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _figures_at(self, sheet: Sheet, data: ChartData, cursor: int, room: int) -> tuple[Figure, ...]:
+        """Where the cursor stands, and each curve's value there: the last one at or before it.
+
+        Where `room` is too small for all names, markers stand for them.
+        """
+        from lazytrain.engine.analysis.series import at
+
+        x = sheet.x_at(min(cursor, sheet.width - 1))
+        column = (sheet.x_limits[1] - sheet.x_limits[0]) / sheet.width
+        place = _place(data.view.by, x, column)
+        named, marked = [place], [place]
+        for curve in data.curves:
+            value = at(curve.x, curve.y, x / curve.x_scale)
+            if value is None:
+                continue
+            gap = float(curve.x[-1] - curve.x[-2]) * curve.x_scale if len(curve.x) > 1 else 0.0
+            if x < float(curve.x[-1]) * curve.x_scale + max(column, gap):
+                said = format_fraction(value) if self.percent else format_loss(value)
+                named.append(Figure(f"{curve.marker} {curve.label}".strip(), said, curve.tone))
+                marked.append(Figure(curve.marker or curve.label, said, curve.tone))
+        return tuple(named if figures_width(tuple(named)) <= room else marked)
+
+    def _axis_values(self, y: Any) -> Any:
+        """Values as they lie on the y axis: in %, or their logarithm (NaN where there is none)."""
+        import numpy as np
+
+        if self.percent:
+            return y * 100
+        if self._log:
+            return np.log10(np.where(y > 0, y, np.nan))
+        return y
+
+    def _draw(self, sheet: Sheet, curve: Curve, data: ChartData) -> DrawnCurve:
+        """A curve as it is drawn, with its moving average and its band."""
+        import numpy as np
+
+        from lazytrain.engine.analysis.series import column_means, smooth
+
+        def average(y: Any) -> tuple[Any, Any]:
+            x_max = max(data.x_end, data.newest) / curve.x_scale
+            x, means = column_means(curve.x, y, NUM_BINS, 0, x_max)
+            return x, smooth(means, data.view.smoothing)
+
+        drawn = DrawnCurve(curve, *self._cut_once(sheet, curve))
+        smoothed = data.view.smoothing > 0 and curve.smooth and len(curve.x) > 0
+        if smoothed:
+            drawn.average = self._cut(sheet, *average(curve.y), curve.x_scale)
+        if curve.low is not None and len(curve.x):
+            bounds = [average(y) if smoothed else (curve.x, y) for y in (curve.low, curve.high)]
+            centres = np.array([sheet.x_at(column) for column in range(sheet.width)]) / curve.x_scale
+            inside = (centres >= curve.x[0]) & (centres <= curve.x[-1])
+            low, high = (self._axis_values(np.interp(centres[inside], x, y)) for x, y in bounds)
+            drawn.band = (np.flatnonzero(inside), low, high)
+        return drawn
+
+    def _cut_once(self, sheet: Sheet, curve: Curve) -> tuple[Any, Any]:
+        """`_cut`, or what it gave last time for the same arrays: most of the time a test curve has nothing new."""
+        place = (sheet.width, sheet.x_limits, curve.x_scale, self._log)
+        known = self._cuts.get(curve.label)
+        if known is None or known.place != place or known.x is not curve.x or known.y is not curve.y:
+            points = self._cut(sheet, curve.x, curve.y, curve.x_scale)
+            known = self._cuts[curve.label] = _Cut(curve.x, curve.y, place, points)
+        return known.points
+
+    def _cut(self, sheet: Sheet, x: Any, y: Any, scale: float) -> tuple[Any, Any]:
+        """A curve thinned to this canvas; where the window cuts it, it comes in and goes out at the edge."""
+        import numpy as np
+
+        from lazytrain.engine.analysis.series import crossing, thin
+
+        left, right = (limit / scale for limit in sheet.x_limits)
+        thin_x, thin_y = thin(x, y, sheet.width, left, right, positive=self._log)
+        thin_x, thin_y = thin_x * scale, self._axis_values(thin_y)
+        for edge in (left, right):
+            value = crossing(x, y, edge)
+            if value is not None and (value > 0 or not self._log):
+                index = len(thin_x) if edge == right else 0
+                thin_x = np.insert(thin_x, index, edge * scale)
+                thin_y = np.insert(thin_y, index, self._axis_values(np.float64(value)))
+        return thin_x, thin_y
+
+    def _limits(self, data: ChartData, drawn: list[DrawnCurve]) -> tuple[float, float] | None:
+        """The y axis' limits, as they were where they still do; None if there is nothing to show."""
+        from lazytrain.engine.analysis.series import extremes
+
+        bands = (bound for each in drawn if each.band is not None for bound in each.band[1:])
+        found = extremes([*(each.y for each in drawn), *bands])
+        if found is None:
+            return None
+        shown = (data.key, data.view.window, self._log)
+        if shown != self._shown_before:
+            # Who looks closer wants to see more of it: less of a flat curve's noise is hidden.
+            linear = StickyRange(100.0 if self.percent else math.inf, 0.25 if data.view.window is None else 0.1)
+            self._range = LogRange() if self._log else linear
+            self._shown_before = shown
+        return self._range.fit(*found)
+
+    # ── cells ──────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _put_curves(self, sheet: Sheet, data: ChartData, drawn: list[DrawnCurve]) -> None:
+        size, scales = (sheet.width, sheet.height), (sheet.x_limits, sheet.y_limits)
+        averaged = [each for each in drawn if each.average is not None]
+        if averaged:
+            rows = self._behind.show(*size, [(each.x, each.y) for each in averaged], *scales)
+            sheet.put_rows(rows, [faint(each.curve.tone) for each in averaged], over=False)
+        rows = self.picture.show(*size, [each.shown for each in drawn], *scales)
+        sheet.put_rows(rows, [each.curve.tone for each in drawn], over=bool(averaged))
+        for each in drawn:
+            for column, low, high in zip(*(values.tolist() for values in each.band or ()), strict=True):
+                sheet.put_band(column, low, high, faint(each.curve.tone))
+        for index, each in enumerate(drawn):
+            if each.curve.stroke == "dots":
+                self._put_dots(sheet, each.curve)
+            elif each.curve.marker:
+                self._put_markers(sheet, each, index * MARKER_SPACING // len(drawn))
+        for mark in data.marks:
+            sheet.put_mark(mark, math.nan if mark.y is None else float(self._axis_values(mark.y)))
+
+    def _put_dots(self, sheet: Sheet, curve: Curve) -> None:
+        """Dots at points of the curve, always the same ones at the same scale."""
+        if not len(curve.x):
+            return
+        left, right = sheet.x_limits
+        gap = float(curve.x[-1] - curve.x[0]) * curve.x_scale / max(1, len(curve.x) - 1) or right - left
+        every = max(1, math.ceil(DOT_SPACING * (right - left) / sheet.width / gap - 1e-6))
+        x, y = (values[every - 1 :: every] for values in (curve.x, curve.y))
+        points = zip((x * curve.x_scale).tolist(), self._axis_values(y).tolist(), strict=True)
+        sheet.put_points(points, curve.marker or "•", curve.tone)
+
+    def _put_markers(self, sheet: Sheet, drawn: DrawnCurve, first: int) -> None:
+        """Shapes on a line in fixed columns, other ones for each curve: they stay where they are as it grows."""
+        import numpy as np
+
+        x, y = drawn.shown
+        if len(x):
+            places = [sheet.x_at(column) for column in range(first, sheet.width, MARKER_SPACING)]
+            # A curve between two of them, such as a first epoch's one point, has its marker at its end.
+            places = [place for place in places if x[0] <= place <= x[-1]] or [float(x[-1])]
+            values = np.interp(places, x, y).tolist()
+            sheet.put_points(zip(places, values, strict=True), drawn.curve.marker, drawn.curve.tone)
+
+    def _put_axes(self, sheet: Sheet, data: ChartData) -> None:
+        low, high = sheet.y_limits
+        if self._log:
+            values = log_ticks(10**low, 10**high, max(2, min(8, sheet.height // 2)))
+            sheet.put_y_axis([math.log10(value) for value in values], log_labels(values))
+        else:
+            values = ticks(low, high, max(1, min(5, sheet.height // 2)))
+            labels = tick_labels(values)
+            sheet.put_y_axis(values, [f"{label} %" for label in labels] if self.percent else labels)
+        sheet.put_x_axis(data.view.by)
+
+
+def _place(by: AxisKind, x: float, column: float) -> Figure:
+    """Where the cursor stands on the x axis, to a column's precision."""
+    match by:
+        case "epoch":
+            digits = max(0, min(4, math.ceil(-math.log10(column))))
+            return Figure("epoch", f"{x:.{digits}f}", "cursor")
+        case "time":
+            return Figure("after", format_duration(x), "cursor")
+        case _:
+            return Figure(by, format_count(round(x)), "cursor")

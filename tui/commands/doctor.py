@@ -1,0 +1,189 @@
+"""`lazytrain doctor`: what it finds here, for a person with a question or for a bug report."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import sys
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import psutil
+from rich.console import Console
+
+from lazytrain.engine.data.datasets import DatasetError, describe_dataset
+from lazytrain.engine.settings.settings import SettingsError, load_settings, settings_path
+from lazytrain.engine.store.database import StoreError
+from lazytrain.engine.store.store import Store
+from lazytrain.presets import load_catalogue
+from lazytrain.tui.commands.service import logout_warning
+from lazytrain.tui.plain.listing import broken_presets
+from lazytrain.tui.state.environment import Places
+from lazytrain.tui.words.text import format_count
+
+Finding = tuple[str, str]
+"""What was looked at, and what was found."""
+
+PACKAGES = (
+    *("lazytrain", "torch", "torchvision", "numpy", "scikit-learn", "textual", "rich", "plotext", "pydantic"),
+    *("typer", "platformdirs", "psutil"),
+)
+
+
+def examine(
+    places: Places, device: str = "auto", environment: Mapping[str, str] = os.environ
+) -> dict[str, list[Finding]]:
+    """Findings by section. Imports torch; changes nothing and needs no network."""
+    return {
+        "versions": list(_versions()),
+        "device": list(_device(device)),
+        "data": list(_data(places)),
+        "presets": list(_presets(places)),
+        "settings": list(_settings(places)),
+        "terminal": list(_terminal(environment)),
+        "store": list(_store(places)),
+    }
+
+
+def print_findings(findings: Mapping[str, list[Finding]], console: Console) -> None:
+    """Sections with aligned names."""
+    for section, lines in findings.items():
+        console.print(section, style="bold")
+        for name, value in lines:
+            console.print(f"  {name:<17} {value}", soft_wrap=True)
+
+
+def _versions() -> Iterator[Finding]:
+    yield "python", f"{platform.python_version()} ({sys.executable})"
+    yield "system", f"{platform.system()} {platform.release()}, {platform.machine()}"
+    for package in PACKAGES:
+        try:
+            yield package, version(package)
+        except PackageNotFoundError:
+            yield package, "not installed" + (": run from its sources" if package == "lazytrain" else "")
+
+
+def _device(asked: str) -> Iterator[Finding]:
+    import torch
+
+    from lazytrain.engine.compute.device import DeviceError, available_devices, choose_device
+
+    try:
+        choice = choose_device(asked)
+        yield "chosen", f"{choice.device} ({choice.name}): {choice.reason}"
+    except DeviceError as error:
+        yield "chosen", f"none: {error}"
+    yield "there is", ", ".join(available_devices())
+    yield "cores", f"{os.cpu_count()} ({psutil.cpu_count(logical=False) or 'unknown'} physical)"
+    yield "threads", f"torch would take {torch.get_num_threads()}; a run takes what its `threads` says, 1 by default"
+    yield (
+        "memory",
+        f"{psutil.virtual_memory().total / 2**30:.1f} GiB, {psutil.virtual_memory().available / 2**30:.1f} GiB free",
+    )
+
+
+def _data(places: Places) -> Iterator[Finding]:
+    yield "folder", _folder(places.data)
+    for dataset in ("cifar10", "digits"):
+        try:
+            facts = describe_dataset(dataset, places.data, places.cache)
+        except DatasetError as error:
+            yield dataset, str(error)
+        else:
+            counts = f"{format_count(facts.num_train)} training and {format_count(facts.num_test)} test images"
+            yield dataset, f"{facts.source}: {counts}"
+
+
+def _presets(places: Places) -> Iterator[Finding]:
+    catalogue = load_catalogue(places.presets)
+    yield "folder", _folder(places.presets)
+    kinds = (catalogue.architectures, catalogue.hyperparameters, catalogue.studies)
+    yours = sum(preset.origin == "yours" for kind in kinds for preset in kind.values())
+    yield "found", f"{sum(map(len, kinds))}, of which {yours} yours"
+    for error in broken_presets(catalogue):
+        yield "broken", error
+
+
+def _settings(places: Places) -> Iterator[Finding]:
+    path = settings_path(places.home)
+    yield "file", str(path) if path.exists() else f"{path} (not there yet: the defaults count)"
+    try:
+        settings = load_settings(places.home)
+    except SettingsError as error:
+        yield "broken", str(error)
+        return
+    for name in type(settings).model_fields:
+        value = getattr(settings, name)
+        mark = "" if name in settings.model_fields_set else "  (default)"
+        yield name, f"{_written(value)}{mark}"
+
+
+def _written(value: object) -> str:
+    """A setting as it stands in the file."""
+    match value:
+        case None:
+            return "not set"
+        case bool():
+            return str(value).lower()
+        case tuple():
+            return f"[{', '.join(map(_written, value))}]"
+        case int():
+            return str(value)
+        case _:
+            return f'"{value}"'
+
+
+def _terminal(environment: Mapping[str, str]) -> Iterator[Finding]:
+    interactive = [
+        name
+        for name, stream in (("stdin", sys.stdin), ("stdout", sys.stdout), ("stderr", sys.stderr))
+        if stream.isatty()
+    ]
+    yield "terminal", ", ".join(interactive) or "none: the screen can't be shown here"
+    size = shutil.get_terminal_size((0, 0))
+    yield "size", f"{size.columns} × {size.lines}" if size.columns else "unknown"
+    yield "TERM", environment.get("TERM", "not set")
+    yield "colours", Console().color_system or "none"
+    if "NO_COLOR" in environment:
+        yield "NO_COLOR", "set: no colours"
+    encoding = sys.stderr.encoding or "unknown"
+    yield "encoding", encoding + ("" if "utf" in encoding.lower() else ": braille and glyphs can't be shown")
+    multiplexer = "tmux" if "TMUX" in environment else "screen" if "STY" in environment else "none"
+    yield "multiplexer", multiplexer + (", over SSH" if "SSH_CONNECTION" in environment else "")
+    warning = logout_warning()
+    if warning is not None:
+        yield "logout", f"⚠ {warning}"
+
+
+def _store(places: Places) -> Iterator[Finding]:
+    yield "home", _folder(places.home)
+    if not (places.home / "store.sqlite3").exists():
+        yield "store", "not there yet: the first run makes it"
+        return
+    try:
+        store = Store(places.home)
+    except StoreError as error:
+        yield "store", str(error)
+        return
+    with store:
+        # What was written last lies beside the store until SQLite moves it in.
+        size = sum(path.stat().st_size for path in places.home.glob(f"{store.path.name}*"))
+        yield "store", f"{store.path}, {size / 1024:,.0f} KiB"
+        yield "journal mode", str(store.connection.execute("PRAGMA journal_mode").fetchone()[0])
+        states = Counter(run.state.value for run in store.runs())
+        counts = ", ".join(f"{count} {state}" for state, count in states.items())
+        yield "runs", f"{states.total()}" + (f" ({counts})" if counts else "")
+        runners = store.runners()
+        if not runners:
+            yield "trains now", "nothing"
+        for runner in runners:
+            yield "trains now", f"{runner.device}: {runner.command}, process {runner.pid} on {runner.host}"
+
+
+def _folder(path: Path) -> str:
+    if not path.exists():
+        return f"{path} (not there yet)"
+    return f"{path} ({shutil.disk_usage(path).free / 2**30:.1f} GiB free)"

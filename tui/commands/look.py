@@ -1,0 +1,154 @@
+"""The subcommands that look: presets, runs, a run, what happened, this machine."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from lazytrain.engine.analysis.digest import SinceError, last_presence, make_report, read_since
+from lazytrain.presets import load_catalogue
+from lazytrain.tui.commands.options import (
+    AsJson,
+    Data,
+    Device,
+    Filter,
+    Home,
+    RunReference,
+    Settings,
+)
+from lazytrain.tui.commands.report import PictureFormat, write_report
+from lazytrain.tui.commands.shared import Refused, device_of, own_version, places_of
+from lazytrain.tui.plain.listing import find_runs, presets_record, print_presets
+from lazytrain.tui.plain.open_store import open_store
+from lazytrain.tui.plain.output import make_console, print_json, print_run, print_runs, run_record
+from lazytrain.tui.plain.reporters import write_line
+from lazytrain.tui.state.run_view import Order
+from lazytrain.tui.words.digest import print_report, report_record
+
+
+def presets(context: typer.Context, as_json: AsJson = False, home: Home = None) -> None:
+    """List what can be trained."""
+    catalogue = load_catalogue(places_of(context, home).presets)
+    if as_json:
+        print_json(presets_record(catalogue))
+    else:
+        print_presets(catalogue, make_console())
+
+
+def runs(
+    context: typer.Context,
+    words: Filter = None,
+    order: Annotated[Order, typer.Option("--sort", help="now: at work, queued, then newest first.")] = "now",
+    as_json: AsJson = False,
+    home: Home = None,
+) -> None:
+    """List the runs: all, or those that fit.
+
+    For example: lazytrain runs coolnet 'lr>0.01' state:finished tag:night 'acc>60'. Archived runs are listed only by
+    the word archived. README.md has the whole of it.
+    """
+    with open_store(places_of(context, home).home) as store:
+        found = find_runs(store, words or (), order)
+        if as_json:
+            print_json([run_record(store, run) for run in found])
+        elif words and not found:
+            write_line(sys.stderr, "no run fits")
+        else:
+            print_runs(found, make_console())
+
+
+def show(context: typer.Context, run: RunReference, as_json: AsJson = False, home: Home = None) -> None:
+    """Show a run: its settings, epochs and log."""
+    with open_store(places_of(context, home).home) as store:
+        found = store.find(run)
+        if as_json:
+            print_json(run_record(store, found))
+        else:
+            print_run(store, found, make_console())
+
+
+def report(
+    context: typer.Context,
+    what: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[STUDY|RUN…]", help="Write about these: a study, or runs.", show_default=False),
+    ] = None,
+    since: Annotated[
+        str | None,
+        typer.Option("--since", help="How long ago (8h, 90min), a time (23:00), or 'last': the last screen. [12h]"),
+    ] = None,
+    as_json: AsJson = False,
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", help="Write Markdown there, its pictures in a folder beside it.")
+    ] = None,
+    settings: Settings = None,
+    seeds: Annotated[
+        int | None, typer.Option("--seeds", metavar="N", help="The study was trained with N seeds.")
+    ] = None,
+    pictures: Annotated[PictureFormat, typer.Option("--pictures", help="What pictures are.")] = PictureFormat.SVG,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite what is there.")] = False,
+    home: Home = None,
+    data: Data = None,
+) -> None:
+    """Say what finished, what failed and why, and how good it got.
+
+    With a study or runs, or with -o, it is a written report in Markdown: what was compared, a table, the curves, the
+    configuration, how it was measured. Without -o it is printed, without pictures.
+    """
+    places = places_of(context, home, data)
+    if what or output is not None:
+        if as_json or since is not None:
+            raise Refused("--since and --json go with the short report; `lazytrain export --format json` has it all")
+        write_report(
+            *(places, what or (), output),
+            settings=settings or (),
+            num_seeds=seeds,
+            pictures=pictures,
+            force=force,
+            version=own_version(),
+        )
+        return
+    if settings or seeds is not None or force:
+        raise Refused("--set, --seeds and --force go with a study or with -o")
+    with open_store(places.home) as store:
+        now = store.clock()
+        try:
+            moment = read_since(since or "12h", now, last_presence(store.home))
+        except SinceError as error:
+            raise Refused(f"--since: {error}") from None
+        found = make_report(store, moment, now)
+    if as_json:
+        print_json(report_record(found))
+    else:
+        print_report(found, make_console())
+
+
+def doctor(
+    context: typer.Context,
+    as_json: AsJson = False,
+    service: Annotated[
+        bool, typer.Option("--service", help="Print a systemd user unit that trains the queue from boot on.")
+    ] = False,
+    home: Home = None,
+    data: Data = None,
+    device: Device = None,
+) -> None:
+    """Say what is found here: device, data, terminal, …
+
+    Versions, the device and why, threads, the data, the settings, the terminal, the store.
+    """
+    if service:
+        from lazytrain.tui.commands.service import service_unit
+
+        sys.stdout.write(service_unit(places_of(context, home, data), device_of(context, device)))
+        return
+    from lazytrain.tui.commands.doctor import examine, print_findings  # imports torch
+
+    findings = examine(places_of(context, home, data), device_of(context, device))
+    if as_json:
+        print_json({section: dict(lines) for section, lines in findings.items()})
+    else:
+        print_findings(findings, make_console())

@@ -1,0 +1,284 @@
+"""`lazytrain plot RUN…`: the curves of runs as charts in plain text, over each other where there are several."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated, cast
+
+import typer
+from rich.console import Console
+from rich.text import Text
+
+from lazytrain.engine.configuration import RunConfiguration
+from lazytrain.engine.records import Run
+from lazytrain.engine.store.store import Store
+from lazytrain.tui.commands.options import Home
+from lazytrain.tui.plain.open_store import open_store
+from lazytrain.tui.plain.output import make_console
+from lazytrain.tui.plain.reporters import write_line
+from lazytrain.tui.state.environment import find_places
+from lazytrain.tui.words.text import format_fraction, format_loss, shorten
+
+if TYPE_CHECKING:
+    from lazytrain.engine.analysis.series import Curves
+    from lazytrain.tui.charts.data import AxisKind, ChartData, ChartView, Curve, Mark
+    from lazytrain.tui.charts.lines import Line
+    from lazytrain.tui.charts.run_figures import Metric, Split
+    from lazytrain.tui.charts.tones import Tone
+
+WIDTH, HEIGHT = 80, 16
+"""Of a chart in cells, where there is no terminal; its width is the terminal's."""
+MOST_RUNS = 8
+"""There are as many colours and shapes."""
+LONGEST_TAG = 20
+
+
+class MetricChoice(StrEnum):
+    """What `--metric` takes."""
+
+    LOSS = "loss"
+    ACCURACY = "accuracy"
+    BOTH = "both"
+
+
+class AxisChoice(StrEnum):
+    """What `--by` takes."""
+
+    EPOCH = "epoch"
+    STEP = "step"
+    IMAGES = "images"
+    TIME = "time"
+
+
+@dataclass(frozen=True, slots=True)
+class PlottedRun:
+    """A run with its curves."""
+
+    run: Run
+    curves: Curves
+    configuration: RunConfiguration
+    resumed_steps: tuple[int, ...]
+
+
+def plot(
+    context: typer.Context,
+    runs: Annotated[
+        list[str],
+        typer.Argument(metavar="RUN…", help="Ids, beginnings of them, names, or 'last'.", show_default=False),
+    ],
+    metric: Annotated[MetricChoice, typer.Option("--metric", help="Which chart.")] = MetricChoice.BOTH,
+    by: Annotated[AxisChoice, typer.Option("--by", help="What the x axis counts.")] = AxisChoice.EPOCH,
+    log: Annotated[bool, typer.Option("--log", help="Losses on a logarithmic axis.")] = False,
+    smooth: Annotated[
+        float,
+        typer.Option("--smooth", min=0.0, max=0.99, help="Exponential moving average: weight of what came before."),
+    ] = 0.0,
+    train: Annotated[bool, typer.Option("--train", help="Curves of the training.")] = False,
+    test: Annotated[bool, typer.Option("--test", help="Curves of the tests: all that several runs show.")] = False,
+    width: Annotated[
+        int | None,
+        typer.Option("--width", min=40, max=1000, help="Columns; the terminal's, or 80.", show_default=False),
+    ] = None,
+    height: Annotated[int, typer.Option("--height", min=7, max=500, help="Lines of each chart.")] = HEIGHT,
+    home: Home = None,
+) -> None:
+    """Print the curves of runs as charts, in plain text.
+
+    Several runs are laid over each other; losses of different kinds never are, and the accuracy is shown instead.
+    """
+    from lazytrain.tui.charts.data import ChartView
+
+    outer_home, outer_data, _ = context.obj
+    console = make_console()
+    view = ChartView(by=cast("AxisKind", by.value), log=log, smoothing=smooth)
+    with open_store(find_places(home or outer_home, outer_data).home) as store:
+        found = list({run.id: run for run in (store.find(reference) for reference in runs)}.values())
+        if len(found) > MOST_RUNS:
+            raise typer.BadParameter(f"at most {MOST_RUNS} runs can be told apart, not {len(found)}")
+        plotted = [read_run(store, run) for run in found]
+    for each in plotted:
+        if not each.run.num_steps or not (len(each.curves.steps) or each.curves.epochs):
+            write_line(sys.stderr, f"{each.run.name} ({each.run.id}) has no figures yet")
+    plotted = [each for each in plotted if each.run.num_steps and (len(each.curves.steps) or each.curves.epochs)]
+    if not plotted:
+        return
+    splits: list[Split] = ["train"] if train and not test else ["test"] if test and not train else ["train", "test"]
+    if len(plotted) > 1 and not train and not test:
+        splits = ["test"]
+    size = (width or (console.width if console.is_terminal else WIDTH), height)
+    print_charts(console, plotted, _metrics(metric, plotted), splits, view, size)
+
+
+def read_run(store: Store, run: Run) -> PlottedRun:
+    """A run with all its figures."""
+    from lazytrain.engine.analysis.series import Curves
+    from lazytrain.tui.charts.run_figures import find_resumed_steps
+
+    curves = Curves(store, run.id)
+    curves.update(run)
+    return PlottedRun(run, curves, store.configuration(run.id), find_resumed_steps(store.messages(run.id)))
+
+
+def _metrics(choice: MetricChoice, plotted: Sequence[PlottedRun]) -> list[Metric]:
+    """The charts to print: losses of different kinds can't be laid over each other, and that is said."""
+    from lazytrain.engine.analysis.comparison import loss_kinds
+
+    metrics: list[Metric] = ["loss", "accuracy"] if choice is MetricChoice.BOTH else [choice.value]
+    kinds = loss_kinds(each.configuration for each in plotted)
+    if len(kinds) > 1 and "loss" in metrics:
+        write_line(sys.stderr, f"losses of different kinds ({', '.join(kinds)}) aren't laid over each other: accuracy")
+        return ["accuracy"]
+    return metrics
+
+
+def print_charts(
+    console: Console,
+    plotted: Sequence[PlottedRun],
+    metrics: Sequence[Metric],
+    splits: Sequence[Split],
+    view: ChartView,
+    size: tuple[int, int],
+) -> None:
+    """A chart for each metric and, of several runs, what is which."""
+    from lazytrain.tui.charts.plot import Plot
+
+    for metric in metrics:
+        data = _one(plotted[0], metric, splits, view) if len(plotted) == 1 else _overlay(plotted, metric, splits, view)
+        if data is not None:
+            for line in Plot(metric, percent=metric == "accuracy").compose(*size, data, empty_text="no figures"):
+                _print(console, _styled(line))
+    if len(plotted) > 1:
+        for number, each in enumerate(plotted):
+            _print(console, _legend(number, each))
+    elif plotted:
+        run = plotted[0].run
+        _print(console, [(f"{run.name} ({run.id}), {run.epoch} of {run.num_epochs} epochs", "")])
+
+
+def _one(each: PlottedRun, metric: Metric, splits: Sequence[Split], view: ChartView) -> ChartData | None:
+    """A run as Monitor shows it, or one of its two curves."""
+    from lazytrain.tui.charts.run_figures import ShownRun, accuracy_chart, loss_chart
+
+    values = each.configuration.hyperparameters
+    shown = ShownRun(
+        run=each.run,
+        report=each.configuration.report,
+        validated=values.validation_fraction > 0,
+        resumed_steps=each.resumed_steps,
+        batch_size=values.batch_size,
+    )
+    data = (loss_chart if metric == "loss" else accuracy_chart)(shown, each.curves, view)
+    if data is None:
+        return None
+    curves = tuple(_smoothable(curve) for curve in data.curves if curve.label in splits)
+    marks = tuple(mark for mark in data.marks if mark.kind != "best" or "test" in splits)
+    left_out = {"train"} if splits == ["test"] else {"test", "● best test"} if splits == ["train"] else set[str]()
+    figures = tuple(figure for figure in data.figures if figure.label not in left_out)
+    return replace(data, curves=curves, marks=marks, figures=figures)
+
+
+def _overlay(plotted: Sequence[PlottedRun], metric: Metric, splits: Sequence[Split], view: ChartView) -> ChartData:
+    """Several runs on common axes, each with a colour, a shape, and its name at its end."""
+    from lazytrain.tui.charts.data import ChartData
+    from lazytrain.tui.charts.run_figures import RunAxis, run_curve
+    from lazytrain.tui.charts.run_marks import mark_figures, marks_on
+    from lazytrain.tui.charts.tones import RUN_MARKERS, RUN_TONES
+
+    curves: list[Curve] = []
+    marks: list[Mark] = []
+    axes = [RunAxis(each.run, each.curves, view.by, each.configuration.hyperparameters.batch_size) for each in plotted]
+    for number, (each, axis) in enumerate(zip(plotted, axes, strict=True)):
+        tone, marker = RUN_TONES[number], RUN_MARKERS[number]
+        for split in splits:
+            # Of both, the tests have the shapes and the name.
+            named = {"marker": marker, "tag": shorten(f"{marker} {each.run.name}", LONGEST_TAG)}
+            looks = named if split == splits[-1] else {}
+            stroke = "dots" if split == "test" and len(splits) > 1 else "line"
+            label = each.run.name if len(splits) == 1 else f"{each.run.name} {split}"
+            curve = run_curve(each.curves, axis, metric, split, label=label, tone=tone, stroke=stroke, **looks)
+            curves.append(_smoothable(curve))
+            if split == splits[-1]:
+                validated = each.configuration.hyperparameters.validation_fraction > 0
+                happened = {"resumed_steps": each.resumed_steps, "validated": validated}
+                marks += marks_on(curve, each.run, each.curves, axis, metric, split, **happened)
+    return ChartData(
+        key="plot",
+        curves=tuple(curves),
+        x_end=max(axis.end for axis in axes),
+        newest=max(axis.newest for axis in axes),
+        view=view,
+        marks=tuple(marks),
+        figures=mark_figures(marks),
+    )
+
+
+def _smoothable(curve: Curve) -> Curve:
+    return replace(curve, smooth=True)
+
+
+# ── plain text ─────────────────────────────────────────────────────────────────────────────────────────────
+
+Parts = list[tuple[str, str]]
+"""Texts with their styles, as rich writes them."""
+
+_ASCII = str.maketrans(
+    {
+        **dict(zip("●▲■◆○△□◇•┊╎│┤─╭╮╰╯✗★↻░…⠀", "o^#%0A=&.::||-++++x@>:_ ", strict=True)),
+        **{chr(code): "*" for code in range(0x2801, 0x2900)},
+    }
+)
+"""For an output that has no braille."""
+
+
+def _print(console: Console, parts: Parts) -> None:
+    text = Text()
+    for words, style in parts:
+        text.append(words if _has_braille(console) else words.translate(_ASCII), style)
+    text.rstrip()
+    console.print(text, soft_wrap=True)
+
+
+def _has_braille(console: Console) -> bool:
+    try:
+        "⣿●".encode(console.encoding)
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _styled(line: Line) -> Parts:
+    return [(words, _style(tone)) for words, tone in line.parts()]
+
+
+def _style(tone: Tone) -> str:
+    """As on the screen's dark background, but for what a light one would hide."""
+    from lazytrain.tui.charts.tones import COLOURS, faint
+
+    match tone:
+        case "frame" | "axis":
+            return "dim"
+        case "title" | "best":
+            return f"bold {COLOURS['test'][0]}" if tone == "best" else "bold"
+        case "bad":
+            return "bold red"
+        case "overfit":
+            return "yellow"
+        case "run-7":
+            return ""
+    if tone in COLOURS:
+        return COLOURS[tone][0]
+    behind: Tone | None = next((each for each in COLOURS if faint(each) == tone), None)
+    return f"dim {_style(behind)}".rstrip() if behind is not None else ""
+
+
+def _legend(number: int, each: PlottedRun) -> Parts:
+    from lazytrain.tui.charts.tones import RUN_MARKERS, RUN_TONES
+
+    run = each.run
+    best = f", best {format_fraction(run.best_accuracy)} @ {run.best_epoch}" if run.best_epoch else ""
+    tested = f"test loss {format_loss(run.test_loss)}, accuracy {format_fraction(run.test_accuracy)}{best}"
+    said = f" {run.name} ({run.id}), {run.epoch} of {run.num_epochs} epochs: {tested}"
+    return [(RUN_MARKERS[number], _style(RUN_TONES[number])), (said, "")]

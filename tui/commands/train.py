@@ -1,0 +1,127 @@
+"""The subcommands that train, or queue what is to be trained."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Annotated
+
+import typer
+
+from lazytrain.engine.settings.niceness import be_nice, num_jobs
+from lazytrain.engine.settings.settings import Settings as HomeSettings
+from lazytrain.engine.settings.settings import load_settings
+from lazytrain.presets import DEFAULT
+from lazytrain.tui.commands.configure import check_device, configure
+from lazytrain.tui.commands.options import (
+    ArchitectureName,
+    Data,
+    Device,
+    Home,
+    HyperparametersName,
+    Jobs,
+    Name,
+    Settings,
+)
+from lazytrain.tui.commands.shared import Refused, device_of, places_of
+from lazytrain.tui.plain.follow import follow_run
+from lazytrain.tui.plain.interrupts import Interrupts
+from lazytrain.tui.plain.open_store import open_store
+from lazytrain.tui.plain.reporters import make_reporter, write_line
+from lazytrain.tui.plain.working import MOST_JOBS, work_queue
+
+
+def train(
+    context: typer.Context,
+    architecture: ArchitectureName,
+    hyperparameters: HyperparametersName = DEFAULT,
+    *,
+    settings: Settings = None,
+    device: Device = None,
+    name: Name = None,
+    now: Annotated[
+        bool, typer.Option("--now", help="Wait neither for a busy device, which is shared, nor for the hours.")
+    ] = False,
+    home: Home = None,
+    data: Data = None,
+) -> None:
+    """Train a run here, without a screen.
+
+    Prints its id first. Exit status: 0 finished, 1 failed, 2 refused before it started, 130 stopped and kept.
+    """
+    places, asked = places_of(context, home, data), device_of(context, device)
+    load_settings(places.home)
+    configuration = configure(places, architecture, hyperparameters, settings or (), asked)
+    from lazytrain.engine.queue.runner import Runner
+
+    with Interrupts() as interrupts, open_store(places.home) as store:
+        run = store.add_run(configuration, name)
+        write_line(sys.stdout, run.id)
+        status = follow_run(
+            store,
+            run.id,
+            lambda: Runner(
+                places.home,
+                places.data,
+                device=asked,
+                only=run.id,
+                share=now,
+                command=f"lazytrain train ({run.name})",
+                may_train=(lambda: None) if now else None,
+            ),
+            make_reporter(sys.stdout, sys.stderr),
+            interrupts,
+        )
+    raise typer.Exit(status)
+
+
+def queue(
+    context: typer.Context,
+    architecture: ArchitectureName,
+    hyperparameters: HyperparametersName = DEFAULT,
+    *,
+    settings: Settings = None,
+    device: Device = None,
+    name: Name = None,
+    home: Home = None,
+    data: Data = None,
+) -> None:
+    """Queue a run; prints its id.
+
+    An open screen or `lazytrain work` trains it.
+    """
+    places = places_of(context, home, data)
+    configuration = configure(places, architecture, hyperparameters, settings or (), device_of(context, device))
+    with open_store(places.home) as store:
+        run = store.add_run(configuration, name)
+        write_line(sys.stdout, run.id)
+        if not store.runners():
+            write_line(sys.stderr, f"queued {run.name}; nothing trains yet: `lazytrain work` trains the queue")
+
+
+def work(
+    context: typer.Context,
+    jobs: Jobs = "1",
+    forever: Annotated[bool, typer.Option("--forever", help="Wait for new runs when the queue is empty.")] = False,
+    home: Home = None,
+    data: Data = None,
+    device: Device = None,
+) -> None:
+    """Train the queue, without a screen, until it is empty.
+
+    Exit status: 0 all finished, 1 a run failed, 130 stopped by Ctrl-C (what was trained is kept).
+    """
+    places, asked = places_of(context, home, data), device_of(context, device)
+    settings = load_settings(places.home)
+    count = _num_jobs(jobs, settings)
+    check_device(asked)
+    be_nice(settings.nice)
+    raise typer.Exit(work_queue(places, asked, count, forever=forever))
+
+
+def _num_jobs(jobs: str, settings: HomeSettings) -> int:
+    if jobs == "auto":
+        return num_jobs(os.cpu_count() or 1, keep_core_free=settings.keep_core_free)
+    if not jobs.isdecimal() or not 1 <= int(jobs) <= MOST_JOBS:
+        raise Refused(f"--jobs: {jobs!r} must be 'auto' or a number from 1 to {MOST_JOBS}")
+    return int(jobs)

@@ -1,0 +1,102 @@
+"""The subcommands that ask something of a run, wherever it is trained."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import Annotated
+
+import typer
+
+from lazytrain.engine.records import Run, State
+from lazytrain.engine.store.store import RunNotFound, Store
+from lazytrain.tui.commands.options import (
+    Home,
+    RunReference,
+)
+from lazytrain.tui.commands.shared import Refused, places_of
+from lazytrain.tui.plain.follow import REFUSED, wait_until_confirmed
+from lazytrain.tui.plain.open_store import open_store
+from lazytrain.tui.plain.reporters import write_line
+from lazytrain.tui.state.environment import Places
+from lazytrain.tui.words.text import state_look
+
+
+def pause(context: typer.Context, run: RunReference, home: Home = None) -> None:
+    """Pause a run; it stays in memory."""
+    _ask(places_of(context, home), run, Store.pause)
+
+
+def resume(context: typer.Context, run: RunReference, home: Home = None) -> None:
+    """Let a run go on, or queue it again.
+
+    A paused run goes on at once; a stopped, failed or interrupted one is queued again.
+    """
+    _ask(places_of(context, home), run, Store.resume)
+
+
+def stop(context: typer.Context, run: RunReference, home: Home = None) -> None:
+    """Stop a run and keep it; `resume` goes on."""
+    _ask(places_of(context, home), run, Store.stop)
+
+
+def discard(
+    context: typer.Context,
+    run: RunReference,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Don't ask.")] = False,
+    home: Home = None,
+) -> None:
+    """Delete a run and its checkpoints; asks first."""
+    with open_store(places_of(context, home).home) as store:
+        found = store.find(run)
+        what = f"{found.name} ({found.id}, {found.state}, {found.epoch} of {found.num_epochs} epochs)"
+        if not yes:
+            if not sys.stdin.isatty():
+                raise Refused(f"discarding {what} deletes it for good: say so with --yes")
+            if not typer.confirm(f"Delete {what} for good?", err=True):
+                raise typer.Exit(REFUSED)
+        store.discard(found.id)
+        try:
+            wait_until_confirmed(store, found.id)
+        except RunNotFound:
+            write_line(sys.stdout, f"discarded: {what}")
+        else:
+            write_line(sys.stdout, f"asked to discard {what}: deleted as soon as its trainer leaves it")
+
+
+def rename(
+    context: typer.Context,
+    run: RunReference,
+    name: Annotated[str, typer.Argument(metavar="NAME", show_default=False)],
+    home: Home = None,
+) -> None:
+    """Give a run another name."""
+    with open_store(places_of(context, home).home) as store:
+        found = store.find(run)
+        try:
+            renamed = store.rename(found.id, name)
+        except ValueError as error:
+            raise Refused(str(error)) from None
+        write_line(sys.stdout, f"{found.name} is now {renamed.name}")
+
+
+# Words that begin with - are tags to take away: only the long form of an option is one.
+
+
+def _ask(places: Places, reference: str, wish: Callable[[Store, str], Run]) -> None:
+    """Write a wish into the store, wait a moment for training to confirm it, and print how the run stands."""
+    with open_store(places.home) as store:
+        found = store.find(reference)
+        wish(store, found.id)
+        try:
+            run = wait_until_confirmed(store, found.id)
+        except RunNotFound:
+            raise Refused(f"{found.name} ({found.id}) was discarded meanwhile") from None
+        if run.pending is not None:
+            standing = state_look(run).word
+            write_line(sys.stdout, f"asked {run.name} ({run.id}) to {run.pending}: not confirmed yet, it is {standing}")
+            return
+        hint = ""
+        if run.state is State.QUEUED and not store.runners():
+            hint = ": nothing trains yet, `lazytrain work` trains the queue"
+        write_line(sys.stdout, f"{state_look(run)}: {run.name} ({run.id}){hint}")

@@ -1,0 +1,152 @@
+"""`lazytrain presets` and `runs`: what can be trained, as tables or JSON; which runs are listed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from rich.console import Console
+
+from lazytrain.engine.analysis.queries import KnownSettings, parse_query, select
+from lazytrain.engine.configuration import flatten
+from lazytrain.engine.records import Run
+from lazytrain.engine.store.reading import Reader
+from lazytrain.presets import (
+    Architecture,
+    Catalogue,
+    HyperparameterPreset,
+    Hyperparameters,
+    LayerError,
+    Preset,
+    Study,
+    count_parameters,
+    expand_study,
+    size_layers,
+)
+from lazytrain.tui.plain.output import print_table
+from lazytrain.tui.state.run_view import Order, sort_runs
+from lazytrain.tui.words.text import NOTHING, format_count, format_number
+
+CIFAR10_SHAPE = (3, 32, 32)
+"""Channels, height, width; the digits come in the same size."""
+CIFAR10_CLASSES = 10
+
+
+def find_runs(reader: Reader, words: Sequence[str], order: Order = "now") -> list[Run]:
+    """The runs that fit a filter, each word of it an argument of the shell's. Raises QueryError."""
+    return sort_runs(select(parse_query(" ".join(words)), reader.runs(), reader, KnownSettings()), order)
+
+
+def print_presets(catalogue: Catalogue, console: Console) -> None:
+    """Three tables, and what is broken."""
+    architectures = [
+        (name + _origin(preset), format_count(default_parameters(preset.value)), preset.value.about)
+        for name, preset in catalogue.architectures.items()
+        if preset.value is not None
+    ]
+    print_table(console, ("architecture", ">parameters", "+about"), architectures)
+    console.print()
+    hyperparameters = [
+        (name + _origin(preset), describe_changes(preset.value))
+        for name, preset in catalogue.hyperparameters.items()
+        if preset.value is not None
+    ]
+    print_table(console, ("hyperparameters", "+differs from the defaults in"), hyperparameters)
+    studies = [
+        (name + _origin(preset), str(len(expand_study(catalogue, name))), preset.value.about)
+        for name, preset in catalogue.studies.items()
+        if preset.value is not None
+    ]
+    if studies:
+        console.print()
+        print_table(console, ("study", ">runs", "+about"), studies)
+    for error in broken_presets(catalogue):
+        console.print(f"broken: {error}", style="red", soft_wrap=True)
+
+
+def presets_record(catalogue: Catalogue) -> dict[str, Any]:
+    """The same for scripts; a broken preset has its reason under `error`."""
+    return {
+        "architectures": [
+            {
+                **_about(preset),
+                "parameters": default_parameters(preset.value) if preset.value else None,
+                **(preset.value.model_dump(exclude={"title", "about"}) if preset.value else {}),
+            }
+            for preset in catalogue.architectures.values()
+        ],
+        "hyperparameters": [
+            {
+                **_about(preset),
+                "changed": list(preset.value.changed) if preset.value else [],
+                "values": preset.value.values.model_dump() if preset.value else None,
+            }
+            for preset in catalogue.hyperparameters.values()
+        ],
+        "studies": [
+            {
+                **_about(preset),
+                "report": preset.value.report if preset.value else None,
+                "runs": _runs(catalogue, preset),
+            }
+            for preset in catalogue.studies.values()
+        ],
+    }
+
+
+def _runs(catalogue: Catalogue, study: Preset[Study]) -> list[dict[str, Any]]:
+    """Each run with what is set beside its preset of hyperparameters, dotted."""
+    if study.value is None:
+        return []
+    records: list[dict[str, Any]] = []
+    for run in expand_study(catalogue, study.name):
+        before = dict(flatten(catalogue.hyperparameter_preset(run.hyperparameters).values.model_dump()))
+        changed = {name: value for name, value in flatten(run.values.model_dump()) if before[name] != value}
+        records.append({"architecture": run.architecture, "hyperparameters": run.hyperparameters, "set": changed})
+    return records
+
+
+def broken_presets(catalogue: Catalogue) -> list[str]:
+    """Why each broken preset is broken."""
+    presets: Iterable[Preset[Any]] = (
+        *catalogue.architectures.values(),
+        *catalogue.hyperparameters.values(),
+        *catalogue.studies.values(),
+    )
+    return [preset.error for preset in presets if preset.error is not None]
+
+
+def default_parameters(architecture: Architecture) -> int | None:
+    """Parameters for 3×32×32 images of 10 classes; None where torch would have to count, or where it doesn't fit."""
+    if architecture.layers is None:
+        return None
+    try:
+        return count_parameters(size_layers(architecture.layers, CIFAR10_SHAPE, CIFAR10_CLASSES))
+    except LayerError:
+        return None
+
+
+def describe_changes(preset: HyperparameterPreset) -> str:
+    """`epochs 25, dataset digits`: what differs from the schema's own values."""
+    base = dict(flatten(Hyperparameters().model_dump()))
+    changes = [
+        f"{name} {format_number(value) if isinstance(value, float) else value}"
+        for name, value in flatten(preset.values.model_dump())
+        if base[name] != value
+    ]
+    return ", ".join(changes) or NOTHING
+
+
+def _origin(preset: Preset[Any]) -> str:
+    return " (yours)" if preset.origin == "yours" else ""
+
+
+def _about(preset: Preset[Any]) -> dict[str, Any]:
+    return {
+        "name": preset.name,
+        "title": preset.value.title if preset.value else None,
+        "about": preset.value.about if preset.value else None,
+        "origin": preset.origin,
+        "path": preset.path,
+        "error": preset.error,
+    }

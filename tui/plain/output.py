@@ -1,0 +1,275 @@
+"""What the commands print: tables for people, JSON for scripts."""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any, TextIO
+
+from rich.cells import cell_len
+from rich.console import Console
+from rich.text import Text
+
+from lazytrain.engine.configuration import RunConfiguration, flatten
+from lazytrain.engine.events import EpochRecord
+from lazytrain.engine.records import Message, Run, State, Trainer, iso
+from lazytrain.engine.store.store import Store
+from lazytrain.tui.words.text import (
+    NOTHING,
+    format_count,
+    format_duration,
+    format_fraction,
+    format_loss,
+    format_moment,
+    format_number,
+    state_glyph,
+    state_word,
+)
+
+STATE_COLOURS = {
+    State.STARTING: "green",
+    State.RUNNING: "green",
+    State.PAUSED: "yellow",
+    State.FINISHED: "green",
+    State.FAILED: "red",
+    State.INTERRUPTED: "yellow",
+}
+"""Of the terminal's own sixteen colours; states not named have none."""
+
+GAP = "  "
+"""Between two columns."""
+MIN_CUT = 8
+"""A column is not cut below this many characters, however narrow the window."""
+WIDE = 104
+"""Columns from which the run list has room for the date."""
+
+
+def make_console(stream: TextIO | None = None) -> Console:
+    """A console on `stream` (default: stdout) that changes nothing in what it is given."""
+    return Console(file=stream or sys.stdout, highlight=False, markup=False, emoji=False)
+
+
+def print_json(value: Any, stream: TextIO | None = None) -> None:
+    """JSON for scripts: NaN and infinities become null."""
+    text = json.dumps(_finite(value), indent=2, ensure_ascii=False, allow_nan=False)
+    (stream or sys.stdout).write(text + "\n")
+
+
+def print_table(console: Console, heads: Sequence[str], rows: Sequence[Sequence[str | Text]]) -> None:
+    """A table without lines. In a terminal it is cut to the window, anywhere else it is never cut.
+
+    A head that starts with `>` has its column aligned right; the column whose head starts with `+` is the one to cut.
+    """
+    names = [head.lstrip(">+") for head in heads]
+    widths = [max(map(_width, column)) for column in zip(names, *rows, strict=True)]
+    if console.is_terminal:
+        missing = max(0, sum(widths) + len(GAP) * (len(widths) - 1) - console.width)
+        widths = [
+            max(MIN_CUT, width - missing) if head.startswith("+") else width
+            for head, width in zip(heads, widths, strict=True)
+        ]
+    for number, row in enumerate((names, *rows)):
+        line = Text(style="bold" if number == 0 else "")
+        for head, cell, width in zip(heads, row, widths, strict=True):
+            text = cell.copy() if isinstance(cell, Text) else Text(cell)
+            text.truncate(width, overflow="ellipsis")
+            text.align("right" if head.startswith(">") else "left", width)
+            line.append_text(text).append(GAP)
+        line.rstrip()
+        console.print(line, soft_wrap=True)
+
+
+def _width(cell: str | Text) -> int:
+    return cell.cell_len if isinstance(cell, Text) else cell_len(cell)
+
+
+# ── runs ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def state_text(run: Run) -> Text:
+    """`✓ finished`, coloured."""
+    standing = Text(f"{state_glyph(run)} {state_word(run)}")
+    standing.stylize("yellow" if run.trainer is not Trainer.ALIVE else STATE_COLOURS.get(run.state, ""))
+    return standing
+
+
+def print_runs(runs: Sequence[Run], console: Console) -> None:
+    """The run list as a table."""
+    if not runs:
+        console.print("no runs yet: `lazytrain train coolnet-v10 quick` makes one in half a minute")
+        return
+    wide = not console.is_terminal or console.width >= WIDE
+    rows: list[tuple[str | Text, ...]] = []
+    for run in runs:
+        best = f"{format_fraction(run.best_accuracy)} @ {run.best_epoch}" if run.best_epoch else NOTHING
+        cells = (
+            state_text(run),
+            " ".join((run.name, *(f"#{tag}" for tag in run.tags))),
+            run.id,
+            f"{run.epoch}/{run.num_epochs}",
+            best,
+            format_fraction(run.test_accuracy),
+            format_duration(run.seconds if run.seconds else None),
+            *((format_moment(run.created),) if wide else ()),
+        )
+        rows.append(cells)
+    heads = ("state", "+name", "id", ">epochs", ">best", ">last", ">time", *(("created",) if wide else ()))
+    print_table(console, heads, rows)
+
+
+def run_record(store: Store, run: Run) -> dict[str, Any]:
+    """Everything known of a run, as `runs --json` and `show --json` give it."""
+    configuration = store.configuration(run.id)
+    return {
+        "id": run.id,
+        "name": run.name,
+        "architecture": run.architecture,
+        "hyperparameters_preset": run.hyperparameters,
+        "hyperparameters": configuration.hyperparameters.model_dump(),
+        "edits": list(configuration.edits),
+        "layers": configuration.architecture.model_dump()["layers"],
+        "dataset": run.dataset,
+        "state": run.state.value,
+        "wanted": run.wanted.value,
+        "trainer": run.trainer.value if run.state.active else None,
+        "device": run.device,
+        "device_reason": run.device_reason,
+        "path": run.path,
+        "threads": run.threads,
+        "seed": run.seed,
+        "epoch": run.epoch,
+        "num_epochs": run.num_epochs,
+        "step": run.step,
+        "num_steps": run.num_steps,
+        "seconds": run.seconds,
+        "train_loss": run.train_loss,
+        "train_accuracy": run.train_accuracy,
+        "test_loss": run.test_loss,
+        "test_accuracy": run.test_accuracy,
+        "best_epoch": run.best_epoch,
+        "best_accuracy": run.best_accuracy,
+        "best_by": best_by(configuration),
+        "outcome": run.outcome,
+        "error": run.error,
+        "weights_sha256": run.weights_sha256,
+        "tags": list(run.tags),
+        "note": run.note,
+        "archived": run.archived,
+        "created": iso(run.created),
+        "started": iso(run.started),
+        "ended": iso(run.ended),
+        "epochs": [asdict(record) for record in store.epochs(run.id)],
+    }
+
+
+def best_by(configuration: RunConfiguration) -> str:
+    """Which images "best" and early stopping look at."""
+    return "validation" if configuration.hyperparameters.validation_fraction else "test"
+
+
+def print_run(store: Store, run: Run, console: Console) -> None:
+    """One run in full."""
+    configuration = store.configuration(run.id)
+    console.print(Text.assemble(state_text(run), f"  {run.name}  {run.id}"))
+    for label, value in _facts(run, configuration):
+        console.print(f"  {label:<10} {value}", soft_wrap=True)
+    _print_hyperparameters(configuration, console)
+    _print_architecture(configuration, console)
+    _print_epochs(store.epochs(run.id), console)
+    _print_messages(store.messages(run.id), console)
+
+
+def _facts(run: Run, configuration: RunConfiguration) -> list[tuple[str, str]]:
+    steps = f"{format_count(run.step)} of {format_count(run.num_steps)} steps"
+    facts = [
+        ("progress", f"epoch {run.epoch} of {run.num_epochs}, {steps}, {format_duration(run.seconds)}"),
+        (
+            "created",
+            f"{format_moment(run.created)}, started {format_moment(run.started)}, ended {format_moment(run.ended)}",
+        ),
+    ]
+    if run.device:
+        facts.append(("device", f"{run.device} ({run.device_reason}), {run.threads} thread(s), path {run.path}"))
+    if run.epoch:
+        facts.append(("train", f"loss {format_loss(run.train_loss)}, accuracy {format_fraction(run.train_accuracy)}"))
+        facts.append(("test", f"loss {format_loss(run.test_loss)}, accuracy {format_fraction(run.test_accuracy)}"))
+    if run.best_epoch:
+        best = f"{format_fraction(run.best_accuracy)} at epoch {run.best_epoch}"
+        facts.append(("best", f"{best}, by the {best_by(configuration)} images"))
+    report = configuration.report
+    if report is not None and report.test_accuracy is not None:
+        facts.append(("report", f"test accuracy about {format_fraction(report.test_accuracy, 0)} after 50 epochs"))
+    if run.tags:
+        facts.append(("tags", " ".join(f"#{tag}" for tag in run.tags)))
+    if run.note:
+        facts.append(("note", run.note))
+    if run.archived:
+        facts.append(("archived", "`lazytrain archive --undo` takes it back into the list"))
+    if run.outcome:
+        facts.append(("outcome", run.outcome))
+    if run.error:
+        facts.append(("error", run.error))
+    if run.weights_sha256:
+        facts.append(("weights", f"sha256 {run.weights_sha256}"))
+    return facts
+
+
+def _print_hyperparameters(configuration: RunConfiguration, console: Console) -> None:
+    console.print(f"\nhyperparameters: {configuration.hyperparameters_name}")
+    for name, value in flatten(configuration.hyperparameters.model_dump()):
+        shown = format_number(value) if isinstance(value, float) else NOTHING if value is None else str(value)
+        edited = "  (edited before the start)" if name in configuration.edits else ""
+        console.print(f"  {name:<29} {shown}{edited}", soft_wrap=True)
+
+
+def _print_architecture(configuration: RunConfiguration, console: Console) -> None:
+    architecture = configuration.architecture
+    console.print(f"\narchitecture: {configuration.architecture_name} ({architecture.title})")
+    if architecture.layers is None:
+        console.print(f"  {architecture.torchvision or architecture.module}")
+        return
+    for number, layer in enumerate((*(layer.describe() for layer in architecture.layers), "classifier"), start=1):
+        console.print(f"  {number:>2} {layer}")
+
+
+def _print_epochs(epochs: Sequence[EpochRecord], console: Console) -> None:
+    if not epochs:
+        return
+    console.print()
+    heads = (">epoch", ">train loss", ">train acc.", ">test loss", ">test acc.", ">lr", ">time")
+    rows = [
+        (
+            str(record.epoch),
+            format_loss(record.train_loss),
+            format_fraction(record.train_accuracy),
+            format_loss(record.test_loss),
+            format_fraction(record.test_accuracy),
+            format_number(record.learning_rate),
+            format_duration(record.seconds),
+        )
+        for record in epochs
+    ]
+    print_table(console, heads, rows)
+
+
+def _print_messages(messages: Sequence[Message], console: Console) -> None:
+    if messages:
+        console.print("\nlog")
+    for message in messages:
+        mark = "" if message.level == "info" else f"{message.level}: "
+        console.print(f"  {format_moment(message.time)}  {mark}{message.text}", soft_wrap=True)
+
+
+def _finite(value: Any) -> Any:
+    match value:
+        case float():
+            return value if math.isfinite(value) else None
+        case dict():
+            return {name: _finite(inner) for name, inner in value.items()}
+        case list() | tuple():
+            return [_finite(inner) for inner in value]
+        case _:
+            return value

@@ -1,0 +1,197 @@
+"""The table beneath compared curves: one row a run (or a setting's seeds), with only the fields that differ."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from lazytrain.engine.analysis.comparison import (
+    ARCHITECTURE,
+    SEED,
+    Compared,
+    Family,
+    Outcome,
+    best_of,
+    differing,
+    family_outcome,
+)
+from lazytrain.engine.configuration import SHORT_NAMES
+from lazytrain.tui.words.text import NOTHING, format_duration, format_fraction, format_setting
+
+BEST = "★"
+"""Stands before the best figure: it is not only coloured."""
+MOST_FIELDS = 3
+"""In a short label."""
+NAME, BEST_ACCURACY, SEEDS = "name", "best", "seeds"
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column; numbers are aligned right."""
+
+    key: str
+    title: str
+    right: bool = True
+    higher_first: bool = False
+    """Whether the highest value comes first when the column is first sorted by."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """What is read, and what it is sorted by; None stands last, whichever way."""
+
+    text: str
+    value: float | str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One run, or the seeds of one setting."""
+
+    key: str
+    """Id of its first run."""
+    name: str
+    cells: dict[str, Cell] = field(default_factory=dict[str, Cell])
+    best: bool = False
+    label: str = ""
+    """How it is called beside its curve, in few words."""
+
+
+@dataclass(frozen=True, slots=True)
+class CompareTable:
+    """Columns and rows, in the order in which runs were marked."""
+
+    columns: tuple[Column, ...] = ()
+    rows: tuple[Row, ...] = ()
+
+    def sorted_by(self, key: str | None, *, reverse: bool = False) -> list[Row]:
+        """The rows by a column, equals as they stand; as they were marked without one."""
+        rows = list(self.rows)
+        if key is None or all(column.key != key for column in self.columns):
+            return rows
+        known = [row for row in rows if row.cells[key].value is not None]
+        known.sort(key=lambda row: _comparable(row.cells[key].value), reverse=reverse)
+        return known + [row for row in rows if row.cells[key].value is None]
+
+
+def make_table(families: Sequence[Family]) -> CompareTable:
+    """The table of what is compared."""
+    firsts = [family.members[0] for family in families]
+    folded = any(len(family.members) > 1 for family in families)
+    fields = differing(firsts, without=(SEED,) if folded else ())
+    outcomes = {family.key: family_outcome(family) for family in families}
+    best, reported = best_of(outcomes), any(each.report_accuracy is not None for each in outcomes.values())
+    validated = any(each.configuration.hyperparameters.validation_fraction for each in firsts)
+    columns = (
+        Column(NAME, "run", right=False),
+        Column(BEST_ACCURACY, "best test*" if validated else "best test", higher_first=True),
+        *(Column(name, field_title(name), right=_is_number(values)) for name, values in fields.items()),
+        *((Column(SEEDS, "seeds", higher_first=True),) if folded else ()),
+        *((Column("range", "of the seeds", higher_first=True),) if folded else ()),
+        Column("epoch", "at epoch"),
+        Column("last", "last test", higher_first=True),
+        Column("gap", "train − test"),
+        Column("time", "time"),
+        Column("rate", "images/s", higher_first=True),
+        *((Column("report", "report", higher_first=True),) if reported else ()),
+    )
+    labels = short_labels(firsts, fields)
+    rows: list[Row] = []
+    for number, (family, label) in enumerate(zip(families, labels, strict=True)):
+        figures = outcomes[family.key]
+        name = family.members[0].run.name
+        cells = {
+            NAME: Cell(name, name.casefold()),
+            **{each: _field_cell(values[number]) for each, values in fields.items()},
+            **_figure_cells(figures, best=family.key in best),
+        }
+        if folded:
+            used, members = len(family.used), len(family.members)
+            cells[SEEDS] = Cell(str(used) if used == members else f"{used} of {members}", used)
+        rows.append(Row(family.key, name, cells, family.key in best, label))
+    return CompareTable(columns, tuple(rows))
+
+
+def short_labels(compared: Sequence[Compared], fields: dict[str, tuple[Any, ...]]) -> list[str]:
+    """`lr 0.1`, `v7 lr 0.1`: the fewest fields that tell the runs apart; else their names."""
+    names, labels = [each.run.name for each in compared], [""] * len(compared)
+    left = {name: _without_common_start(values) for name, values in fields.items()}
+    for _ in range(MOST_FIELDS):
+        if len(set(labels)) == len(labels) or not left:
+            break
+        made = {
+            field: [f"{label} {_say_field(field, value)}".strip() for label, value in zip(labels, values, strict=True)]
+            for field, values in left.items()
+        }
+        chosen = max(made, key=lambda field: len(set(made[field])))  # the first of equals
+        labels = made[chosen]
+        del left[chosen]
+    return labels if len(set(labels)) == len(labels) and labels != [""] else names
+
+
+def _without_common_start(values: tuple[Any, ...]) -> tuple[Any, ...]:
+    """`coolnet-v7`, `coolnet-v10` → `v7`, `v10`: a curve's label has little room."""
+    if not all(isinstance(value, str) for value in values):
+        return values
+    start = os.path.commonprefix(values).rfind("-") + 1  # noqa: RUF071  characters are compared, these are no paths
+    return tuple(value[start:] or value for value in values)
+
+
+def _say_field(name: str, value: Any) -> str:
+    return format_setting(value) if isinstance(value, str) else f"{field_title(name)} {format_setting(value)}"
+
+
+def field_title(name: str) -> str:
+    """`lr`, `batch`, `flip`: a field's name in a column's head."""
+    if name == ARCHITECTURE:
+        return "architecture"
+    return SHORT_NAMES.get(name, name.rpartition(".")[2]).replace("_", " ")
+
+
+def _figure_cells(figures: Outcome, *, best: bool) -> dict[str, Cell]:
+    mark = BEST if best else " "
+    span = (
+        f"{format_fraction(figures.lowest)} to {format_fraction(figures.highest)}"
+        if figures.lowest is not None
+        else NOTHING
+    )
+    gap = NOTHING if figures.gap is None else f"{figures.gap * 100:+.1f} %".replace("-", "−")
+    whole = figures.best_epoch is None or figures.best_epoch == int(figures.best_epoch)
+    epoch = NOTHING if figures.best_epoch is None else f"{figures.best_epoch:.{0 if whole else 1}f}"
+    rate = NOTHING if figures.images_per_second is None else f"{figures.images_per_second:,.0f}"
+    return {
+        BEST_ACCURACY: Cell(f"{mark} {format_fraction(figures.best_accuracy):>6}", _known(figures.best_accuracy)),
+        "range": Cell(span, _known(figures.highest)),
+        "epoch": Cell(epoch, _known(figures.best_epoch)),
+        "last": Cell(format_fraction(figures.last_accuracy), _known(figures.last_accuracy)),
+        "gap": Cell(gap, _known(figures.gap)),
+        "time": Cell(format_duration(figures.seconds), _known(figures.seconds)),
+        "rate": Cell(rate, _known(figures.images_per_second)),
+        "report": Cell(format_fraction(figures.report_accuracy, 0), _known(figures.report_accuracy)),
+    }
+
+
+def _known(value: float | None) -> float | None:
+    return value if value is not None and math.isfinite(value) else None
+
+
+def _field_cell(value: Any) -> Cell:
+    match value:
+        case None:
+            return Cell(format_setting(value))
+        case bool() | int() | float():
+            return Cell(format_setting(value), float(value))
+        case _:
+            return Cell(format_setting(value), str(value).casefold())
+
+
+def _is_number(values: Sequence[Any]) -> bool:
+    return all(isinstance(value, int | float) or value is None for value in values)
+
+
+def _comparable(value: float | str | None) -> tuple[bool, float | str]:
+    """Numbers before words."""
+    return (isinstance(value, str), value if value is not None else 0.0)

@@ -1,0 +1,150 @@
+"""`lazytrain report`, and what the first screen after an absence shows: the same words for both."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from rich.console import Console
+from rich.text import Text
+
+from lazytrain.engine.analysis.digest import Report
+from lazytrain.engine.records import Run, State, iso
+from lazytrain.tui.plain.output import STATE_COLOURS, print_table
+from lazytrain.tui.words.text import (
+    NOTHING,
+    STATE_LOOKS,
+    format_duration,
+    format_fraction,
+    format_loss,
+    state_word,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ReportRow:
+    """A run in a report."""
+
+    run: Run
+    best: str
+    """`62.4 % @ 14`"""
+    last: str
+    time: str
+    notes: tuple[str, ...]
+    """Why it failed, what its log warns of."""
+
+
+def describe_span(report: Report) -> str:
+    """`the last 8 h 12 min, since 22:48 yesterday`."""
+    since, until = datetime.fromtimestamp(report.since), datetime.fromtimestamp(report.until)
+    if report.since <= 0:
+        return "since the beginning"
+    days = (until.date() - since.date()).days
+    day = "" if days == 0 else " yesterday" if days == 1 else f" on {since:%a} {since.day} {since:%b}"
+    if since.year != until.year:
+        day = f" on {since:%Y-%m-%d}"
+    return f"the last {format_duration(report.until - report.since)}, since {since:%H:%M}{day}"
+
+
+def describe_counts(report: Report) -> str:
+    """`3 finished, 1 failed; 1 in training, 2 queued`."""
+    ended = [
+        f"{len(runs)} {word}"
+        for runs, word in ((report.finished, "finished"), (report.failed, "failed"), (report.stopped, "stopped"))
+        if runs
+    ]
+    now = [f"{len(report.active)} in training"] if report.active else []
+    now += [f"{report.num_queued} queued"] if report.num_queued else []
+    return "; ".join(part for part in (", ".join(ended) or "no run ended", ", ".join(now)) if part)
+
+
+def describe_best(report: Report) -> str:
+    """`best: coolnet-v10 quick, 62.4 % at epoch 14; 5 h 10 min of training`; empty if nothing ended."""
+    if not report.ended:
+        return ""
+    best = report.best
+    words = f"best: {best.name}, {format_fraction(best.best_accuracy)} at epoch {best.best_epoch}; " if best else ""
+    return f"{words}{format_duration(report.seconds)} of training"
+
+
+def report_rows(report: Report) -> list[ReportRow]:
+    """The runs that ended, then those in training."""
+    return [_row(run, report.warnings.get(run.id, ())) for run in (*report.ended, *report.active)]
+
+
+def print_report(report: Report, console: Console) -> None:
+    """The report for a terminal or a mail."""
+    console.print(f"{describe_span(report)}: {describe_counts(report)}", soft_wrap=True)
+    rows = report_rows(report)
+    if rows:
+        console.print()
+        heads = ("state", "+name", "id", ">best", ">last", ">time")
+        cells = [(_state(row.run), row.run.name, row.run.id, row.best, row.last, row.time) for row in rows]
+        print_table(console, heads, cells)
+    for row in rows:
+        for note in row.notes:
+            console.print(f"{row.run.name}: {note}", soft_wrap=True)
+    if report.ended:
+        console.print(f"\n{describe_best(report)}", soft_wrap=True)
+
+
+def report_record(report: Report) -> dict[str, Any]:
+    """The report for scripts."""
+    return {
+        "since": iso(report.since),
+        "until": iso(report.until),
+        "seconds": report.seconds,
+        "best": None if report.best is None else report.best.id,
+        "queued": report.num_queued,
+        **{
+            name: [_record(run, report) for run in runs]
+            for name, runs in (
+                ("finished", report.finished),
+                ("failed", report.failed),
+                ("stopped", report.stopped),
+                ("active", report.active),
+            )
+        },
+    }
+
+
+def _row(run: Run, warnings: Sequence[str]) -> ReportRow:
+    best = f"{format_fraction(run.best_accuracy)} @ {run.best_epoch}" if run.best_epoch else NOTHING
+    notes = [run.error] if run.error else []
+    if warnings:
+        more = f" (and {len(warnings) - 1} more in its log)" if len(warnings) > 1 else ""
+        notes.append(f"{warnings[-1]}{more}")
+    if run.state is State.FAILED and not notes:
+        notes.append(f"train loss {format_loss(run.train_loss)}; no reason was recorded")
+    if run.state is State.FINISHED and run.outcome not in (None, "all epochs done"):
+        notes.insert(0, str(run.outcome))
+    if run.state.active:
+        notes.insert(0, f"epoch {run.epoch} of {run.num_epochs} is done")
+    return ReportRow(
+        run, best, format_fraction(run.test_accuracy), format_duration(run.seconds or None), tuple(dict.fromkeys(notes))
+    )
+
+
+def _state(run: Run) -> Text:
+    return Text(f"{STATE_LOOKS[run.state].glyph} {state_word(run)}", style=STATE_COLOURS.get(run.state, ""))
+
+
+def _record(run: Run, report: Report) -> dict[str, Any]:
+    return {
+        "id": run.id,
+        "name": run.name,
+        "state": run.state.value,
+        "epoch": run.epoch,
+        "num_epochs": run.num_epochs,
+        "best_accuracy": run.best_accuracy,
+        "best_epoch": run.best_epoch,
+        "test_accuracy": run.test_accuracy,
+        "test_loss": run.test_loss,
+        "seconds": run.seconds,
+        "error": run.error,
+        "outcome": run.outcome,
+        "ended": iso(run.ended),
+        "warnings": list(report.warnings.get(run.id, ())),
+    }
