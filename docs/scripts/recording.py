@@ -14,8 +14,10 @@ import tempfile
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
+import numpy as np
 from PIL import Image
 from textual.strip import Strip
 
@@ -27,7 +29,7 @@ from lazytrain.tui.app import LazytrainApp
 SIZE = (120, 36)
 """Columns and lines."""
 MOST_BYTES = 400_000
-NUM_COLOURS = 48
+NUM_COLOURS = 32
 PRESET = "mine"
 PRESET_TEXT = """\
 title = "my digits"
@@ -81,17 +83,19 @@ async def record(home: Path) -> list[Frame]:
         await press_until("enter", lambda: any(run.id not in known for run in app.store.runs()))
         shown = next(run.id for run in app.store.runs() if run.id not in known)
 
+        def further(seen: str, fraction: float) -> bool:
+            return app.store.run(shown).fraction >= fraction and text(app) != seen
+
         async def watch(until: float, step: float, caption: str) -> None:
             reached = app.store.run(shown).fraction
             while reached < until:
                 reached += step
-                before = text(app)
-                await wait_until(pilot, lambda: app.store.run(shown).fraction >= reached and text(app) != before)
+                await wait_until(pilot, partial(further, text(app), reached))
                 if app.store.run(shown).state is not State.RUNNING:
                     raise RuntimeError("the run was over before its pictures were taken: this machine was busy")
                 take(240, caption)
 
-        await watch(PAUSED_AT, 0.04, "Monitor: watch it learn")
+        await watch(PAUSED_AT, 0.045, "Monitor: watch it learn")
         await press_until("space", lambda: app.store.run(shown).state is State.PAUSED and "paused" in text(app))
         await pilot.pause(0.5)
         take(1600, "space: pause, and it stays in memory")
@@ -105,11 +109,13 @@ async def record(home: Path) -> list[Frame]:
 
 
 def make_palette(pictures: Sequence[Image.Image]) -> Image.Image:
-    """The most frequent colours as they are, so that curves keep theirs; the edges of letters take the nearest."""
-    counts: Counter[tuple[int, ...]] = Counter()
+    """The most frequent colours of a picture as they are, so that curves keep theirs; edges of letters take the nearest."""
+    counts: Counter[tuple[int, int, int]] = Counter()
     for picture in pictures:
-        for count, colour in picture.getcolors(picture.width * picture.height) or ():
-            counts[colour if isinstance(colour, tuple) else (colour,) * 3] += count
+        colours = np.asarray(picture).reshape(-1, 3)
+        found, times = np.unique(colours, axis=0, return_counts=True)
+        for (red, green, blue), count in zip(found.tolist(), times.tolist(), strict=True):
+            counts[red, green, blue] = max(counts[red, green, blue], count)
     palette = Image.new("P", (1, 1))
     palette.putpalette([value for colour, _ in counts.most_common(NUM_COLOURS) for value in colour])
     return palette
@@ -121,7 +127,10 @@ def chosen(app: LazytrainApp) -> str:
 
 
 def write_gif(pictures: Sequence[Image.Image], durations: Sequence[int], path: Path) -> None:
-    """Pictures, each shown for so many milliseconds. One palette for all frames, so that what doesn't change isn't written again. Raises ValueError if too large."""
+    """Pictures, each shown for so many milliseconds. Raises ValueError if the file is too large.
+
+    All have one palette, so that what doesn't change isn't written again.
+    """
     palette = make_palette(pictures)
     reduced = [picture.quantize(palette=palette, dither=Image.Dither.NONE) for picture in pictures]
     reduced[0].save(

@@ -10,8 +10,8 @@ from pathlib import Path
 from textual.pilot import Pilot
 
 from lazytrain.engine.configuration import RunConfiguration
-from lazytrain.engine.records import Run
 from lazytrain.engine.queue.runner import Runner
+from lazytrain.engine.records import Run
 from lazytrain.engine.store.store import Store
 from lazytrain.presets import load_catalogue, override
 from lazytrain.tui.app import LazytrainApp
