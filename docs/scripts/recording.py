@@ -109,7 +109,7 @@ async def record(home: Path) -> list[Frame]:
 
 
 def make_palette(pictures: Sequence[Image.Image]) -> Image.Image:
-    """The most frequent colours of a picture as they are, so that curves keep theirs; edges of letters take the nearest."""
+    """The most frequent colours of each picture as they are; the edges of letters take the nearest."""
     counts: Counter[tuple[int, int, int]] = Counter()
     for picture in pictures:
         colours = np.asarray(picture).reshape(-1, 3)
