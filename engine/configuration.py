@@ -58,6 +58,12 @@ def flatten(values: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any
             yield f"{prefix}{name}", value
 
 
+def edited_fields(before: Hyperparameters, after: Hyperparameters) -> tuple[str, ...]:
+    """Dotted names of the fields that differ, in the schema's order."""
+    old = dict(flatten(before.model_dump()))
+    return tuple(name for name, value in flatten(after.model_dump()) if old[name] != value)
+
+
 def _short(value: Any) -> str:
     """All its digits where six don't tell it from another: two values of a grid have two names."""
     if isinstance(value, float):

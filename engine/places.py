@@ -23,3 +23,8 @@ def screens_lock(home: Path) -> Path:
 def module_folder(home: Path) -> Path:
     """Where the `module = "…"` of a user's architecture is looked for, besides what Python finds anyway."""
     return presets_folder(home)
+
+
+def settings_path(home: Path) -> Path:
+    """Where the settings of a home lie."""
+    return home / "settings.toml"

@@ -8,11 +8,12 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from lazytrain.presets.catalogue import DEFAULT, Catalogue, Preset, load_catalogue, override, parse_setting
+    from lazytrain.presets.catalogue import DEFAULT, Catalogue, Preset, override, parse_setting
     from lazytrain.presets.errors import PresetError, explain, explain_field
     from lazytrain.presets.expansion import StudyRun, expand_study
     from lazytrain.presets.layers import LayerError, SizedLayer, count_parameters, format_shape, size_layers
     from lazytrain.presets.listing import list_titles
+    from lazytrain.presets.loading import load_catalogue
     from lazytrain.presets.schema import (
         Architecture,
         Augmentation,
@@ -51,11 +52,12 @@ __all__ = [
 ]
 
 _NAMES = {
-    "catalogue": ("DEFAULT", "Catalogue", "Preset", "load_catalogue", "override", "parse_setting"),
+    "catalogue": ("DEFAULT", "Catalogue", "Preset", "override", "parse_setting"),
     "errors": ("PresetError", "explain", "explain_field"),
     "expansion": ("StudyRun", "expand_study"),
     "layers": ("LayerError", "SizedLayer", "count_parameters", "format_shape", "size_layers"),
     "listing": ("list_titles",),
+    "loading": ("load_catalogue",),
     "schema": ("Architecture", "Augmentation", "HyperparameterPreset", "Hyperparameters", "Layer", "Report", "Study"),
 }
 """Module → what comes from it."""

@@ -10,7 +10,7 @@ import gc
 import os
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import cached_property
 from importlib import import_module
@@ -36,14 +36,14 @@ from lazytrain.tui.departure import Departure
 from lazytrain.tui.screens.launch import LaunchScreen
 from lazytrain.tui.state.dataset_lookup import DatasetShelf
 from lazytrain.tui.state.headline import Expectation, describe_queue, describe_runner
+from lazytrain.tui.state.host import Host, Verb
 from lazytrain.tui.state.last_session import recall, remember
 from lazytrain.tui.state.marks import Marks
-from lazytrain.tui.terminal.cell_diff import CellDiffApp
 from lazytrain.tui.terminal.job_control import has_shell
 from lazytrain.tui.terminal.pace import Pace
 from lazytrain.tui.terminal.stylesheet import KeptStylesheet
 from lazytrain.tui.theme import THEMES
-from lazytrain.tui.wishing import Verb, Wishes
+from lazytrain.tui.wishing import Wishes
 
 if TYPE_CHECKING:
     from lazytrain.engine.queue.runner import Runner, RunnerStatus
@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     from lazytrain.tui.screens.compare import CompareScreen
     from lazytrain.tui.screens.monitor import MonitorScreen
     from lazytrain.tui.state.run_view import RunView
+    from lazytrain.tui.state.taking_away import Taken
 
 AFTER_FIRST_FRAME = (
     "lazytrain.tui.screens.launch_desk",
@@ -79,7 +80,7 @@ def _commands() -> type[Provider]:
     return LazytrainCommands
 
 
-class LazytrainApp(CellDiffApp[int]):
+class LazytrainApp(Host):
     """Launch, Monitor and Compare over one run store.
 
     `runner` trains in this process; it is started after the first frame, and the app works without one. `make_runner`
@@ -390,6 +391,23 @@ class LazytrainApp(CellDiffApp[int]):
         self.marks.remove(list(self.marks))
         self.marks.add(found)
         self.call_later(self.action_mode, "compare")
+
+    def export(self, runs: Sequence[Run]) -> None:
+        """Ask what is to be written of these runs, and where."""
+        from lazytrain.tui.state.taking_away import Taken  # with what it writes: no business of the first look
+
+        self._take_away(Taken(runs=tuple(runs)))
+
+    def report_study(self, name: str) -> None:
+        """Ask where the report of a study is to be written."""
+        from lazytrain.tui.state.taking_away import Taken
+
+        self._take_away(Taken(study=name))
+
+    def _take_away(self, taken: Taken) -> None:
+        from lazytrain.tui.screens.export import ExportScreen
+
+        self.push_screen(ExportScreen(self.home, self.data, taken))
 
     def open_monitor(self, run_id: str | None) -> None:
         """Show Monitor, with that run selected."""

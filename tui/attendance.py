@@ -9,7 +9,7 @@ from lazytrain.engine.records import Run, State
 from lazytrain.engine.settings.live import LiveSettings
 
 if TYPE_CHECKING:
-    from lazytrain.tui.app import LazytrainApp
+    from lazytrain.tui.state.host import Host
 
 OVER = frozenset(state for state in State if state.over)
 ABSENCE_SECONDS = 4 * 3600.0
@@ -21,7 +21,7 @@ PRESENCE_SECONDS = 60.0
 class Attendance:
     """Belongs to one app."""
 
-    def __init__(self, app: LazytrainApp) -> None:
+    def __init__(self, app: Host) -> None:
         self._app = app
         self._mounted = False
         self._settings = LiveSettings(app.home, self._complain)

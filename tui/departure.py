@@ -9,7 +9,7 @@ from lazytrain.engine.records import Run, State
 from lazytrain.tui.leave import work_here
 
 if TYPE_CHECKING:
-    from lazytrain.tui.app import LazytrainApp
+    from lazytrain.tui.state.host import Host
 
 
 class Departure:
@@ -20,7 +20,7 @@ class Departure:
             a person chose.
     """
 
-    def __init__(self, app: LazytrainApp) -> None:
+    def __init__(self, app: Host) -> None:
         self.chosen: Literal["keep", "stop", "quit"] | None = None
         self._app = app
 

@@ -12,11 +12,9 @@ from textual.types import IgnoreReturnCallbackType
 
 from lazytrain.engine.records import Run, State
 from lazytrain.tui.screens.help import list_keys
-from lazytrain.tui.state.taking_away import open_export, open_study_report
 
 if TYPE_CHECKING:
-    from lazytrain.tui.app import LazytrainApp
-    from lazytrain.tui.wishing import Verb
+    from lazytrain.tui.state.host import Host, Verb
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +42,7 @@ NAMES: dict[Verb, str] = {"up": "Move up", "down": "Move down"}
 class LazytrainCommands(Provider):
     """What can be done here and now; what doesn't apply isn't offered."""
 
-    app: LazytrainApp  # type: ignore[assignment]
+    app: Host  # type: ignore[assignment]
 
     async def search(self, query: str) -> Hits:
         matcher = self.matcher(query)
@@ -84,25 +82,25 @@ class LazytrainCommands(Provider):
             )
 
 
-def run_commands(app: LazytrainApp) -> Iterator[Command]:
+def run_commands(app: Host) -> Iterator[Command]:
     """What can be asked of each run in its state."""
     for run in app.runs:
         for verb in possible_verbs(run):
             title = f"run: {NAMES.get(verb, verb.capitalize())} {run.name}"
             yield Command(title, VERBS[verb], partial(app.command, verb, run))
         yield Command(f"run: Show {run.name}", "Open it on Monitor", partial(app.open_monitor, run.id))
-        yield Command(f"run: Export {run.name}", "Write it to files", partial(open_export, app, [run]))
+        yield Command(f"run: Export {run.name}", "Write it to files", partial(app.export, [run]))
 
 
-def report_commands(app: LazytrainApp) -> Iterator[Command]:
+def report_commands(app: Host) -> Iterator[Command]:
     """A written report of each study, where there is any run at all."""
     for name, preset in app.catalogue.studies.items():
         if app.runs and preset.value is not None:
             title = f"study: Report on {preset.value.title}"
-            yield Command(title, "Tables, curves and configuration in Markdown", partial(open_study_report, app, name))
+            yield Command(title, "Tables, curves and configuration in Markdown", partial(app.report_study, name))
 
 
-def compare_commands(app: LazytrainApp) -> Iterator[Command]:
+def compare_commands(app: Host) -> Iterator[Command]:
     """Compare the runs of each study."""
     for name, preset in app.catalogue.studies.items():
         if preset.error is None:

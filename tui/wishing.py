@@ -9,15 +9,13 @@ from lazytrain.engine.records import Run
 from lazytrain.engine.store.store import NotPossible, RunNotFound, StoreError
 
 if TYPE_CHECKING:
-    from lazytrain.tui.app import LazytrainApp
-
-Verb = Literal["pause", "resume", "stop", "discard", "up", "down", "rename", "tag", "note", "archive"]
+    from lazytrain.tui.state.host import Host, Verb
 
 
 class Wishes:
     """Carries out what the app is asked; a refusal becomes a toast."""
 
-    def __init__(self, app: LazytrainApp) -> None:
+    def __init__(self, app: Host) -> None:
         self._app = app
 
     def command(self, verb: Verb, run: Run) -> None:

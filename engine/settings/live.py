@@ -7,13 +7,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from lazytrain.engine.places import settings_path
+
 if TYPE_CHECKING:
     from lazytrain.engine.settings.settings import Settings
-
-
-def settings_path(home: Path) -> Path:
-    """Where the settings of a home lie."""
-    return home / "settings.toml"
 
 
 class LiveSettings:

@@ -8,8 +8,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, ConfigDict, Field, ValidationError, field_validator
 
+from lazytrain.engine.places import settings_path
 from lazytrain.engine.settings.availability import Hours
-from lazytrain.engine.settings.live import settings_path
 from lazytrain.presets import PresetError, explain
 from lazytrain.presets.schema import Frozen
 

@@ -13,13 +13,10 @@ import zlib
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from lazytrain.engine.confusion import Confusion
 from lazytrain.engine.events import POINT_FORMAT, EpochRecord
-
-if TYPE_CHECKING:
-    from lazytrain.engine.store.store import Store
 
 RUN, HISTORY, CONFUSIONS = "run.json", "history", "confusions.json"
 _LONGEST_HEADER = 2**24
@@ -40,6 +37,16 @@ def read_run(folder: Path) -> dict[str, Any] | None:
     return row if isinstance(row, dict) and row.get("id") == folder.name else None
 
 
+class Curves(Protocol):
+    """What has a run's curve: the store."""
+
+    def packed_points(self, run_id: str, since: int = 0) -> bytes: ...
+
+    def epochs(self, run_id: str, since: int = 0) -> list[EpochRecord]: ...
+
+    def confusions(self, run_id: str) -> Mapping[int, Confusion]: ...
+
+
 class History:
     """The curve of a run that is trained, kept in its folder: each save adds what is new since the last.
 
@@ -56,7 +63,7 @@ class History:
         self._confusions_epoch: int | None = None
         """The last epoch when the confusions were written."""
 
-    def save(self, store: Store, run_id: str) -> None:
+    def save(self, store: Curves, run_id: str) -> None:
         """Add what the store holds since the last save, and wait until it is on the disk.
 
         Raises:
@@ -67,7 +74,7 @@ class History:
             write_confusions(self._confusions_path.parent, store.confusions(run_id))
             self._confusions_epoch = self._epoch
 
-    def _save_curve(self, store: Store, run_id: str) -> None:
+    def _save_curve(self, store: Curves, run_id: str) -> None:
         points = store.packed_points(run_id, self._num_points)
         epochs = store.epochs(run_id, self._epoch)
         piece = _piece(points, epochs)

@@ -371,7 +371,10 @@ def test_unknown_settings_are_refused(catalogue: Catalogue, field: str) -> None:
 
 
 def test_presets_need_no_torch_and_no_screen() -> None:
-    code = "import sys, presets; presets.load_catalogue(); print({'torch', 'textual', 'numpy'} & set(sys.modules))"
+    code = (
+        "import sys; from lazytrain import presets; presets.load_catalogue();"
+        "print({'torch', 'textual', 'numpy'} & set(sys.modules))"
+    )
     shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert shown.stdout.strip() == "set()"
 
@@ -397,6 +400,9 @@ def test_titles_at_a_glance_are_those_of_the_files_and_in_their_order(tmp_path: 
 
 
 def test_titles_at_a_glance_take_no_pydantic() -> None:
-    code = "import sys, presets; print(len(presets.list_titles('architectures')), 'pydantic' in sys.modules)"
+    code = (
+        "import sys; from lazytrain import presets;"
+        "print(len(presets.list_titles('architectures')), 'pydantic' in sys.modules)"
+    )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split() == [str(len(ARCHITECTURES)), "False"]

@@ -1,0 +1,1 @@
+"""The command line: one file a group of verbs, each a few lines over the store and `tui.plain`."""

@@ -30,13 +30,13 @@ from lazytrain.tui.commands.options import (
     Home,
 )
 from lazytrain.tui.commands.plot import plot
-from lazytrain.tui.commands.shared import Refused, own_version
+from lazytrain.tui.commands.shared import Refused
 from lazytrain.tui.commands.study import study
 from lazytrain.tui.commands.train import queue, train, work
 from lazytrain.tui.commands.wishes import discard, pause, rename, resume, stop
 from lazytrain.tui.plain.follow import FINISHED, REFUSED
 from lazytrain.tui.plain.reporters import write_line
-from lazytrain.tui.state.environment import find_places
+from lazytrain.tui.state.environment import find_places, own_version
 
 USER_ERRORS = (
     PresetError,

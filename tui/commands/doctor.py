@@ -15,7 +15,8 @@ import psutil
 from rich.console import Console
 
 from lazytrain.engine.data.datasets import DatasetError, describe_dataset
-from lazytrain.engine.settings.settings import SettingsError, load_settings, settings_path
+from lazytrain.engine.places import settings_path
+from lazytrain.engine.settings.settings import SettingsError, load_settings
 from lazytrain.engine.store.database import StoreError
 from lazytrain.engine.store.store import Store
 from lazytrain.presets import load_catalogue

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Annotated, TextIO
 
 import typer
 
-from lazytrain.engine.data.datasets import DatasetError, DatasetFacts
 from lazytrain.engine.export.files import write_files
 from lazytrain.engine.export.formats import Format, default_output, plan_export
 from lazytrain.tui.commands.options import Data, Home
@@ -20,8 +19,7 @@ from lazytrain.tui.plain.reporters import write_line
 from lazytrain.tui.state.environment import find_places
 
 if TYPE_CHECKING:
-    from lazytrain.presets import Hyperparameters
-    from lazytrain.tui.state.dataset_lookup import DatasetShelf
+    pass
 
 PATIENCE_SECONDS = 1.0
 """What takes longer says how far it is."""
@@ -66,15 +64,8 @@ def export(
         chosen = [store.find(reference) for reference in runs]
         where = output or default_output(chosen, form)
         which = "best" if checkpoint is Checkpoint.BEST else "last"
-        planned = plan_export(
-            store, chosen, form, where, describe=lambda values: describe_data(shelf, values), which=which
-        )
+        planned = plan_export(store, chosen, form, where, describe=shelf.describe, which=which)
     print_paths(write_files(planned, force=force, tell=Teller(sys.stderr)))
-
-
-def describe_data(shelf: DatasetShelf, values: Hyperparameters) -> DatasetFacts | DatasetError:
-    """What is known of a run's data."""
-    return (shelf.known(values) if shelf.is_found(values) else None) or shelf.find(values)
 
 
 def print_paths(paths: Sequence[Path]) -> None:

@@ -20,13 +20,15 @@ from lazytrain.tui.commands.options import (
     Settings,
 )
 from lazytrain.tui.commands.report import PictureFormat, write_report
-from lazytrain.tui.commands.shared import Refused, device_of, own_version, places_of
+from lazytrain.tui.commands.shared import Refused, device_of, places_of
+from lazytrain.tui.plain.digest import print_report
 from lazytrain.tui.plain.listing import find_runs, presets_record, print_presets
 from lazytrain.tui.plain.open_store import open_store
 from lazytrain.tui.plain.output import make_console, print_json, print_run, print_runs, run_record
 from lazytrain.tui.plain.reporters import write_line
+from lazytrain.tui.state.environment import own_version
 from lazytrain.tui.state.run_view import Order
-from lazytrain.tui.words.digest import print_report, report_record
+from lazytrain.tui.words.digest import report_record
 
 
 def presets(context: typer.Context, as_json: AsJson = False, home: Home = None) -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from lazytrain.engine.export.files import ExportError, OutputFile, distinct_names, write_files
 from lazytrain.engine.store.store import RunNotFound, Store
-from lazytrain.tui.commands.export import Teller, describe_data, print_paths
+from lazytrain.tui.commands.export import Teller, print_paths
 from lazytrain.tui.plain.open_store import open_store
 from lazytrain.tui.state.environment import Places
 
@@ -49,8 +49,7 @@ def write_report(
     from lazytrain.tui.state.dataset_lookup import DatasetShelf
     from lazytrain.tui.words.written_report import write_markdown
 
-    shelf = DatasetShelf(places.data, places.cache)
-    describe: Describe = partial(describe_data, shelf)
+    describe: Describe = DatasetShelf(places.data, places.cache).describe
     catalogue = load_catalogue(places.presets)
     with open_store(places.home) as store:
         report = make_written_report(store, catalogue, references, describe, settings=settings, num_seeds=num_seeds)
@@ -75,7 +74,7 @@ def make_written_report(
     from lazytrain.engine.export.gathered import names_of
     from lazytrain.engine.export.written_report import report_runs, report_study
     from lazytrain.presets import parse_setting
-    from lazytrain.tui.commands.configure import anchor
+    from lazytrain.tui.state.configure import anchor
 
     studies = [reference for reference in references if reference in catalogue.studies]
     if studies and len(references) > 1:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import typer
@@ -12,14 +11,6 @@ from lazytrain.tui.state.environment import Places, find_places
 
 class Refused(RuntimeError):
     """What was asked for is not done; the message says why and what to do."""
-
-
-def own_version() -> str:
-    """The installed version."""
-    try:
-        return version("lazytrain")
-    except PackageNotFoundError:
-        return "(not installed: run from its sources)"
 
 
 def places_of(context: typer.Context, home: Path | None, data: Path | None = None) -> Places:

@@ -16,13 +16,13 @@ from lazytrain.engine.records import Run
 from lazytrain.engine.settings.settings import load_settings
 from lazytrain.engine.store.store import RunNotFound, Store
 from lazytrain.presets import Catalogue, Hyperparameters, PresetError, load_catalogue, parse_setting
-from lazytrain.tui.commands.configure import anchor, check_device
 from lazytrain.tui.commands.options import AsJson, Data, Device, Home, Settings
 from lazytrain.tui.plain.follow import FAILED, FINISHED, REFUSED, follow_run
 from lazytrain.tui.plain.interrupts import Interrupts
 from lazytrain.tui.plain.open_store import open_store
 from lazytrain.tui.plain.output import make_console, print_json, print_table
 from lazytrain.tui.plain.reporters import make_reporter, write_line
+from lazytrain.tui.state.configure import anchor, check_device
 from lazytrain.tui.state.dataset_lookup import DatasetShelf
 from lazytrain.tui.state.environment import Places, find_places
 from lazytrain.tui.state.headline import Expectation

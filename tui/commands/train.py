@@ -12,7 +12,6 @@ from lazytrain.engine.settings.niceness import be_nice, num_jobs
 from lazytrain.engine.settings.settings import Settings as HomeSettings
 from lazytrain.engine.settings.settings import load_settings
 from lazytrain.presets import DEFAULT
-from lazytrain.tui.commands.configure import check_device, configure
 from lazytrain.tui.commands.options import (
     ArchitectureName,
     Data,
@@ -29,6 +28,7 @@ from lazytrain.tui.plain.interrupts import Interrupts
 from lazytrain.tui.plain.open_store import open_store
 from lazytrain.tui.plain.reporters import make_reporter, write_line
 from lazytrain.tui.plain.working import MOST_JOBS, work_queue
+from lazytrain.tui.state.configure import check_device, configure
 
 
 def train(

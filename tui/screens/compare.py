@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from lazytrain.engine.analysis.comparison import Compared, Family
     from lazytrain.engine.analysis.series import Curves
     from lazytrain.engine.configuration import RunConfiguration
-    from lazytrain.tui.app import LazytrainApp
     from lazytrain.tui.charts.compare_figures import Splits
+    from lazytrain.tui.state.host import Host
     from lazytrain.tui.words.compare_rows import CompareTable
 
 NARROW = 110
@@ -100,9 +100,9 @@ class CompareScreen(ChartScreen):
         self._ready = False
 
     @property
-    def lazytrain(self) -> LazytrainApp:
+    def lazytrain(self) -> Host:
         """The app, which has the store, the marks, and carries out commands."""
-        return cast("LazytrainApp", self.app)
+        return cast("Host", self.app)
 
     def compose(self) -> ComposeResult:
         yield TopBar()
@@ -326,9 +326,7 @@ class CompareScreen(ChartScreen):
         if not runs:
             self.notify("no run is marked: space marks the selected one", severity="warning")
             return
-        from lazytrain.tui.state.taking_away import open_export  # with what it writes: no business of the first look
-
-        open_export(self.lazytrain, runs)
+        self.lazytrain.export(runs)
 
     async def action_back(self) -> None:
         if not self.close_one():

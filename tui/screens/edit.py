@@ -16,7 +16,7 @@ from textual.widget import Widget
 from textual.widgets import Input, Select, Static
 
 from lazytrain.presets import PresetError, override
-from lazytrain.tui.commands.configure import anchor
+from lazytrain.tui.state.configure import anchor
 from lazytrain.tui.state.draft import Draft, Edits
 from lazytrain.tui.widgets.key_footer import KeyFooter
 from lazytrain.tui.words.fields import Field, find_errors, flat, form_groups, to_text

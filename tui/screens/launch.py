@@ -24,9 +24,9 @@ from lazytrain.tui.widgets.top_bar import TopBar
 if TYPE_CHECKING:
     from lazytrain.engine.records import Run
     from lazytrain.presets import Catalogue, Hyperparameters
-    from lazytrain.tui.app import LazytrainApp
     from lazytrain.tui.screens.launch_desk import Desk
     from lazytrain.tui.state.draft import Draft
+    from lazytrain.tui.state.host import Host
     from lazytrain.tui.state.proposal import Proposal
     from lazytrain.tui.widgets.study_panel import StudyPanel
 
@@ -41,7 +41,7 @@ class LaunchScreen(Screen[None]):
     CSS_PATH = "launch.tcss"
     BINDING_GROUP_TITLE = "Launch"
     AUTO_FOCUS = "#architectures"
-    app: LazytrainApp  # type: ignore[assignment]  # pyright can't know which app shows this screen
+    app: Host  # type: ignore[assignment]  # pyright can't know which app shows this screen
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "train", "train", id="launch.train", tooltip="Queue this run and watch it on Monitor"),
@@ -124,7 +124,7 @@ class LaunchScreen(Screen[None]):
             from lazytrain.tui.state.draft import first_draft
 
             catalogue = self._catalogue()
-            self._desk = Desk(self, catalogue, first_draft(self.remembered, catalogue))
+            self._desk = Desk(self, catalogue, first_draft(self.remembered, catalogue), self.find_dataset)
             if self.is_mounted:
                 self._desk.begin()
         return self._desk
@@ -227,9 +227,7 @@ class LaunchScreen(Screen[None]):
     def action_report_study(self) -> None:
         """Ask where the chosen study's report is to be written."""
         if (name := self._sound_study()) is not None:
-            from lazytrain.tui.state.taking_away import open_study_report
-
-            open_study_report(self.app, name)
+            self.app.report_study(name)
 
     def _sound_study(self) -> str | None:
         """Name of the chosen study; None if there is none, or it is broken, which a toast says."""

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from textual.content import Content
+from textual.screen import Screen
 from textual.timer import Timer
 from textual.widgets import Static
 
@@ -32,7 +33,8 @@ from lazytrain.tui.widgets.plan import (
 from lazytrain.tui.widgets.preset_list import PENDING, WARNING, PresetList, PresetRow, list_studies
 
 if TYPE_CHECKING:
-    from lazytrain.tui.screens.launch import LaunchScreen
+    from lazytrain.presets import Hyperparameters
+    from lazytrain.tui.state.host import Host
 
 ESTIMATE_DELAY = 0.4
 """Seconds that a choice must stand before its time is measured: a runner leaves its training for that."""
@@ -43,14 +45,24 @@ SHOWN = ("architectures", "hyperparameters", "net")
 class Desk:
     """One pair of presets at a time, and what is known of it."""
 
-    def __init__(self, screen: LaunchScreen, catalogue: Catalogue, draft: Draft) -> None:
+    def __init__(
+        self,
+        screen: Screen[None],
+        catalogue: Catalogue,
+        draft: Draft,
+        find_dataset: Callable[[Hyperparameters], object],
+    ) -> None:
         self.draft = draft
         self.proposal = Proposal(draft=draft, configuration=None, dataset=None, check=LayerCheck(pending=True))
         self.estimate: Estimate | None = None
-        self._screen, self._catalogue = screen, catalogue
+        self._screen, self._catalogue, self._find_dataset = screen, catalogue, find_dataset
         self._may_estimate = False
         self._estimate_timer: Timer | None = None
         self._after_check: Callable[[], None] | None = None
+
+    @property
+    def _host(self) -> Host:
+        return cast("Host", self._screen.app)
 
     # ── what is chosen ─────────────────────────────────────────────────────────────────────────────────────
 
@@ -91,8 +103,8 @@ class Desk:
             self._estimate_timer.stop()
         self.show()
         values = self.proposal.values
-        if values is not None and not self._screen.app.shelf.is_found(values):
-            self._screen.find_dataset(values)
+        if values is not None and not self._host.shelf.is_found(values):
+            self._find_dataset(values)
         self._estimate_timer = self._screen.set_timer(ESTIMATE_DELAY, self._begin_estimate)
         self._screen.refresh_bindings()
 
@@ -110,7 +122,7 @@ class Desk:
 
     def show(self) -> None:
         """Show what is known of the draft by now."""
-        app = self._screen.app
+        app = self._host
         if not self._screen.is_attached or not all(self._screen.query(f"#{name}") for name in SHOWN):
             # The app is ending: its widgets go one by one, and a look at the store may come in between.
             return
@@ -125,7 +137,7 @@ class Desk:
     def _list_presets(self) -> None:
         rows: list[PresetRow] = []
         for name, preset in self._catalogue.architectures.items():
-            check = check_architecture(preset, self.proposal.facts, self._screen.app.store)
+            check = check_architecture(preset, self.proposal.facts, self._host.store)
             mark = WARNING if check.error else PENDING if check.pending else ""
             detail = count_words(check.total) if check.rows else ""
             rows.append(PresetRow(name, preset.value.title if preset.value else name, detail, mark))
@@ -150,7 +162,7 @@ class Desk:
 
     def _show_plan(self) -> None:
         proposal, configuration, facts = self.proposal, self.proposal.configuration, self.proposal.facts
-        app = self._screen.app
+        app = self._host
         self._screen.query_one("#plan").set_class(configuration is None, "-empty")
         if configuration is None:
             return
@@ -180,7 +192,7 @@ class Desk:
             self._queue(open_monitor=open_monitor)
 
     def _queue(self, *, open_monitor: bool) -> None:
-        screen, app = self._screen, self._screen.app
+        screen, app = self._screen, self._host
         configuration, refusal = self.proposal.configuration, self.proposal.refusal
         if refusal is not None or configuration is None:
             screen.notify(refusal or "", title="can't be trained", severity="error", timeout=10, markup=False)

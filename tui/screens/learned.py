@@ -7,7 +7,7 @@ looked at.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import ClassVar, Literal, Protocol, get_args
+from typing import ClassVar, Literal, get_args
 
 from textual import on
 from textual.app import ComposeResult
@@ -22,6 +22,7 @@ from lazytrain.engine.confusion import Confusion
 from lazytrain.engine.events import Progress
 from lazytrain.engine.records import Run
 from lazytrain.engine.store.store import RunNotFound, Store
+from lazytrain.tui.state.inspections import Inspecting
 from lazytrain.tui.widgets.confusion_table import ConfusionTable
 from lazytrain.tui.widgets.half_blocks import Tile
 from lazytrain.tui.widgets.image_grid import ImageGrid
@@ -36,19 +37,6 @@ LARGE, SMALL = 32, 16
 POLL_SECONDS = 0.2
 TABS_WIDTH = 38
 """Cells of the frame's title beside the run's name."""
-
-
-class Inspecting(Protocol):
-    """An inspection under way: `engine.analysis.inspection_process.Inspector`."""
-
-    progress: Progress | None
-    result: Inspection | None
-    error: str | None
-
-    @property
-    def done(self) -> bool: ...
-
-    def stop(self) -> None: ...
 
 
 class LearnedScreen(Screen[None]):

@@ -23,7 +23,6 @@ from lazytrain.tui.screens.details import DetailsScreen
 from lazytrain.tui.screens.learned import LearnedScreen
 from lazytrain.tui.screens.log import LogScreen
 from lazytrain.tui.state.inspections import Inspections
-from lazytrain.tui.state.taking_away import open_export
 from lazytrain.tui.widgets.key_footer import KeyFooter
 from lazytrain.tui.widgets.run_list import RunList
 from lazytrain.tui.widgets.run_status import RunStatus
@@ -32,8 +31,7 @@ from lazytrain.tui.widgets.top_bar import TopBar
 if TYPE_CHECKING:
     from lazytrain.engine.analysis.series import Curves
     from lazytrain.engine.configuration import RunConfiguration
-    from lazytrain.tui.app import LazytrainApp
-    from lazytrain.tui.wishing import Verb
+    from lazytrain.tui.state.host import Host, Verb
 
 NARROW, SLIM = 110, 72
 """Below these widths the list is smaller, or above the figures."""
@@ -123,9 +121,9 @@ class MonitorScreen(ChartScreen):
         self._wanted_id: str | None = None
 
     @property
-    def lazytrain(self) -> LazytrainApp:
+    def lazytrain(self) -> Host:
         """The app, which has the store and carries out commands."""
-        return cast("LazytrainApp", self.app)
+        return cast("Host", self.app)
 
     def compose(self) -> ComposeResult:
         yield TopBar()
@@ -279,7 +277,7 @@ class MonitorScreen(ChartScreen):
 
     def action_export(self) -> None:
         if self.selected is not None:
-            open_export(self.lazytrain, [self.selected])
+            self.lazytrain.export([self.selected])
 
     async def action_back(self) -> None:
         if not self.close_one():

@@ -66,3 +66,7 @@ class DatasetShelf:
             found = error
         self._known[values.dataset, values.image_size] = found
         return found
+
+    def describe(self, values: Hyperparameters) -> Known:
+        """What is known of it, looked up if need be: for commands and worker threads."""
+        return (self.known(values) if self.is_found(values) else None) or self.find(values)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from lazytrain.engine.configuration import RunConfiguration, flatten
+from lazytrain.engine.configuration import RunConfiguration, edited_fields, flatten
 from lazytrain.presets import (
     DEFAULT,
     Architecture,
@@ -17,7 +17,6 @@ from lazytrain.presets import (
     PresetError,
     override,
 )
-from lazytrain.tui.commands.configure import edited_fields
 from lazytrain.tui.state.last_session import FIRST_ARCHITECTURE, FIRST_HYPERPARAMETERS, Remembered
 
 

@@ -44,3 +44,13 @@ def find_places(
         named = environment.get("LAZYTRAIN_DATA")
         data = Path(named).expanduser() if named else home / "data"
     return Places(home=home.absolute(), data=data.absolute())
+
+
+def own_version() -> str:
+    """The installed version."""
+    from importlib.metadata import PackageNotFoundError, version  # the first frame does without
+
+    try:
+        return version("lazytrain")
+    except PackageNotFoundError:
+        return "(not installed: run from its sources)"

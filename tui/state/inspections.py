@@ -4,12 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Protocol
 
+from lazytrain.engine.analysis.findings import Inspection
 from lazytrain.engine.analysis.inspection_process import Inspector
+from lazytrain.engine.events import Progress
 from lazytrain.engine.store.store import Store
-from lazytrain.tui.screens.learned import Inspecting
 
 MOST_KEPT = 8
+
+
+class Inspecting(Protocol):
+    """An inspection under way: `engine.analysis.inspection_process.Inspector`."""
+
+    progress: Progress | None
+    result: Inspection | None
+    error: str | None
+
+    @property
+    def done(self) -> bool: ...
+
+    def stop(self) -> None: ...
 
 
 class Inspections:

@@ -15,7 +15,7 @@ from lazytrain.engine.store.store import RunNotFound
 if TYPE_CHECKING:
     from lazytrain.engine.configuration import RunConfiguration
     from lazytrain.presets import Catalogue
-    from lazytrain.tui.app import LazytrainApp
+    from lazytrain.tui.state.host import Host
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,7 @@ def _configurations(reader: Reader, runs: Iterable[Run]) -> Iterable[RunConfigur
             continue  # discarded meanwhile
 
 
-def find_study_runs(app: LazytrainApp, name: str) -> list[str]:
+def find_study_runs(app: Host, name: str) -> list[str]:
     """Ids of the runs queued for the study, and of those that are the same experiments whatever their seed.
 
     The same as the study is now, or as it was launched.

@@ -5,15 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from lazytrain.engine.export.files import file_name, write_files
 from lazytrain.engine.export.formats import Format, default_output, plan_export
 from lazytrain.engine.export.gathered import names_of
 from lazytrain.engine.records import Run
-
-if TYPE_CHECKING:
-    from lazytrain.tui.app import LazytrainApp
 
 REPORT = "report"
 
@@ -72,21 +68,19 @@ def take_away(
         AlreadyThere: a file is there, and `force` isn't given.
         ExportError, RunNotFound, StoreError, PresetError: it can't be done; the message says what to do.
     """
-    from functools import partial
 
     from lazytrain.engine.store.store import Store
-    from lazytrain.tui.commands.export import describe_data
     from lazytrain.tui.state.dataset_lookup import DatasetShelf
     from lazytrain.tui.state.environment import Places
 
     places = Places(home=home, data=data)
-    describe = partial(describe_data, DatasetShelf(places.data, places.cache))
+    describe = DatasetShelf(places.data, places.cache).describe
     with Store(home) as store:
         if key == REPORT:
             from lazytrain.engine.export.written_report import report_study
             from lazytrain.presets import load_catalogue
             from lazytrain.tui.commands.report import make_written_report, report_files
-            from lazytrain.tui.commands.shared import own_version
+            from lazytrain.tui.state.environment import own_version
             from lazytrain.tui.state.study_marks import how_launched
 
             catalogue = load_catalogue(places.presets)
@@ -105,19 +99,3 @@ def take_away(
                 which="last" if which == "last" else "best",
             )
     return write_files(files, force=force, tell=tell)
-
-
-def open_export(app: LazytrainApp, runs: Sequence[Run]) -> None:
-    """Ask what is to be written of these runs, and where."""
-    _open(app, Taken(runs=tuple(runs)))
-
-
-def open_study_report(app: LazytrainApp, study: str) -> None:
-    """Ask where the report of a study is to be written."""
-    _open(app, Taken(study=study))
-
-
-def _open(app: LazytrainApp, taken: Taken) -> None:
-    from lazytrain.tui.screens.export import ExportScreen
-
-    app.push_screen(ExportScreen(app.home, app.data, taken))

@@ -26,9 +26,8 @@ from lazytrain.tui.widgets.list_keys import moving_keys
 from lazytrain.tui.words.text import format_fraction, pad, shorten, state_colour, state_glyph, state_word
 
 if TYPE_CHECKING:
-    from lazytrain.tui.app import LazytrainApp
+    from lazytrain.tui.state.host import Host, Verb
     from lazytrain.tui.state.run_view import RunView
-    from lazytrain.tui.wishing import Verb
 
 WIDE = 36
 """From this width on, the column at the right has words beside its percentages."""
@@ -302,9 +301,9 @@ class RunList(ScrollView, can_focus=True, inherit_bindings=False):
     # ── narrowing and sorting ──────────────────────────────────────────────────────────────────────────────
 
     @property
-    def _lazytrain(self) -> LazytrainApp:
+    def _lazytrain(self) -> Host:
         """The app, which has the store and carries out commands."""
-        return cast("LazytrainApp", self.app)
+        return cast("Host", self.app)
 
     def reveal(self, run_id: str) -> None:
         """Give up the filter where it hides this run."""

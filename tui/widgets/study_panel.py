@@ -27,7 +27,7 @@ from lazytrain.tui.widgets.preset_list import WARNING
 from lazytrain.tui.widgets.study_runs import StudyRuns
 
 if TYPE_CHECKING:
-    from lazytrain.tui.app import LazytrainApp
+    from lazytrain.tui.state.host import Host
 
 ESTIMATE_DELAY = 0.4
 """Seconds that a study must stand before its times are measured: a runner leaves its training for that."""
@@ -36,7 +36,7 @@ ESTIMATE_DELAY = 0.4
 class StudyPanel(Vertical):
     """One study at a time; does nothing until `show_study`."""
 
-    app: LazytrainApp  # type: ignore[assignment]
+    app: Host  # type: ignore[assignment]
 
     def __init__(self, *, id: str) -> None:  # noqa: A002
         super().__init__(id=id)

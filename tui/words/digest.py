@@ -7,19 +7,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from rich.console import Console
-from rich.text import Text
-
 from lazytrain.engine.analysis.digest import Report
 from lazytrain.engine.records import Run, State, iso
-from lazytrain.tui.plain.output import STATE_COLOURS, print_table
 from lazytrain.tui.words.text import (
     NOTHING,
-    STATE_LOOKS,
     format_duration,
     format_fraction,
     format_loss,
-    state_word,
 )
 
 
@@ -74,22 +68,6 @@ def report_rows(report: Report) -> list[ReportRow]:
     return [_row(run, report.warnings.get(run.id, ())) for run in (*report.ended, *report.active)]
 
 
-def print_report(report: Report, console: Console) -> None:
-    """The report for a terminal or a mail."""
-    console.print(f"{describe_span(report)}: {describe_counts(report)}", soft_wrap=True)
-    rows = report_rows(report)
-    if rows:
-        console.print()
-        heads = ("state", "+name", "id", ">best", ">last", ">time")
-        cells = [(_state(row.run), row.run.name, row.run.id, row.best, row.last, row.time) for row in rows]
-        print_table(console, heads, cells)
-    for row in rows:
-        for note in row.notes:
-            console.print(f"{row.run.name}: {note}", soft_wrap=True)
-    if report.ended:
-        console.print(f"\n{describe_best(report)}", soft_wrap=True)
-
-
 def report_record(report: Report) -> dict[str, Any]:
     """The report for scripts."""
     return {
@@ -125,10 +103,6 @@ def _row(run: Run, warnings: Sequence[str]) -> ReportRow:
     return ReportRow(
         run, best, format_fraction(run.test_accuracy), format_duration(run.seconds or None), tuple(dict.fromkeys(notes))
     )
-
-
-def _state(run: Run) -> Text:
-    return Text(f"{STATE_LOOKS[run.state].glyph} {state_word(run)}", style=STATE_COLOURS.get(run.state, ""))
 
 
 def _record(run: Run, report: Report) -> dict[str, Any]:

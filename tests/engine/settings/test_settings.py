@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from lazytrain.engine.places import settings_path
 from lazytrain.engine.settings.availability import Hours
-from lazytrain.engine.settings.live import LiveSettings, settings_path
+from lazytrain.engine.settings.live import LiveSettings
 from lazytrain.engine.settings.settings import Settings, SettingsError, load_settings
 from lazytrain.presets import PresetError
 

@@ -7,7 +7,7 @@ import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from textual.pilot import Pilot
@@ -335,7 +335,7 @@ async def test_losses_of_different_kinds_are_not_laid_over_each_other(home: Path
 
 async def test_live_runs_grow_and_what_is_the_same_is_not_drawn_again(home: Path, ids: list[str]) -> None:
     async with compare(home, ids[:5]) as (screen, pilot):
-        app = screen.lazytrain
+        app = cast(LazytrainApp, pilot.app)
         before = chart(screen, "accuracy").num_drawn
         app.refresh_runs()
         await pilot.pause()
@@ -402,7 +402,7 @@ async def test_the_table_is_sorted_by_any_column_with_key_and_mouse(home: Path, 
 
 async def test_enter_on_a_row_shows_the_run_on_monitor(home: Path, ids: list[str]) -> None:
     async with compare(home, ids[:3]) as (screen, pilot):
-        app = screen.lazytrain
+        app = cast(LazytrainApp, pilot.app)
         table(screen).focus()
         await pilot.press("down", "enter")
         await until(pilot, lambda: app.current_mode == "monitor" and app.monitor_screen is not None)
@@ -416,7 +416,7 @@ async def test_what_is_marked_is_exported_together(home: Path, ids: list[str]) -
         await pilot.press("E")
         assert pilot.app.screen is screen
         screen.lazytrain.marks.add(ids[:2])
-        screen.lazytrain.refresh_runs()
+        cast(LazytrainApp, pilot.app).refresh_runs()
         await pilot.press("E")
         await until(pilot, lambda: isinstance(pilot.app.screen, ExportScreen))
 

@@ -15,7 +15,7 @@ from lazytrain.engine.store.store import Store
 from lazytrain.tui.app import LazytrainApp
 from lazytrain.tui.palette import report_commands, run_commands
 from lazytrain.tui.screens.export import ExportScreen
-from lazytrain.tui.state.taking_away import Taken, open_study_report
+from lazytrain.tui.state.taking_away import Taken
 from lazytrain.tui.theme import THEMES
 from tests.helpers.launch_app import make_app, settle, toasts, until
 from tests.helpers.monitor_data import Filler
@@ -117,7 +117,7 @@ async def test_the_palette_exports_runs_and_reports_on_studies(home: Path, train
         await settle(pilot)
         assert "run: Export my run" in [command.title for command in run_commands(app)]
         assert "study: Report on batch size" in [command.title for command in report_commands(app)]
-        open_study_report(app, "activations")
+        app.report_study("activations")
         await until(pilot, lambda: isinstance(app.screen, ExportScreen))
         await pilot.pause()
         await pilot.press("enter")

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from lazytrain.engine.analysis.identity import freeze
-from lazytrain.engine.configuration import RunConfiguration, flatten
+from lazytrain.engine.configuration import RunConfiguration, edited_fields
 from lazytrain.engine.data.datasets import describe_dataset
 from lazytrain.engine.queue.estimate import check_configuration
-from lazytrain.presets import Hyperparameters, PresetError, load_catalogue, override, parse_setting
+from lazytrain.presets import PresetError, load_catalogue, override, parse_setting
 from lazytrain.tui.state.environment import Places
 
 FOLDER = "folder:"
@@ -61,12 +61,6 @@ def anchor(settings: Mapping[str, Any]) -> dict[str, Any]:
         return dict(settings)
     folder = Path(dataset.removeprefix(FOLDER)).expanduser().absolute()
     return {**settings, "dataset": f"{FOLDER}{folder}"} if folder.is_dir() else dict(settings)
-
-
-def edited_fields(before: Hyperparameters, after: Hyperparameters) -> tuple[str, ...]:
-    """Dotted names of the fields that differ, in the schema's order."""
-    old = dict(flatten(before.model_dump()))
-    return tuple(name for name, value in flatten(after.model_dump()) if old[name] != value)
 
 
 def check_device(asked: str) -> None:

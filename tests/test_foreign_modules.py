@@ -1,0 +1,93 @@
+"""The installed command in a folder whose modules are called as ours are: nothing of them is imported."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import site
+import subprocess
+import sys
+import venv
+from pathlib import Path
+
+import pytest
+
+from tests.helpers import ROOT
+from tests.helpers.terminals import PtyTerminal, see, wait_for_exit
+
+FOREIGN = ("engine.py", "engine/__init__.py", "lazytrain.py", "presets/__init__.py", "tui.py")
+NET = """
+import torch
+from torch import nn
+
+
+class Net(nn.Module):
+    def __init__(self, num_classes: int) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(nn.Flatten(), nn.Linear(3 * 32 * 32, num_classes))
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        float(images.mean())  # needs images that are there: such a net is tried in a process of its own
+        return self.layers(images)
+"""
+
+pytestmark = pytest.mark.skipif(os.name == "nt", reason="the command is a shell's")
+
+
+@pytest.fixture(scope="module")
+def command(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """`lazytrain` as pip puts it into an environment, whose packages are this one's and this checkout."""
+    environment = tmp_path_factory.mktemp("environment")
+    venv.create(environment, symlinks=True)
+    packages = Path(
+        subprocess.check_output(
+            [environment / "bin" / "python", "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"], text=True
+        ).strip()
+    )
+    there = [*site.getsitepackages(), *(path for path in sys.path if path.endswith("site-packages"))]
+    (packages / "this.pth").write_text("\n".join([str(ROOT), *dict.fromkeys(there)]))
+    return Path(shutil.copy(ROOT / "lazytrain" / "command.sh", environment / "bin" / "lazytrain"))
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Where a machine-learning project lies."""
+    folder = tmp_path / "project"
+    for name in FOREIGN:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text("raise RuntimeError(f'a foreign module was imported: {__file__}')\n")
+    return folder
+
+
+@pytest.mark.parametrize("python_path", [None, "."])
+def test_a_folder_with_modules_of_our_names_changes_nothing(
+    command: Path, folder: Path, home: Path, python_path: str | None
+) -> None:
+    nets = home / "presets" / "architectures"
+    nets.mkdir(parents=True)
+    (nets / "mine.toml").write_text('title = "Mine"\nmodule = "engine_net:Net"\n')
+    (home / "presets" / "engine_net.py").write_text(NET)
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("LAZYTRAIN_", "PYTHON"))}
+    environment |= {"LAZYTRAIN_HOME": str(home), "OMP_NUM_THREADS": "1"}
+    if python_path is not None:
+        environment["PYTHONPATH"] = python_path
+
+    def run(*arguments: str) -> str:
+        done = subprocess.run(
+            [command, *arguments], cwd=folder, env=environment, capture_output=True, text=True, check=False
+        )
+        assert "foreign" not in done.stderr
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    run("train", "mine", "quick", "--set", "epochs=1")
+    for _ in range(2):
+        run("queue", "lazynet", "quick", "--set", "epochs=1")
+    run("work", "--jobs", "2")
+    assert [each["state"] for each in json.loads(run("runs", "--json"))] == ["finished"] * 3
+    assert "taken for" in run("mistakes", "last")
+    with PtyTerminal([str(command)], folder, environment) as screen:
+        see(screen, "Architecture", "Mine", "queue")
+        screen.press("q")
+        assert wait_for_exit(screen) == 0
