@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+import typer
+from typer.core import TyperGroup
 from typer.models import ArgumentInfo, OptionInfo
 
 from docs.scripts.tables import number, table
@@ -62,15 +64,26 @@ class Parameter:
 
 
 def list_commands() -> str:
-    """A section for each command, in the order of `lazytrain --help`."""
-    return "\n".join(_section(name, callback) for name, callback in commands())
+    """An overview, then a section for each command, both in the order of `lazytrain --help`."""
+    groups: dict[str, list[str]] = {}
+    for name, _, group in commands():
+        groups.setdefault(group, []).append(f"[{name}](#{name})")
+    sections = [_section(name, callback) for name, callback, _ in commands()]
+    if any(groups):
+        sections.insert(0, table(("", "commands"), [(group, " · ".join(links)) for group, links in groups.items()]))
+    return "\n".join(sections)
 
 
-def commands() -> Iterator[tuple[str, Callable[..., Any]]]:
-    """Name and function of every command that isn't hidden."""
-    for info in app.registered_commands:
-        if info.callback is not None and not info.hidden:
-            yield info.name or info.callback.__name__.replace("_", "-"), info.callback
+def commands() -> Iterator[tuple[str, Callable[..., Any], str]]:
+    """Name and function of every command, and what it is listed under."""
+    group = typer.main.get_command(app)
+    assert isinstance(group, TyperGroup)
+    for name, command in group.commands.items():
+        # A command whose module is imported when it is called tells its function.
+        verb = getattr(command, "verb", None)
+        callback = verb.function if verb is not None else inspect.unwrap(command.callback or app)
+        if not command.hidden:
+            yield name, callback, verb.panel if verb is not None else ""
 
 
 def parameters(callback: Callable[..., Any]) -> Iterator[Parameter]:

@@ -17,7 +17,7 @@ from lazytrain.presets import load_catalogue, override
 from lazytrain.tui.app import LazytrainApp
 
 IMAGES = Path(__file__).resolve().parent.parent / "images"
-PATIENCE_SECONDS = 120.0
+PATIENCE_SECONDS = 500.0
 
 
 def configuration(

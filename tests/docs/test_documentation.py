@@ -26,7 +26,7 @@ from lazytrain.presets.expansion import expand_study
 from lazytrain.tui.commands.cli import app
 from tests.helpers import ROOT, command_line
 from tests.helpers.command_line import Command, finished_run
-from tests.helpers.markdown import Page, find_commands, read_pages
+from tests.helpers.markdown import Page, ShellCommand, find_commands, read_pages
 
 run = command_line.run
 
@@ -52,10 +52,10 @@ def page_named(path: str) -> Page:
 # ── commands ───────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def all_commands() -> Iterator[tuple[str, list[str]]]:
+def all_commands() -> Iterator[tuple[str, ShellCommand]]:
     for page in PAGES:
-        for arguments in page.commands():
-            yield str(page.path), arguments
+        for command in page.commands():
+            yield str(page.path), command
 
 
 @pytest.fixture(scope="module")
@@ -67,11 +67,12 @@ def catalogue(tmp_path_factory: pytest.TempPathFactory) -> Catalogue:
     return load_catalogue(home / "presets")
 
 
-@pytest.mark.parametrize(("page", "arguments"), all_commands(), ids=str)
-def test_every_command_is_one_that_there_is(page: str, arguments: list[str], catalogue: Catalogue) -> None:
+@pytest.mark.parametrize(("page", "shown"), all_commands(), ids=str)
+def test_every_command_is_one_that_there_is(page: str, shown: ShellCommand, catalogue: Catalogue) -> None:
     """Its verb, options, presets, fields and filters; a mistake in any is an error of typer or of ours."""
     group = typer.main.get_command(app)
     assert isinstance(group, TyperGroup)
+    arguments = shown.arguments
     if not arguments:
         return
     if arguments[0].startswith("-"):
@@ -96,10 +97,11 @@ def test_every_command_is_one_that_there_is(page: str, arguments: list[str], cat
 
 
 def test_commands_in_shell_blocks_are_found() -> None:
-    assert list(find_commands("pip install . && lazytrain          # or: uv run lazytrain")) == [[]]
-    assert list(find_commands("$ lazytrain runs --json | python -c 'x'")) == [["runs", "--json"]]
-    assert list(find_commands('lazytrain report --since "2026-11-22 23:00"')) == [
-        ["report", "--since", "2026-11-22 23:00"]
+    assert list(find_commands("pip install . && lazytrain          # or: uv run lazytrain")) == [ShellCommand([])]
+    assert list(find_commands("$ lazytrain runs --json | python -c 'x'")) == [ShellCommand(["runs", "--json"])]
+    assert list(find_commands('lazytrain note last "a b"; lazytrain doctor --service > here')) == [
+        ShellCommand(["note", "last", "a b"]),
+        ShellCommand(["doctor", "--service"], "here"),
     ]
     assert len(list(all_commands())) > 30
 
@@ -108,7 +110,7 @@ def test_commands_in_shell_blocks_are_found() -> None:
 def test_commands_in_the_text_have_verbs_and_options_that_there_are(page: Page) -> None:
     known = {
         name: {option for each in parameters(function) if isinstance(each.info, OptionInfo) for option in each.options}
-        for name, function in commands()
+        for name, function, _ in commands()
     }
     for code in page.codes:
         if not code.startswith("lazytrain ") or code.startswith("lazytrain -"):
@@ -124,14 +126,17 @@ def test_what_is_cheap_and_harmless_runs_as_it_stands(
 ) -> None:
     """One after another, as somebody would who tries the pages, after a training of one epoch."""
     monkeypatch.chdir(tmp_path)
-    training = ["train", "lazynet", "quick", "--set", "epochs=1"]
+    training = ShellCommand(["train", "lazynet", "quick", "--set", "epochs=1"])
     assert training in page_named("docs/command-line.md").commands()
-    assert run(*training).status == 0
+    assert run(*training.arguments).status == 0
     done = 0
-    for page, arguments in all_commands():
-        if arguments and arguments[0] not in STEERED and not arguments[0].startswith("-"):
-            result = run(*arguments)
-            assert result.status == 0, f"{page}: lazytrain {' '.join(arguments)}\n{result.err}"
+    for page, command in all_commands():
+        verb = command.arguments[0] if command.arguments else ""
+        if verb and verb not in STEERED and not verb.startswith("-"):
+            result = run(*command.arguments)
+            assert result.status == 0, f"{page}: {command}\n{result.err}"
+            if command.output is not None:
+                Path(command.output).write_text(result.out, encoding="utf-8")
             done += 1
     assert done > 25
 

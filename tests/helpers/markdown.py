@@ -49,8 +49,8 @@ class Page:
             if found["language"] in languages:
                 yield found["body"]
 
-    def commands(self) -> Iterator[list[str]]:
-        """The arguments of every `lazytrain …` in blocks for a shell."""
+    def commands(self) -> Iterator[ShellCommand]:
+        """Every `lazytrain …` in blocks for a shell."""
         for block in self.blocks("sh", "console"):
             for line in block.splitlines():
                 yield from find_commands(line)
@@ -61,22 +61,28 @@ def anchor(heading: str) -> str:
     return re.sub(r"\s", "-", re.sub(r"[^\w\s-]", "", heading).strip().lower())
 
 
-def find_commands(line: str) -> Iterator[list[str]]:
-    """The arguments of each `lazytrain` in a line of shell; comments are left out."""
+@dataclass(frozen=True, slots=True)
+class ShellCommand:
+    """A `lazytrain …` in a line of shell."""
+
+    arguments: list[str]
+    output: str | None = None
+    """The file that takes what it prints: `> output`."""
+
+    def __str__(self) -> str:
+        return " ".join(("lazytrain", *self.arguments))
+
+
+def find_commands(line: str) -> Iterator[ShellCommand]:
+    """Each `lazytrain` in a line of shell; comments are left out."""
     lexer = shlex.shlex(line.removeprefix("$ "), posix=True, punctuation_chars=True)
     lexer.whitespace_split = True
-    arguments: list[str] | None = None
-    for word in lexer:
-        if set(word) <= OPERATORS:
-            if arguments is not None:
-                yield arguments
-            arguments = None
-        elif arguments is not None:
-            arguments.append(word)
-        elif word == "lazytrain":
-            arguments = []
-    if arguments is not None:
-        yield arguments
+    words = [*lexer, ";"]
+    while "lazytrain" in words:
+        words = words[words.index("lazytrain") + 1 :]
+        end = next(number for number, word in enumerate(words) if set(word) <= OPERATORS)
+        yield ShellCommand(words[:end], words[end + 1] if words[end] == ">" else None)
+        words = words[end:]
 
 
 def read_pages(folder: Path) -> list[Page]:
