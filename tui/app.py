@@ -24,13 +24,11 @@ from textual.command import Provider
 from textual.driver import Driver
 from textual.reactive import reactive
 from textual.screen import Screen
-from textual.timer import Timer
 
 from lazytrain.engine.places import presets_folder, screens_lock
 from lazytrain.engine.records import Run
-from lazytrain.engine.store.known_runs import live_states
 from lazytrain.engine.store.locks import FileLock, LockHeld
-from lazytrain.engine.store.store import Store, StoreTrouble
+from lazytrain.engine.store.store import Store
 from lazytrain.tui.attendance import Attendance
 from lazytrain.tui.departure import Departure
 from lazytrain.tui.screens.launch import LaunchScreen
@@ -40,9 +38,9 @@ from lazytrain.tui.state.host import Host, Verb
 from lazytrain.tui.state.last_session import recall, remember
 from lazytrain.tui.state.marks import Marks
 from lazytrain.tui.terminal.job_control import has_shell
-from lazytrain.tui.terminal.pace import Pace
 from lazytrain.tui.terminal.stylesheet import KeptStylesheet
 from lazytrain.tui.theme import THEMES
+from lazytrain.tui.watch import POLL_SECONDS, Watch
 from lazytrain.tui.wishing import Wishes
 
 if TYPE_CHECKING:
@@ -61,14 +59,6 @@ AFTER_FIRST_FRAME = (
 """What is wanted right after the first frame, and takes its time to import."""
 FOR_CHARTS = ("lazytrain.tui.screens.monitor", "lazytrain.engine.analysis.series", "plotext")
 """What Monitor wants when it is first shown."""
-POLL_SECONDS = 0.25
-"""How often the store is asked whether anything changed: that costs little, but so does being woken up for it."""
-CONFIRM_SECONDS = 0.02
-"""How long after a wish the screen looks whether training here has confirmed it, and how often until it has."""
-CONFIRM_LOOKS = 50
-"""So often at most; then with the other looks."""
-LOOK_SECONDS = 1.0
-"""How often it is looked at even so: a trainer that is frozen or killed writes nothing."""
 HALT_SECONDS = 1.0
 """How long a suspension waits for training to come between two steps."""
 MINIMUM_WIDTH, MINIMUM_HEIGHT = 60, 16
@@ -157,13 +147,8 @@ class LazytrainApp(Host):
         self.launch_screen = LaunchScreen(self._remembered, lambda: self.catalogue)
         self._expectation = Expectation(self.store, self.shelf)
         self._status: RunnerStatus | None = None
-        self._pace = Pace(redraws_per_second)
-        self._live: list[tuple[object, ...]] = []
-        self._generation = self._num_polls = self._num_changes = 0
-        self._wish_timer: Timer | None = None
-        self._trouble: str | None = None
+        self.store_watch = Watch(self, redraws_per_second, self._show_runs, self._say_trouble)
         self._open_screen = FileLock(screens_lock(home), shared=True)
-        self._stale = True
         self.add_mode("launch", lambda: self.launch_screen)
         self.add_mode("monitor", self._make_monitor)
         self.add_mode("compare", self._make_compare)
@@ -259,68 +244,32 @@ class LazytrainApp(Host):
 
     def _poll(self) -> None:
         self._follow_runner()
-        self._try(self._look)
-
-    def _try(self, look: Callable[[], None]) -> None:
-        if not self.is_running:
-            # It is ending: the screens' widgets go one by one, and a look at the store may come in between.
-            return
-        try:
-            look()
-        except StoreTrouble as trouble:
-            # Looked at again with the next poll; nothing is lost by it.
-            self._say_trouble(str(trouble))
-        else:
-            self._say_trouble(None)
-
-    def _look(self) -> None:
-        self._pace.forget()
-        self._stale = self.store.changed() or self._stale
-        if self.store.generation != self._generation:
-            self._generation = self.store.generation
-            if self.store.notice is not None:
-                self.notify(self.store.notice, title="run store", severity="warning", timeout=30, markup=False)
-        self._num_polls += 1
-        # Figures keep the pace; a state that was reached is shown at once.
-        if self._stale and self._pace.due:
-            self.refresh_runs()
-            return
-        changes = self.store.num_changes() if self._stale else self._num_changes
-        if changes != self._num_changes or self._num_polls % round(LOOK_SECONDS / POLL_SECONDS) == 0:
-            self._num_changes = changes
-            self._show_states()
-
-    def _show_states(self) -> None:
-        """Show another state, wish, name or place of a run that isn't over, if there is one."""
-        if live_states(self.store.runs()) != self._live:
-            self.refresh_runs()
+        self.store_watch.poll()
 
     def _say_trouble(self, trouble: str | None) -> None:
         """Show, or take back, why the store can't be read."""
-        if trouble != self._trouble:
-            self._trouble = trouble
-            if trouble is not None:
-                self.headline = f"⚠ {trouble}"
-            else:
-                self._show_headline()
+        if trouble is not None:
+            self.headline = f"⚠ {trouble}"
+        else:
+            self._show_headline()
 
     def refresh_runs(self) -> None:
         """Read the runs and give them to the screen of the current mode."""
-        self._pace.begin()
-        self._stale, self.runs = False, self.store.runs()
-        self._live = live_states(self.runs)
-        self.marks.keep({run.id for run in self.runs})
-        self.attendance.look(self.runs)
+        self.store_watch.refresh()
+
+    def _show_runs(self, runs: list[Run]) -> None:
+        self.runs = runs
+        self.marks.keep({run.id for run in runs})
+        self.attendance.look(runs)
         self._show_headline()
         screen = self.screen_stack[0]
         for each in (self.launch_screen, self.monitor_screen, self.compare_screen):
             if each is not None and each is screen and each.is_mounted:
-                each.show_runs(self.runs)
+                each.show_runs(runs)
 
     def _display(self, screen: Screen[Any], renderable: RenderableType | None) -> None:
         super()._display(screen, renderable)
-        # What is painted next after new figures were read is their frame.
-        self._pace.end()
+        self.store_watch.painted()
 
     def _follow_runner(self) -> None:
         status = self.runner.status if self.runner is not None else None
@@ -357,18 +306,7 @@ class LazytrainApp(Host):
             self.refresh_runs()
             return
         self.runner.nudge()
-        # Python's lock is training's now; the screen is painted when that may have done what was asked.
-        self._follow_wish(self.refresh_runs, CONFIRM_LOOKS)
-
-    def _follow_wish(self, show: Callable[[], None], looks: int) -> None:
-        def look() -> None:
-            self._try(show)
-            if looks > 1 and any(run.pending for run in self.runs):
-                self._follow_wish(self._show_states, looks - 1)
-
-        if self._wish_timer is not None:
-            self._wish_timer.stop()
-        self._wish_timer = self.set_timer(CONFIRM_SECONDS, look)
+        self.store_watch.follow_wish()
 
     # ── going about ────────────────────────────────────────────────────────────────────────────────────────
 

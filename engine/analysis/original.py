@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from lazytrain.engine.configuration import RunConfiguration
 from lazytrain.presets import Catalogue, Hyperparameters
-
-if TYPE_CHECKING:
-    from lazytrain.engine.export.written_report import Setting
 
 AGREEMENT = 0.03
 """Test accuracies no further apart than this agree: the original report's are rounded, and of one run each."""
@@ -25,6 +21,30 @@ class Original:
     epochs: int
     """That its figures are after."""
     words: str = ""
+
+    def verdict(self, test_accuracy: float | None, epochs: int, *, diverged: bool) -> str:
+        """Whether what was measured here agrees with it, in a few words; nothing where that can't be said.
+
+        Args:
+            test_accuracy: after the last epoch, as a fraction; None where no epoch was finished.
+            epochs: trained here.
+            diverged: whether a run ended because its loss was no number any more.
+        """
+        if "NaN" in self.words:
+            if diverged:
+                return "agrees: the loss became NaN or infinite here too"
+            return "differs: no NaN here" if epochs else ""
+        if test_accuracy is None:
+            return ""
+        if "crashed" in self.words:
+            return "trains here"
+        if self.test_accuracy is None:
+            return "in words only"
+        difference = test_accuracy - self.test_accuracy
+        points = f"{100 * difference:+.1f} points".replace("-", "−")
+        if epochs != self.epochs:
+            return f"{points}, after {epochs} epoch{'' if epochs == 1 else 's'} instead of {self.epochs}"
+        return f"agrees ({points})" if abs(difference) <= AGREEMENT else f"differs ({points})"
 
 
 def original_of(configuration: RunConfiguration, catalogue: Catalogue) -> Original | None:
@@ -49,26 +69,3 @@ def original_of(configuration: RunConfiguration, catalogue: Catalogue) -> Origin
     if values.model_copy(update={"seed": meant.seed, "threads": meant.threads, "epochs": meant.epochs}) != meant:
         return None
     return Original(epochs=meant.epochs, words=preset.value.report)
-
-
-def verdict(setting: Setting) -> str:
-    """Whether what was measured agrees with the original report, in a few words; nothing where that can't be said."""
-    original = setting.original
-    if original is None:
-        return ""
-    if "NaN" in original.words:
-        if setting.diverged:
-            return "agrees: the loss became NaN or infinite here too"
-        return "differs: no NaN here" if setting.scored else ""
-    if not setting.scored or setting.last_test is None:
-        return ""
-    if "crashed" in original.words:
-        return "trains here"
-    if original.test_accuracy is None:
-        return "in words only"
-    difference = setting.last_test.mean - original.test_accuracy
-    points = f"{100 * difference:+.1f} points".replace("-", "−")
-    trained = max(each.run.epoch for each in setting.scored)
-    if trained != original.epochs:
-        return f"{points}, after {trained} epoch{'' if trained == 1 else 's'} instead of {original.epochs}"
-    return f"agrees ({points})" if abs(difference) <= AGREEMENT else f"differs ({points})"

@@ -11,11 +11,8 @@ import numpy as np
 from lazytrain.engine.analysis.comparison import loss_kinds
 from lazytrain.engine.analysis.series import Array, extremes, first_bad, thin
 from lazytrain.engine.events import POINT_FORMAT
-from lazytrain.engine.export.axes import Frame
 from lazytrain.engine.export.gathered import Gathered
-from lazytrain.engine.export.scene import Point
 
-POINTS_A_PIXEL = 1
 LARGEST = 1e100
 """Larger figures are left out: no axis has room for them."""
 
@@ -40,13 +37,13 @@ class Curve:
         """Smallest and largest value, the band's included; nothing of an empty curve."""
         return extremes((self.y, self.low, self.high)) or ()
 
-    def thinned(self, frame: Frame, scale: float) -> list[Point]:
-        """Places on the picture; of more than two values a pixel column only the smallest and largest."""
-        x, y = self.x, self.y
-        columns = int(frame.width * POINTS_A_PIXEL)
-        if len(x) > 2 * columns:
-            x, y = thin(x, y, columns, frame.x.low, frame.x.high)
-        return [frame.place(float(epoch), float(value) * scale) for epoch, value in zip(x, y, strict=True)]
+    def thinned(self, num_columns: int, num_epochs: int) -> Curve:
+        """Of more than two values in one of `num_columns` columns of epochs 0 to `num_epochs` only the smallest and
+        largest; without its band."""
+        if len(self) <= 2 * num_columns:
+            return self
+        x, y = thin(self.x, self.y, num_columns, 0, num_epochs)
+        return Curve(x=x, y=y)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from enum import StrEnum
 from functools import partial
@@ -112,7 +113,7 @@ def plan_export(
 
 def make_figure(gathered: Sequence[Gathered]) -> Figure:
     """The picture of some runs, one curve each."""
-    from lazytrain.engine.export.figure import Figure, Group  # numpy, with the first picture
+    from lazytrain.engine.export.figure import Figure, Group
 
     return Figure(
         groups=tuple(Group(name=each.run.name, runs=(each,)) for each in gathered),
@@ -124,17 +125,13 @@ def make_figure(gathered: Sequence[Gathered]) -> Figure:
 
 def write_picture(figure: Figure, form: Format, file: BinaryIO) -> None:
     """The picture as SVG or PNG."""
-    from lazytrain.engine.export.figure import draw_figure
+    # Where it can't keep its cache it says so by a log that nobody set up, which is stderr: in the midst of the screen.
+    log = logging.getLogger("matplotlib")
+    if not log.handlers:
+        log.addHandler(logging.NullHandler())
+    from lazytrain.engine.export.drawing import draw_figure  # matplotlib: about a second
 
-    scene = draw_figure(figure)
-    if form is Format.PNG:
-        from lazytrain.engine.export.png import render_png
-
-        file.write(render_png(scene))
-    else:
-        from lazytrain.engine.export.svg import render_svg
-
-        file.write(render_svg(scene).encode())
+    draw_figure(figure).save("png" if form is Format.PNG else "svg", file)
 
 
 def _subtitle(gathered: Sequence[Gathered]) -> str:

@@ -1,159 +1,107 @@
-"""The letters of a picture: which font has them, how wide they are, and what stands for one that no font has.
+"""The letters of a picture: which fonts have them, how wide a line is, and what stands for a letter that no font has.
 
-Pillow's own font is the same on every machine but has little beyond ASCII. A text with other letters is in a font of
-the system's: in one that has all of it, else each letter in the first that has it. A letter that none has becomes what
-it is like (`é` → `e`, `×` → `x`), or `?`; nothing is drawn as a box.
+DejaVu Sans, which matplotlib brings, is the same on every machine and has Latin, Greek, Cyrillic, Arabic and signs. A
+letter that it lacks is drawn in the first of the system's fonts that has it. One that none has becomes what it is like
+(`Ａ` → `A`), or `?`; nothing is drawn as a box.
 """
 
 from __future__ import annotations
 
 import unicodedata
+from bisect import bisect_right
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import cache
-from itertools import groupby
-from typing import Any
+from pathlib import Path
 
-from PIL import ImageFont
+import matplotlib
+from matplotlib.font_manager import FontProperties, findfont, fontManager, get_font
+from matplotlib.textpath import text_to_path
 
-SYSTEM_FONTS = (
-    # Latin, Greek, Cyrillic and signs, the plainest first: on Linux, macOS, Windows.
-    *("NotoSans-Regular.ttf", "LiberationSans-Regular.ttf", "DejaVuSans.ttf"),
-    *("Helvetica.ttc", "Arial.ttf", "arial.ttf", "segoeui.ttf", "Arial Unicode.ttf"),
-    # Chinese, Japanese, Korean.
-    *("NotoSansCJK-Regular.ttc", "NotoSansCJKsc-Regular.otf", "DroidSansFallbackFull.ttf", "wqy-zenhei.ttc"),
-    *("PingFang.ttc", "Hiragino Sans GB.ttc", "AppleSDGothicNeo.ttc", "msyh.ttc", "YuGothR.ttc", "malgun.ttf"),
-    # More signs.
-    *("NotoSansSymbols2-Regular.ttf", "NotoSansMath-Regular.ttf", "Apple Symbols.ttf", "seguisym.ttf"),
+OWN = "DejaVu Sans"
+LIKED = (
+    *("Noto Sans", "Helvetica", "Arial", "Segoe UI", "Arial Unicode MS"),
+    # Chinese, Japanese, Korean: one of these has most of all three.
+    *("Noto Sans CJK SC", "PingFang SC", "Hiragino Sans GB", "Microsoft YaHei", "WenQuanYi Zen Hei"),
+    *("Droid Sans Fallback", "Yu Gothic", "Apple SD Gothic Neo", "Malgun Gothic"),
+    *("STIXGeneral", "Noto Sans Symbols 2", "Noto Sans Math", "Apple Symbols", "Segoe UI Symbol"),
 )
-LIKENESSES = {
-    **{
-        "×": "x",
-        "÷": "/",
-        "·": ".",
-        "–": "-",
-        "—": "-",
-        "−": "-",
-        "→": "->",
-        "←": "<-",
-        "≤": "<=",
-        "≥": ">=",
-        "≈": "~",
-    },
-    **{"ß": "ss", "ẞ": "SS", "æ": "ae", "Æ": "AE", "œ": "oe", "Œ": "OE", "ø": "o", "Ø": "O", "ł": "l", "Ł": "L"},
-    **{"đ": "d", "Đ": "D", "ı": "i", "þ": "th", "Þ": "Th", "ð": "d", "Ð": "D", "µ": "u", "μ": "u"},
-}
-"""Of letters that don't come apart into one of ASCII and its accents."""
-MEASURED_SIZE = 120.0
-OWN = ""
-"""Stands for Pillow's own font."""
-NOBODYS = "\uffff"
-"""A letter that no font has: it is drawn as all that a font lacks."""
-IGNORED = ("Cc", "Cf", "Co", "Cs")
-"""Unicode's categories of what is no letter and takes no room."""
+"""Of fonts that have a letter the first is taken; those that aren't named here come last."""
+MEASURED_SIZE = 100.0
 
 
-@dataclass(frozen=True, slots=True)
-class Piece:
-    """A part of a line in one font."""
-
-    text: str
-    font: str
-    """For `font_of`."""
-
-
-@cache
-def font_of(name: str, size: float) -> ImageFont.FreeTypeFont:
-    """A font by its name in a size in pixels. Raises OSError if the system has none of that name."""
-    return _find(name).font_variant(size=size)
+def readable(text: str) -> str:
+    """A line of text without what no picture may hold: blanks are blanks, and control characters go."""
+    blanks = "".join(" " if letter.isspace() else letter for letter in unicodedata.normalize("NFC", text))
+    return "".join(
+        letter for letter in blanks if unicodedata.category(letter) not in ("Cc", "Cs") and letter not in "\ufffe\uffff"
+    )
 
 
-@cache
-def _find(name: str) -> ImageFont.FreeTypeFont:
-    font = ImageFont.load_default(24.0) if name == OWN else ImageFont.truetype(name, 24.0)
-    if not isinstance(font, ImageFont.FreeTypeFont):
-        raise OSError("this Pillow was built without FreeType")
-    return font
+def drawable(text: str) -> str:
+    """A line of text in letters that some font has; one that begins in Arabic goes on at its right in English."""
+    text = "".join(map(_spell, readable(text)))
+    return "\u200e" + text if any(unicodedata.bidirectional(letter) in ("R", "AL") for letter in text) else text
 
 
-@cache
-def pieces(text: str) -> tuple[Piece, ...]:
-    """A line of text as it can be drawn."""
-    letters = list(_letters(text))
-    for name in _fonts():
-        if all(_has(name, letter) for letter in letters):
-            return (Piece("".join(letters), name),)
-    groups = groupby(map(_spell, letters), key=lambda pair: pair[1])
-    return tuple(Piece("".join(letter for letter, _ in pairs), name) for name, pairs in groups)
+def families(text: str) -> list[str]:
+    """Names of the fonts that a drawable line needs, in the order in which a letter is looked for in them."""
+    needed = (_family(letter) for letter in text)
+    return list(dict.fromkeys((OWN, *(name for name in needed if name is not None))))
 
 
 def text_width(text: str, size: float) -> float:
-    """Of a line of text, in pixels; measured large, for at small sizes each letter's width is rounded."""
-    width = sum(font_of(piece.font, MEASURED_SIZE).getlength(piece.text) for piece in pieces(text))
-    return width * size / MEASURED_SIZE
+    """Of a line of text as it is drawn, in pixels of which `size` make the height of its font."""
+    text = drawable(text)
+    font = FontProperties(family=families(text), size=MEASURED_SIZE)
+    width, _, _ = text_to_path.get_text_width_height_descent(text, font, ismath=False)
+    return float(width) * size / MEASURED_SIZE
 
 
 def fit_text(text: str, size: float, width: float) -> str:
     """`text`, its end replaced by `…` where it is wider than `width`."""
     if text_width(text, size) <= width:
         return text
-    kept = text
-    while kept and text_width(kept + "…", size) > width:
-        kept = kept[:-1]
-    return kept.rstrip() + "…"
-
-
-def _letters(text: str) -> Iterator[str]:
-    """Each letter with the accents that stand over it; blanks as blanks."""
-    letter = ""
-    for character in unicodedata.normalize("NFC", text):
-        if character.isspace():
-            character = " "  # noqa: PLW2901  of whatever width it was
-        category = unicodedata.category(character)
-        if category in IGNORED or "\ufe00" <= character <= "\ufe0f":
-            continue
-        if letter and not category.startswith("M"):
-            yield letter
-            letter = ""
-        letter += character
-    if letter:
-        yield letter
-
-
-def _spell(letter: str) -> tuple[str, str]:
-    """A letter and the first font that has it, or what it is like in Pillow's own."""
-    for name in _fonts():
-        if _has(name, letter):
-            return letter, name
-    parts = (LIKENESSES.get(part, part) for part in unicodedata.normalize("NFKD", LIKENESSES.get(letter, letter)))
-    return "".join(part for part in parts if part.isascii()) or "?", OWN
-
-
-def _fonts() -> Iterator[str]:
-    """Names of the fonts there are; each is looked for when those before it weren't enough."""
-    yield OWN
-    for name in SYSTEM_FONTS:
-        if _is_there(name):
-            yield name
+    kept = bisect_right(range(len(text)), width, key=lambda length: text_width(text[:length] + "…", size)) - 1
+    return text[: max(0, kept)].rstrip() + "…"
 
 
 @cache
-def _is_there(name: str) -> bool:
-    try:
-        _find(name)
-    except OSError:
-        return False
-    return True
+def _spell(letter: str) -> str:
+    """A letter, or what it is like."""
+    category = unicodedata.category(letter)
+    if category in ("Cf", "Co") or "\ufe00" <= letter <= "\ufe0f":
+        return ""
+    if _family(letter) is not None:
+        return letter
+    if category.startswith("M"):
+        return ""  # an accent that no font can put over its letter
+    return "".join(part for part in unicodedata.normalize("NFKD", letter) if part.isascii()) or "?"
+
+
+@cache
+def _family(letter: str) -> str | None:
+    """The first font that has a letter."""
+    return next((name for name in (OWN, *_system_fonts()) if _has(name, letter)), None)
+
+
+def _system_fonts() -> Iterator[str]:
+    """Names of the upright fonts there are, the liked ones first."""
+    own = Path(matplotlib.get_data_path())
+    names = {font.name for font in fontManager.ttflist if not Path(font.fname).is_relative_to(own)} | {"STIXGeneral"}
+    yield from (name for name in LIKED if name in names)
+    rest = sorted(names.difference(LIKED), key=lambda name: ("Serif" in name or "Mono" in name, name))
+    yield from (name for name in rest if "last resort" not in name.lower())  # it has every letter, as a box
 
 
 @cache
 def _has(name: str, letter: str) -> bool:
-    if letter.isascii():
-        return True
-    font = _find(name)
-    return all(shape(font, character) != shape(font, NOBODYS) for character in letter)
-
-
-def shape(font: Any, letter: str) -> bytes:
-    """How a font draws a letter."""
-    return bytes(font.getmask(letter))  # Pillow's types don't say so
+    """Whether a font draws a letter: some say that they have one, and draw nothing."""
+    try:
+        font = get_font(findfont(FontProperties(family=name), fallback_to_default=False))
+        if not font.get_char_index(ord(letter)):
+            return False
+        font.set_size(MEASURED_SIZE, 72)
+        left, bottom, right, top = font.load_char(ord(letter)).bbox
+    except (OSError, RuntimeError, ValueError):  # damaged, gone, or of a kind that FreeType doesn't draw
+        return False
+    return letter.isspace() or (right > left and top > bottom)

@@ -1,146 +1,21 @@
-"""What a written report of some runs says, before it is put into words: settings, their figures, what differs.
-
-Runs that differ in nothing but their seed are one setting, with means and standard deviations (n - 1) over the seeds.
-"""
+"""What a written report of some runs says, before it is put into words: settings, their figures, what differs."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from statistics import mean, stdev
 from typing import Any
 
-from lazytrain.engine.analysis.comparison import Compared, outcome, setting_identity
-from lazytrain.engine.analysis.original import Original, original_of
+from lazytrain.engine.analysis.comparison import setting_identity
+from lazytrain.engine.analysis.original import original_of
 from lazytrain.engine.configuration import RunConfiguration, flatten
-from lazytrain.engine.data.datasets import DatasetError, DatasetFacts
-from lazytrain.engine.export.gathered import Gathered, gather
-from lazytrain.engine.queue.studies import PlannedRun, Twins, plan_study
-from lazytrain.engine.records import Run, State
+from lazytrain.engine.export.gathered import gather
+from lazytrain.engine.export.report_view import Chapter, Setting, WrittenReport
+from lazytrain.engine.queue.studies import Describe, PlannedRun, Twins, plan_study
+from lazytrain.engine.records import Run
 from lazytrain.engine.store.reading import Reader
 from lazytrain.engine.store.store import Store
-from lazytrain.presets import DEFAULT, Catalogue, Hyperparameters
-
-Describe = Callable[[Hyperparameters], DatasetFacts | DatasetError]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Spread:
-    """A figure of one run, or its mean and standard deviation over several seeds."""
-
-    mean: float
-    deviation: float | None = None
-    """None of a single run."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Setting:
-    """One configuration, whatever its seed, with the runs there are of it."""
-
-    label: str
-    """Short, and no other's."""
-    configuration: RunConfiguration
-    runs: tuple[Gathered, ...]
-    missing: tuple[PlannedRun, ...] = ()
-    """Of a study: those not queued yet."""
-    original: Original | None = None
-
-    @property
-    def scored(self) -> tuple[Gathered, ...]:
-        """Those whose figures count: with a finished epoch, and not failed unless all of them have."""
-        trained = tuple(each for each in self.runs if each.epochs)
-        return tuple(each for each in trained if each.run.state is not State.FAILED) or trained
-
-    @property
-    def drawn(self) -> tuple[Gathered, ...]:
-        """Those whose curves are shown: a run that diverged in its first epoch, too, where there is no better."""
-        return self.scored or tuple(each for each in self.runs if each.packed or each.run.diverged)
-
-    def spread(self, figure: Callable[[Gathered], float | None]) -> Spread | None:
-        """A figure over the runs that count, or where none does over those that have it."""
-        found = [value for each in self.scored or self.runs if (value := figure(each)) is not None]
-        if not found:
-            return None
-        return Spread(mean=mean(found), deviation=stdev(found) if len(found) > 1 else None)
-
-    @property
-    def best_test(self) -> Spread | None:
-        """Test accuracy of the best epoch."""
-        return self.spread(lambda each: each.best.test_accuracy if each.best is not None else None)
-
-    @property
-    def best_epochs(self) -> tuple[int, ...]:
-        return tuple(each.run.best_epoch for each in self.scored if each.run.best_epoch is not None)
-
-    @property
-    def last_test(self) -> Spread | None:
-        return self.spread(lambda each: each.run.test_accuracy)
-
-    @property
-    def last_train(self) -> Spread | None:
-        return self.spread(lambda each: each.run.train_accuracy)
-
-    @property
-    def gap(self) -> Spread | None:
-        """Train minus test accuracy after the last epoch."""
-        return self.spread(
-            lambda each: (
-                each.run.train_accuracy - each.run.test_accuracy
-                if each.run.train_accuracy is not None and each.run.test_accuracy is not None
-                else None
-            )
-        )
-
-    @property
-    def seconds(self) -> Spread | None:
-        """Training and evaluation, pauses excluded."""
-        return self.spread(lambda each: each.run.seconds or None)
-
-    @property
-    def images_per_second(self) -> Spread | None:
-        """While training, evaluation excluded."""
-        return self.spread(
-            lambda each: (
-                outcome(Compared(run=each.run, configuration=each.configuration, epochs=each.epochs)).images_per_second
-            )
-        )
-
-    @property
-    def diverged(self) -> bool:
-        """Whether a run of it ended because its loss was no number any more."""
-        return any(each.run.diverged for each in self.runs)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Chapter:
-    """Settings whose curves are laid over each other."""
-
-    title: str
-    settings: tuple[Setting, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WrittenReport:
-    """Everything that is written."""
-
-    title: str
-    about: str = ""
-    original: str = ""
-    """What the original report saw in the study, in words."""
-    settings: tuple[Setting, ...]
-    chapters: tuple[Chapter, ...]
-    common: Mapping[str, Any]
-    """Dotted name → value of every hyperparameter that all settings share."""
-    differing: tuple[str, ...]
-    """Dotted names of the others, in their order; `seed` among them where no setting has two."""
-
-    @property
-    def runs(self) -> tuple[Gathered, ...]:
-        return tuple(each for setting in self.settings for each in setting.runs)
-
-    @property
-    def missing(self) -> tuple[PlannedRun, ...]:
-        return tuple(each for setting in self.settings for each in setting.missing)
+from lazytrain.presets import DEFAULT, Catalogue
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -198,13 +73,11 @@ def report_runs(reader: Reader, runs: Sequence[Run], catalogue: Catalogue, title
 def _report(
     title: str, settings: tuple[Setting, ...], chapters: tuple[Chapter, ...], *, about: str = "", original: str = ""
 ) -> WrittenReport:
-    values = [dict(flatten(each.configuration.hyperparameters.model_dump())) for each in settings]
-    names = list(values[0]) if values else []
-    folded = any(len(each.runs) + len(each.missing) > 1 for each in settings)
-    differing = tuple(
-        name for name in names if not (folded and name == "seed") and len({str(each[name]) for each in values}) > 1
-    )
-    common = {name: values[0][name] for name in names if name not in differing and not (folded and name == "seed")}
+    folded = any(len(each.seeds) > 1 for each in settings)
+    names = [name for name in settings[0].values if not (folded and name == "seed")] if settings else []
+    values = {name: tuple(each.values[name] for each in settings) for name in names}
+    differing = {name: found for name, found in values.items() if len(set(map(str, found))) > 1}
+    common = {name: found[0] for name, found in values.items() if name not in differing}
     return WrittenReport(
         title=title,
         about=about,
@@ -225,6 +98,7 @@ def _settings(reader: Reader, entries: Iterable[_Entry], catalogue: Catalogue) -
         Setting(
             label=_own_name(group) or label,
             configuration=group[0].configuration,
+            values=dict(flatten(group[0].configuration.hyperparameters.model_dump())),
             runs=tuple(gather(reader, entry.run.id) for entry in group if entry.run is not None),
             missing=tuple(entry.planned for entry in group if entry.run is None and entry.planned is not None),
             original=original_of(group[0].configuration, catalogue),

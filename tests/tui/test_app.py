@@ -201,7 +201,7 @@ async def test_nothing_is_looked_at_while_the_app_ends(home: Path, monkeypatch: 
         queue(app)
         app.refresh_runs()
     monkeypatch.setattr(app, "refresh_runs", lambda: pytest.fail("its widgets are going"))
-    app._stale = True
+    app.store_watch._stale = True
     app._poll()
 
 
@@ -274,13 +274,13 @@ class Obedient(FakeRunner):
 def seen_states(app: LazytrainApp, monkeypatch: pytest.MonkeyPatch) -> list[tuple[State, Wanted | None]]:
     """The first run's state and open wish in every frame from now on."""
     seen: list[tuple[State, Wanted | None]] = []
-    refresh = app.refresh_runs
+    refresh = app.store_watch.refresh
 
     def refresh_runs() -> None:
         refresh()
         seen.append((app.runs[0].state, app.runs[0].pending))
 
-    monkeypatch.setattr(app, "refresh_runs", refresh_runs)
+    monkeypatch.setattr(app.store_watch, "refresh", refresh_runs)
     return seen
 
 
@@ -457,7 +457,7 @@ def test_the_question_says_what_is_trained_and_what_waits(home: Path) -> None:
     ],
 )
 def test_importing_the_screen_imports_nothing_heavy(module: str) -> None:
-    heavy = ("torch", "torchvision", "numpy", "plotext", "typer", "sklearn", "PIL")
+    heavy = ("torch", "torchvision", "numpy", "plotext", "typer", "sklearn", "PIL", "matplotlib")
     code = f"import sys, {module}; print([name for name in {heavy!r} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert (done.stdout.strip(), done.stderr) == ("[]", "")

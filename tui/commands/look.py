@@ -91,6 +91,12 @@ def report(
         int | None, typer.Option("--seeds", metavar="N", help="The study was trained with N seeds.")
     ] = None,
     pictures: Annotated[PictureFormat, typer.Option("--pictures", help="What pictures are.")] = PictureFormat.SVG,
+    template: Annotated[
+        Path | None, typer.Option("--template", help="Write it by this Jinja2 template instead of the shipped one.")
+    ] = None,
+    print_template: Annotated[
+        bool, typer.Option("--print-template", help="Print the shipped template, to start one's own from.")
+    ] = False,
     force: Annotated[bool, typer.Option("--force", help="Overwrite what is there.")] = False,
     home: Home = None,
     data: Data = None,
@@ -100,6 +106,11 @@ def report(
     With a study or runs, or with -o, it is a written report in Markdown: what was compared, a table, the curves, the
     configuration, how it was measured. Without -o it is printed, without pictures.
     """
+    if print_template:
+        from lazytrain.tui.words.written_report import shipped_template  # imports jinja2
+
+        sys.stdout.write(shipped_template())
+        return
     places = places_of(context, home, data)
     if what or output is not None:
         if as_json or since is not None:
@@ -109,12 +120,13 @@ def report(
             settings=settings or (),
             num_seeds=seeds,
             pictures=pictures,
+            template=template,
             force=force,
             version=own_version(),
         )
         return
-    if settings or seeds is not None or force:
-        raise Refused("--set, --seeds and --force go with a study or with -o")
+    if settings or seeds is not None or force or template is not None:
+        raise Refused("--set, --seeds, --template and --force go with a study or with -o")
     with open_store(places.home) as store:
         now = store.clock()
         try:

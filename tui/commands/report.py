@@ -17,7 +17,8 @@ from lazytrain.tui.state.environment import Places
 
 if TYPE_CHECKING:
     from lazytrain.engine.export.figure import Figure
-    from lazytrain.engine.export.written_report import Chapter, Describe, WrittenReport
+    from lazytrain.engine.export.report_view import Chapter, WrittenReport
+    from lazytrain.engine.queue.studies import Describe
     from lazytrain.presets import Catalogue
 
 
@@ -36,18 +37,23 @@ def write_report(
     settings: Sequence[str] = (),
     num_seeds: int | None = None,
     pictures: PictureFormat = PictureFormat.SVG,
+    template: Path | None = None,
     force: bool = False,
     version: str,
 ) -> None:
     """Write the report of a study or of runs (none named: all that aren't archived) to `output`, or print it.
 
+    Args:
+        template: a person's own, instead of the shipped one.
+
     Raises:
-        ExportError: a file is there already, or can't be written; or options don't go together.
+        ExportError: a file is there already, or can't be written; options don't go together; or `template` can't be
+            read, or has a mistake.
         RunNotFound, PresetError: what is named isn't there.
     """
     from lazytrain.presets import load_catalogue
     from lazytrain.tui.state.dataset_lookup import DatasetShelf
-    from lazytrain.tui.words.written_report import write_markdown
+    from lazytrain.tui.words.written_report import write_markdown  # imports jinja2
 
     describe: Describe = DatasetShelf(places.data, places.cache).describe
     catalogue = load_catalogue(places.presets)
@@ -55,9 +61,9 @@ def write_report(
         report = make_written_report(store, catalogue, references, describe, settings=settings, num_seeds=num_seeds)
         now = store.clock()
     if output is None:
-        sys.stdout.write(write_markdown(report, describe, now=now, version=version))
+        sys.stdout.write(write_markdown(report, describe, now=now, version=version, template=template))
         return
-    files = report_files(report, describe, output, pictures=pictures, now=now, version=version)
+    files = report_files(report, describe, output, pictures=pictures, now=now, version=version, template=template)
     print_paths(write_files(files, force=force, tell=Teller(sys.stderr)))
 
 
@@ -101,17 +107,18 @@ def report_files(
     now: float,
     version: str,
     pictures: PictureFormat = PictureFormat.SVG,
+    template: Path | None = None,
 ) -> list[OutputFile]:
-    """`report.md`, and a picture for each chapter in `report-files/`."""
+    """`report.md`, and a picture for each chapter in `report-files/`. Raises TemplateError as `write_markdown` does."""
     from lazytrain.engine.export.formats import Format, write_picture
-    from lazytrain.tui.words.written_report import write_markdown
+    from lazytrain.tui.words.written_report import write_markdown  # imports jinja2
 
     folder = output.with_name(f"{output.stem}-files")
     drawn = [chapter for chapter in report.chapters if any(setting.drawn for setting in chapter.settings)]
     names = [f"{name}.{pictures}" for name in distinct_names([chapter.title for chapter in drawn])]
     addresses = iter(names)
     links = [f"{folder.name}/{next(addresses)}" if chapter in drawn else None for chapter in report.chapters]
-    text = write_markdown(report, describe, now=now, version=version, pictures=links)
+    text = write_markdown(report, describe, now=now, version=version, pictures=links, template=template)
     return [
         *(
             OutputFile(folder / name, partial(write_picture, _figure(chapter), Format(pictures.value)), name)

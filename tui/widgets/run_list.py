@@ -1,4 +1,4 @@
-"""The runs, one line each: what state they are in and how far they are. Only lines that changed are repainted.
+"""The list of runs: its filter, its order, its marks, and what a person calls the selected run.
 
 The list can be narrowed by a filter (`engine.analysis.queries`) and sorted, on all screens alike. What a person calls
 the selected run, its name, tags and note, is asked here, so that every screen with the list can.
@@ -9,75 +9,30 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, ClassVar, cast
 
-from rich.cells import cell_len
-from rich.segment import Segment
-from rich.style import Style
 from textual import events
 from textual.binding import Binding, BindingType
-from textual.geometry import Region, Size
+from textual.geometry import Size
 from textual.message import Message
-from textual.scroll_view import ScrollView
-from textual.strip import Strip
 
-from lazytrain.engine.records import Run, State, Trainer
-from lazytrain.tui.charts.tones import RUN_TONES, component_css
+from lazytrain.engine.records import Run, State
 from lazytrain.tui.state.run_view import ORDER_WORDS, SHORT_ORDER_WORDS
-from lazytrain.tui.widgets.list_keys import moving_keys
-from lazytrain.tui.words.text import format_fraction, pad, shorten, state_colour, state_glyph, state_word
+from lazytrain.tui.widgets.run_lines import RunLines
 
 if TYPE_CHECKING:
-    from lazytrain.tui.state.host import Host, Verb
+    from lazytrain.tui.state.host import Verb
     from lazytrain.tui.state.run_view import RunView
 
-WIDE = 36
-"""From this width on, the column at the right has words beside its percentages."""
 EMPTY = "no runs yet: press 1, choose, enter"
 NOTHING_FITS = "none fits: escape for all"
 ALL_ARCHIVED = "all runs are archived: / archived"
-
-
 FILTER_TOOLTIP = "Show only runs that fit: coolnet lr>0.01 state:finished tag:night acc>60"
 
 
-class RunList(ScrollView, can_focus=True, inherit_bindings=False):
-    """The runs that fit the filter, archived ones left out unless it asks for them.
+class RunList(RunLines):
+    """The runs that fit the filter, archived ones left out unless it asks for them."""
 
-    The selection belongs to a run, not to a line: it moves with it.
-    """
-
-    ALLOW_SELECT: ClassVar[bool] = False
-    COMPONENT_CLASSES: ClassVar[set[str]] = {
-        "run-list--cursor",
-        "run-list--bar",
-        "run-list--detail",
-        *(f"run-list--{tone}" for tone in RUN_TONES),
-        *(f"run-list--{colour}" for colour in ("text-muted", "text-success", "text-warning", "text-error")),
-    }
-    DEFAULT_CSS = """
-    RunList {
-        border: round $foreground 25%;
-        border-title-color: $foreground;
-        border-title-style: bold;
-        border-subtitle-color: $foreground;
-        &.wrong { border-subtitle-color: $text-error; }
-        scrollbar-size-vertical: 1;
-        scrollbar-color: $foreground 25%;
-        scrollbar-background: $background;
-        overflow-x: hidden;
-        &:focus { border: round $accent; }
-        & > .run-list--cursor { background: $foreground 8%; }
-        &:focus > .run-list--cursor { background: $accent 20%; text-style: bold; }
-        & > .run-list--bar { color: $accent; }
-        & > .run-list--detail { color: $foreground 60%; }
-        & > .run-list--text-muted { color: $foreground 60%; }
-        & > .run-list--text-success { color: $text-success; }
-        & > .run-list--text-warning { color: $text-warning; }
-        & > .run-list--text-error { color: $text-error; }
-    }
-    """ + component_css("RunList", "run-list")
     BINDING_GROUP_TITLE = "Runs"
     BINDINGS: ClassVar[list[BindingType]] = [
-        *moving_keys("runs", "run"),
         Binding("slash", "filter", "filter", key_display="/", id="runs.filter", tooltip=FILTER_TOOLTIP),
         Binding("enter", "keep_filter", "keep filter", id="runs.keep_filter", tooltip="Stop typing, keep the filter"),
         Binding("escape", "clear_filter", "show all", id="runs.clear_filter", tooltip="Show every run again"),
@@ -114,21 +69,12 @@ class RunList(ScrollView, can_focus=True, inherit_bindings=False):
         ),
     ]
 
-    class Selected(Message):
-        """Another run is selected."""
-
-        def __init__(self, run_id: str) -> None:
-            super().__init__()
-            self.run_id = run_id
-
     class Marked(Message):
         """Other runs are marked than before."""
 
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002
         super().__init__(id=id)
         self.border_title = "Runs"
-        self.runs: Sequence[Run] = ()
-        """Those that are shown."""
         self.filtering = False
         """Whether keys are typed into the filter."""
         self._all: Sequence[Run] = ()
@@ -137,9 +83,6 @@ class RunList(ScrollView, can_focus=True, inherit_bindings=False):
         """The filter and the order that the frame tells."""
         self._anchor: str | None = None
         """What was selected when the filter was begun."""
-        self.selected_id: str | None = None
-        self._lines: dict[int, tuple[object, ...]] = {}
-        self._places: dict[str, int] = {}
 
     # ── what is shown ──────────────────────────────────────────────────────────────────────────────────────
 
@@ -147,16 +90,6 @@ class RunList(ScrollView, can_focus=True, inherit_bindings=False):
     def view(self) -> RunView:
         """The filter and the order: one for all lists of runs, as marks are."""
         return self._lazytrain.run_view
-
-    @property
-    def selected(self) -> Run | None:
-        """The selected run, or None where there is no run."""
-        line = self.line_of(self.selected_id)
-        return self.runs[line] if line >= 0 else None
-
-    def line_of(self, run_id: str | None) -> int:
-        """Where a run is listed; -1 if it isn't."""
-        return self._places.get(run_id, -1) if run_id is not None else -1
 
     def show(self, runs: Sequence[Run]) -> None:
         """List what is to be shown of the runs as they are now.
@@ -185,125 +118,29 @@ class RunList(ScrollView, can_focus=True, inherit_bindings=False):
         if moved:
             self._keep_selected_in_view()
 
-    def select(self, run_id: str) -> None:
-        """Select a run, even one that isn't listed yet: it will be when it comes."""
-        if run_id == self.selected_id:
-            return
-        self._anchor = None
-        self.selected_id = run_id
-        self._repaint()
-        self._keep_selected_in_view()
-        self.post_message(self.Selected(run_id))
-
-    def render_line(self, y: int) -> Strip:
-        width = self.scrollable_content_region.width
-        line = y + self.scroll_offset.y
-        if not self.runs:
-            text = shorten(self._empty_text, width - 1) if y == 0 else ""
-            return Strip([Segment(f" {text}".ljust(width), self.get_component_rich_style("run-list--detail"))], width)
-        if line >= len(self.runs):
-            return Strip.blank(width, self.rich_style)
-        run = self.runs[line]
-        return self._strip(run, width, selected=run.id == self.selected_id)
-
-    def _strip(self, run: Run, width: int, *, selected: bool) -> Strip:
-        base = self.get_component_rich_style("run-list--cursor") if selected else self.rich_style
-
-        def style(name: str) -> Style:
-            return base + self.get_component_rich_style(f"run-list--{name}", partial=True)
-
-        detail = describe_briefly(run, wide=width >= WIDE)
-        column = 11 if width >= WIDE else 7
-        marks = self._lazytrain.marks
-        mark = [Segment(f"{marks.marker(run.id)} ", style(marks.tone(run.id)))] if run.id in marks else []
-        if marks and not mark:
-            mark = [Segment("  ", base)]
-        room = max(0, width - 3 - column - 2 - (2 if mark else 0))
-        state = style(state_colour(run))
-        name = shorten(run.name, room)
-        return Strip(
-            [
-                Segment("▌" if selected else " ", style("bar")),
-                Segment(f"{state_glyph(run)} ", state),
-                *mark,
-                Segment(name, base),
-                Segment(pad(fitting_tags(run, room - cell_len(name)), room - cell_len(name)), style("detail")),
-                Segment(
-                    f" {shorten(detail, column):>{column}} ", state if run.state is State.FAILED else style("detail")
-                ),
-            ],
-            width,
-        )
-
     @property
-    def _empty_text(self) -> str:
+    def empty_text(self) -> str:
         if not self._all:
             return EMPTY
         return NOTHING_FITS if self.view.narrowed else ALL_ARCHIVED
 
-    def _fit(self) -> None:
-        self._show_title()
-        self.virtual_size = Size(self.scrollable_content_region.width, max(1, len(self.runs)))
-        self.refresh()
-
-    def _repaint(self) -> None:
-        """Repaint the lines in view that look different."""
-        top, height = self.scroll_offset.y, self.scrollable_content_region.height
-        wide, marks = self.scrollable_content_region.width >= WIDE, self._lazytrain.marks
-        places = marks.places
-        lines: dict[int, tuple[object, ...]] = {
-            line: (
-                *(state_glyph(run), run.name, run.tags, describe_briefly(run, wide=wide), run.id == self.selected_id),
-                places.get(run.id),
-                bool(places),
-            )
-            for line, run in enumerate(self.runs[top : top + height], start=top)
-        }
-        before, self._lines = self._lines, lines
-        for line, shown in lines.items():
-            if before.get(line) != shown:
-                self.refresh_lines(line)
-
-    def _keep_selected_in_view(self) -> None:
-        line = self.line_of(self.selected_id)
-        if line >= 0:
-            self.scroll_to_region(Region(0, line, 1, 1), animate=False, force=True)
+    def select(self, run_id: str) -> None:
+        """Select a run, even one that isn't listed yet: it will be when it comes."""
+        if run_id != self.selected_id:
+            self._anchor = None
+        super().select(run_id)
 
     def on_resize(self) -> None:
         self._fit()
         self._repaint()
         self._keep_selected_in_view()
 
-    # ── choosing ───────────────────────────────────────────────────────────────────────────────────────────
-
-    def select_line(self, line: int) -> None:
-        """Select the run on a line, or on the nearest there is."""
-        if self.runs:
-            self.select(self.runs[max(0, min(len(self.runs) - 1, line))].id)
-
-    def on_click(self, event: events.Click) -> None:
-        offset = event.get_content_offset(self)
-        if offset is not None and offset.y + self.scroll_offset.y < len(self.runs):
-            self.select_line(offset.y + self.scroll_offset.y)
-
-    def action_move(self, lines: int) -> None:
-        self.select_line(self.line_of(self.selected_id) + lines)
-
-    def action_first(self) -> None:
-        self.select_line(0)
-
-    def action_last(self) -> None:
-        self.select_line(len(self.runs) - 1)
-
-    def action_page(self, pages: int) -> None:
-        self.action_move(pages * max(1, self.scrollable_content_region.height - 1))
+    def _fit(self) -> None:
+        self._show_title()
+        self.virtual_size = Size(self.scrollable_content_region.width, max(1, len(self.runs)))
+        self.refresh()
 
     # ── narrowing and sorting ──────────────────────────────────────────────────────────────────────────────
-
-    @property
-    def _lazytrain(self) -> Host:
-        """The app, which has the store and carries out commands."""
-        return cast("Host", self.app)
 
     def reveal(self, run_id: str) -> None:
         """Give up the filter where it hides this run."""
@@ -436,41 +273,3 @@ class RunList(ScrollView, can_focus=True, inherit_bindings=False):
         """Ask for the selected run's name, tags or note, or archive it."""
         if self.selected is not None:
             self._lazytrain.command(cast("Verb", verb), self.selected)
-
-
-def fitting_tags(run: Run, room: int) -> str:
-    """` #night #first`, as many as fit into `room` cells beside a name."""
-    text = ""
-    for tag in run.tags:
-        if cell_len(text) + cell_len(tag) + 2 > room:
-            break
-        text += f" #{tag}"
-    return text
-
-
-def describe_briefly(run: Run, *, wide: bool) -> str:
-    """The column at the right: how far it is, or how it ended; in 11 cells if `wide`, else in 7.
-
-    A finished run shows its last test accuracy.
-    """
-    match run.state:
-        case _ if run.trainer is not Trainer.ALIVE and wide:
-            return state_word(run)
-        case _ if run.pending is not None and wide:
-            return state_word(run)
-        case State.FINISHED:
-            accuracy = format_fraction(run.test_accuracy)
-            return f"test {accuracy}" if wide else accuracy
-        case State.RUNNING | State.PAUSED:
-            return format_done(run)
-        case State.STOPPED | State.INTERRUPTED if not wide:
-            return format_done(run)
-        case State.STARTING if not wide:
-            return "starts…"
-        case _:
-            return state_word(run)
-
-
-def format_done(run: Run) -> str:
-    """`62 %` of its steps; 100 % only when all are done."""
-    return f"{int(run.fraction * 100)} %"

@@ -4,16 +4,35 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import Any
-
-from lazytrain.tui.words.text import format_setting
+from itertools import zip_longest
 
 
-def table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A table; a column whose head starts with `>` is aligned right. Padded, so that it reads well as text, too."""
-    names = [head.lstrip(">") for head in heads]
-    widths = [max(3, *(len(row[place]) for row in (names, *rows))) for place in range(len(heads))]
-    right = [head.startswith(">") for head in heads]
+def plain(text: str) -> str:
+    """A person's words as plain text, on one line: nothing in them is Markdown."""
+    # An underscore inside a word means nothing in Markdown.
+    escaped = re.sub(r"[\\`*\[\]<>|#~]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])", r"\\\g<0>", text)
+    return re.sub(r"\s+", " ", escaped)
+
+
+def table(text: str) -> str:
+    """A table, padded, so that it reads well as text, too.
+
+    Args:
+        text: its cells, each after a `|`; `|-` begins a row. In the first one, `|>` stands before the head of a column
+            that is aligned right.
+    """
+    rows: list[list[str]] = []
+    for cell in re.findall(r"\|((?:\\.|[^|\\])*)", text):
+        if cell.rstrip() == "-":
+            rows.append([])
+        else:
+            rows[-1:] = [[*(rows[-1] if rows else ()), cell.strip()]]
+    if not rows:
+        return ""
+    right = [head.startswith(">") for head in rows[0]]
+    rows[0] = [head.removeprefix(">").strip() for head in rows[0]]
+    columns = list(zip_longest(*rows, fillvalue=""))[: len(right)]
+    widths = [max(3, *map(len, column)) for column in columns]
 
     def line(cells: Sequence[str]) -> str:
         padded = (
@@ -26,21 +45,5 @@ def table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
         f"{'-' * (width + 1)}:" if to_right else "-" * (width + 2)
         for width, to_right in zip(widths, right, strict=True)
     )
-    return "\n".join([line(names), f"|{rule}|", *map(line, rows)])
-
-
-def plain(text: str) -> str:
-    """A person's words as plain text: nothing in them is Markdown."""
-    # An underscore inside a word means nothing in Markdown.
-    escaped = re.sub(r"[\\`*\[\]<>|#~]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])", r"\\\g<0>", text)
-    return " ".join(escaped.split())
-
-
-def field_name(name: str) -> str:
-    """`augmentation.flip_x` as people say it: `augmentation: flip x`."""
-    return name.replace("_", " ").replace(".", ": ")
-
-
-def setting_text(value: Any) -> str:
-    """A hyperparameter's value as plain text."""
-    return plain(format_setting(value))
+    heads, *others = map(line, zip(*columns, strict=True))
+    return "\n".join([heads, f"|{rule}|", *others]) + "\n"

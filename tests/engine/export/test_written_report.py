@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from lazytrain.engine.analysis.original import verdict
 from lazytrain.engine.data.datasets import describe_dataset
-from lazytrain.engine.export.written_report import WrittenReport, report_runs, report_study
+from lazytrain.engine.export.report_view import WrittenReport
+from lazytrain.engine.export.written_report import report_runs, report_study
 from lazytrain.engine.queue.studies import PlannedRun, plan_study
 from lazytrain.engine.records import State
 from lazytrain.engine.store.store import Store
@@ -83,7 +83,7 @@ def test_a_study_is_written_with_what_is_there_and_what_is_not(filler: Filler, h
     filler.end(failed, State.FAILED, error="loss became NaN at step 7 (epoch 1): try a lower learning rate")
     with Store(home) as store:
         report = report_study(store, load_catalogue(home / "presets"), "rates", describe)  # type: ignore[arg-type]
-    assert report.differing == ("learning_rate",)
+    assert tuple(report.differing) == ("learning_rate",)
     assert len(report.settings) == 4
     assert len(report.missing) == 5
     text = written(report, ("report-files/a b.svg",))
@@ -159,7 +159,7 @@ def test_the_original_report_stands_beside_it(filler: Filler, home: Path) -> Non
         filler.end(run, State.FAILED if failed else State.FINISHED, error=error)
     with Store(home) as store:
         report = report_runs(store, [store.run(run) for run in runs.values()], load_catalogue(), "five")
-    found = {each.label: verdict(each) for each in report.settings}
+    found = {each.label: each.verdict for each in report.settings}
     assert re.fullmatch(r"(agrees|differs) \([+−]\d+\.\d points\)", found["whole"])
     assert re.fullmatch(r"[+−]\d+\.\d points, after 3 epochs instead of 50", found["short"])
     assert found["high"] == "agrees: the loss became NaN or infinite here too"

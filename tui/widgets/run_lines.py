@@ -1,0 +1,235 @@
+"""Runs as lines: how each looks, which is selected, going from one to another. Only what changed is repainted."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, ClassVar, cast
+
+from rich.cells import cell_len
+from rich.segment import Segment
+from rich.style import Style
+from textual import events
+from textual.binding import BindingType
+from textual.geometry import Region
+from textual.message import Message
+from textual.scroll_view import ScrollView
+from textual.strip import Strip
+
+from lazytrain.engine.records import Run, State, Trainer
+from lazytrain.tui.charts.tones import RUN_TONES, component_css
+from lazytrain.tui.widgets.list_keys import moving_keys
+from lazytrain.tui.words.text import format_fraction, pad, shorten, state_colour, state_glyph, state_word
+
+if TYPE_CHECKING:
+    from lazytrain.tui.state.host import Host
+
+WIDE = 36
+"""From this width on, the column at the right has words beside its percentages."""
+
+
+class RunLines(ScrollView, can_focus=True, inherit_bindings=False):
+    """The runs that it is given, with the marks that they have.
+
+    The selection belongs to a run, not to a line: it moves with it.
+    """
+
+    ALLOW_SELECT: ClassVar[bool] = False
+    COMPONENT_CLASSES: ClassVar[set[str]] = {
+        "run-list--cursor",
+        "run-list--bar",
+        "run-list--detail",
+        *(f"run-list--{tone}" for tone in RUN_TONES),
+        *(f"run-list--{colour}" for colour in ("text-muted", "text-success", "text-warning", "text-error")),
+    }
+    DEFAULT_CSS = """
+    RunLines {
+        border: round $foreground 25%;
+        border-title-color: $foreground;
+        border-title-style: bold;
+        border-subtitle-color: $foreground;
+        &.wrong { border-subtitle-color: $text-error; }
+        scrollbar-size-vertical: 1;
+        scrollbar-color: $foreground 25%;
+        scrollbar-background: $background;
+        overflow-x: hidden;
+        &:focus { border: round $accent; }
+        & > .run-list--cursor { background: $foreground 8%; }
+        &:focus > .run-list--cursor { background: $accent 20%; text-style: bold; }
+        & > .run-list--bar { color: $accent; }
+        & > .run-list--detail { color: $foreground 60%; }
+        & > .run-list--text-muted { color: $foreground 60%; }
+        & > .run-list--text-success { color: $text-success; }
+        & > .run-list--text-warning { color: $text-warning; }
+        & > .run-list--text-error { color: $text-error; }
+    }
+    """ + component_css("RunLines", "run-list")
+    BINDINGS: ClassVar[list[BindingType]] = [*moving_keys("runs", "run")]
+
+    class Selected(Message):
+        """Another run is selected."""
+
+        def __init__(self, run_id: str) -> None:
+            super().__init__()
+            self.run_id = run_id
+
+    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002
+        super().__init__(id=id)
+        self.runs: Sequence[Run] = ()
+        """Those that are shown."""
+        self.selected_id: str | None = None
+        self._lines: dict[int, tuple[object, ...]] = {}
+        self._places: dict[str, int] = {}
+
+    @property
+    def empty_text(self) -> str:
+        """What stands where there is no run."""
+        return ""
+
+    @property
+    def _lazytrain(self) -> Host:
+        """The app, which has the store and carries out commands."""
+        return cast("Host", self.app)
+
+    @property
+    def selected(self) -> Run | None:
+        """The selected run, or None where there is no run."""
+        line = self.line_of(self.selected_id)
+        return self.runs[line] if line >= 0 else None
+
+    def line_of(self, run_id: str | None) -> int:
+        """Where a run is listed; -1 if it isn't."""
+        return self._places.get(run_id, -1) if run_id is not None else -1
+
+    def render_line(self, y: int) -> Strip:
+        width = self.scrollable_content_region.width
+        line = y + self.scroll_offset.y
+        if not self.runs:
+            text = shorten(self.empty_text, width - 1) if y == 0 else ""
+            return Strip([Segment(f" {text}".ljust(width), self.get_component_rich_style("run-list--detail"))], width)
+        if line >= len(self.runs):
+            return Strip.blank(width, self.rich_style)
+        run = self.runs[line]
+        return self._strip(run, width, selected=run.id == self.selected_id)
+
+    def _strip(self, run: Run, width: int, *, selected: bool) -> Strip:
+        base = self.get_component_rich_style("run-list--cursor") if selected else self.rich_style
+
+        def style(name: str) -> Style:
+            return base + self.get_component_rich_style(f"run-list--{name}", partial=True)
+
+        detail = describe_briefly(run, wide=width >= WIDE)
+        column = 11 if width >= WIDE else 7
+        marks = self._lazytrain.marks
+        mark = [Segment(f"{marks.marker(run.id)} ", style(marks.tone(run.id)))] if run.id in marks else []
+        if marks and not mark:
+            mark = [Segment("  ", base)]
+        room = max(0, width - 3 - column - 2 - (2 if mark else 0))
+        state = style(state_colour(run))
+        name = shorten(run.name, room)
+        return Strip(
+            [
+                Segment("▌" if selected else " ", style("bar")),
+                Segment(f"{state_glyph(run)} ", state),
+                *mark,
+                Segment(name, base),
+                Segment(pad(fitting_tags(run, room - cell_len(name)), room - cell_len(name)), style("detail")),
+                Segment(
+                    f" {shorten(detail, column):>{column}} ", state if run.state is State.FAILED else style("detail")
+                ),
+            ],
+            width,
+        )
+
+    def _repaint(self) -> None:
+        """Repaint the lines in view that look different."""
+        top, height = self.scroll_offset.y, self.scrollable_content_region.height
+        wide, marks = self.scrollable_content_region.width >= WIDE, self._lazytrain.marks
+        places = marks.places
+        lines: dict[int, tuple[object, ...]] = {
+            line: (
+                *(state_glyph(run), run.name, run.tags, describe_briefly(run, wide=wide), run.id == self.selected_id),
+                places.get(run.id),
+                bool(places),
+            )
+            for line, run in enumerate(self.runs[top : top + height], start=top)
+        }
+        before, self._lines = self._lines, lines
+        for line, shown in lines.items():
+            if before.get(line) != shown:
+                self.refresh_lines(line)
+
+    def _keep_selected_in_view(self) -> None:
+        line = self.line_of(self.selected_id)
+        if line >= 0:
+            self.scroll_to_region(Region(0, line, 1, 1), animate=False, force=True)
+
+    # ── choosing ───────────────────────────────────────────────────────────────────────────────────────────
+
+    def select(self, run_id: str) -> None:
+        """Select a run, even one that isn't listed yet: it will be when it comes."""
+        if run_id == self.selected_id:
+            return
+        self.selected_id = run_id
+        self._repaint()
+        self._keep_selected_in_view()
+        self.post_message(self.Selected(run_id))
+
+    def select_line(self, line: int) -> None:
+        """Select the run on a line, or on the nearest there is."""
+        if self.runs:
+            self.select(self.runs[max(0, min(len(self.runs) - 1, line))].id)
+
+    def on_click(self, event: events.Click) -> None:
+        offset = event.get_content_offset(self)
+        if offset is not None and offset.y + self.scroll_offset.y < len(self.runs):
+            self.select_line(offset.y + self.scroll_offset.y)
+
+    def action_move(self, lines: int) -> None:
+        self.select_line(self.line_of(self.selected_id) + lines)
+
+    def action_first(self) -> None:
+        self.select_line(0)
+
+    def action_last(self) -> None:
+        self.select_line(len(self.runs) - 1)
+
+    def action_page(self, pages: int) -> None:
+        self.action_move(pages * max(1, self.scrollable_content_region.height - 1))
+
+
+def fitting_tags(run: Run, room: int) -> str:
+    """` #night #first`, as many as fit into `room` cells beside a name."""
+    text = ""
+    for tag in run.tags:
+        if cell_len(text) + cell_len(tag) + 2 > room:
+            break
+        text += f" #{tag}"
+    return text
+
+
+def describe_briefly(run: Run, *, wide: bool) -> str:
+    """The column at the right: how far it is, or how it ended; in 11 cells if `wide`, else in 7.
+
+    A finished run shows its last test accuracy.
+    """
+    match run.state:
+        case _ if run.trainer is not Trainer.ALIVE and wide:
+            return state_word(run)
+        case _ if run.pending is not None and wide:
+            return state_word(run)
+        case State.FINISHED:
+            accuracy = format_fraction(run.test_accuracy)
+            return f"test {accuracy}" if wide else accuracy
+        case State.RUNNING | State.PAUSED:
+            return format_done(run)
+        case State.STOPPED | State.INTERRUPTED if not wide:
+            return format_done(run)
+        case State.STARTING if not wide:
+            return "starts…"
+        case _:
+            return state_word(run)
+
+
+def format_done(run: Run) -> str:
+    """`62 %` of its steps; 100 % only when all are done."""
+    return f"{int(run.fraction * 100)} %"
