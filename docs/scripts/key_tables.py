@@ -34,7 +34,6 @@ TITLES = {
     "LazytrainApp": "everywhere",
     "LogScreen": "the log",
     "HelpScreen": "help",
-    "CellDiffApp": "the terminal",
     "RunList": "the list of runs",
     "PresetList": "a list of presets",
     "StudyRuns": "a study's runs",
@@ -47,6 +46,10 @@ TITLES = {
     "EditScreen": "edit before the start",
 }
 """Of classes whose name isn't what people call it."""
+
+
+APART = ("ChartScreen",)
+"""Classes whose keys have a table of their own, wherever they are inherited."""
 
 
 def list_keys(names: Sequence[str]) -> str:
@@ -74,8 +77,13 @@ def names_of(binding: Binding) -> list[str]:
 
 
 def bindings(node: type[DOMNode]) -> list[Binding]:
-    """Those that the class itself declares."""
-    return [each for each in vars(node)["BINDINGS"] if isinstance(each, Binding)]
+    """Those that the class or one of ours that it is made from declares, the latter first."""
+    ours = [
+        each
+        for each in reversed(node.__mro__)
+        if each.__module__.startswith("lazytrain.") and (each is node or each.__name__ not in APART)
+    ]
+    return [each for kind in ours for each in vars(kind).get("BINDINGS", ()) if isinstance(each, Binding)]
 
 
 @cache

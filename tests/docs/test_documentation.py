@@ -183,6 +183,16 @@ def test_every_preset_and_setting_loads(page: Page, home: Path) -> None:
                 pytest.fail(f"{page.path}: nothing reads {path}")
 
 
+def test_every_template_writes_a_report(run: Command, home: Path, tmp_path: Path) -> None:
+    finished_run(home)
+    blocks = list(page_named("docs/exporting.md").blocks("jinja"))
+    assert len(blocks) > 1
+    for block in blocks:
+        (tmp_path / "mine.md.j2").write_text(block, encoding="utf-8")
+        result = run("report", "last", "--template", str(tmp_path / "mine.md.j2"))
+        assert result.status == 0, result.err
+
+
 def test_a_notices_facts_are_those_that_the_page_names(home: Path) -> None:
     facts = describe(finished_run(home), home)
     codes = page_named("docs/overnight.md").codes
