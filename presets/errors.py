@@ -44,7 +44,8 @@ def _explain_one(details: ErrorDetails, fields: Mapping[str, Any]) -> str:
     field = _field_name(details["loc"])
     known = _known_beside(fields, details["loc"])
     value: object = details.get("input")
-    given = f" = {value!r}" if len(repr(value)) <= 60 else ""
+    # An address may hold keys: `notify` in settings.toml.
+    given = f" = {value!r}" if len(repr(value)) <= 60 and "://" not in repr(value) else ""
     context = details.get("ctx", {})
     match details["type"]:
         case "extra_forbidden":

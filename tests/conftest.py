@@ -7,11 +7,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from tests.helpers.bench import Bench
 
 # More than one OpenMP thread beside a busy neighbour makes small nets 10 to 100 times slower.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+# How long an example takes says more of the machine than of the code.
+settings.register_profile("lazytrain", deadline=None)
+settings.load_profile("lazytrain")
 
 MOST_WORKERS = 8
 

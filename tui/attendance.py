@@ -33,8 +33,8 @@ class Attendance:
         from lazytrain.engine.analysis.digest import last_presence, make_report
 
         app, self._mounted = self._app, True
-        if self._settings.error is not None:
-            self._complain(self._settings.error)
+        # Read in a thread, which complains of what is wrong: to check whom to notify takes apprise, half a second.
+        app.run_worker(self._settings, thread=True, group="settings")
         now, last = app.clock(), last_presence(app.home)
         if last is not None and now - last >= ABSENCE_SECONDS:
             report = make_report(app.store, last, now)

@@ -11,6 +11,8 @@ from lazytrain.tui.leave import work_here
 if TYPE_CHECKING:
     from lazytrain.tui.state.host import Host
 
+LOOK_SECONDS = 0.1
+
 
 class Departure:
     """How the app is left.
@@ -76,7 +78,9 @@ class Departure:
         runner.stop()
 
         def wait() -> None:
-            runner.join()
+            # Notices of what was stopped go out after the screen.
+            while not runner.join(LOOK_SECONDS) and runner.status.phase != "notifying":
+                pass
             self._app.call_from_thread(self._app.exit, 0)
 
         self._app.run_worker(wait, thread=True, group="leaving")

@@ -49,7 +49,7 @@ def work_here(runner: Runner | None, runs: Sequence[Run], *, waits_too: bool = F
 
     `waits_too`: what is queued counts even then, since the other process may have come for one run only.
     """
-    if runner is None or runner.status.phase == "ended":
+    if runner is None or runner.status.phase in ("notifying", "ended"):
         return []
     if runner.status.phase == "waiting" and not (runner.holds_device or waits_too):
         return []
@@ -67,13 +67,8 @@ def describe_leaving(runs: Sequence[Run]) -> str:
     return f"{what} in the background: `lazytrain` shows it, `lazytrain runs` lists, `lazytrain stop RUN` ends it"
 
 
-def go_on_alone(
-    runner: Runner, places: Places, link: Link, signals: Signals, *, status: int = 0, text: str = ""
-) -> None:
-    """Leave the terminal and the session, release the parent, and train until the queue is empty.
-
-    The runner has been started. Training takes no notice of any of it.
-    """
+def detach(places: Places, link: Link, signals: Signals, status: int, text: str = "") -> None:
+    """Leave the terminal and the session, and release the parent, which prints `text` and ends with `status`."""
     signals.forget_terminal()
     point_away(log=log_path(places.home))
     # Fails where this process leads its group already, which no shell has a hand in then.
@@ -82,8 +77,18 @@ def go_on_alone(
     for name in ("SIGHUP", "SIGTSTP", "SIGTTIN", "SIGTTOU"):
         signal.signal(getattr(signal, name), signal.SIG_IGN)
     signal.signal(signal.SIGCONT, signal.SIG_DFL)
-    runner.leave_screen()
     link.release(status, text)
+
+
+def go_on_alone(
+    runner: Runner, places: Places, link: Link, signals: Signals, *, status: int = 0, text: str = ""
+) -> None:
+    """Leave the terminal and the session, release the parent, and train until the queue is empty.
+
+    The runner has been started. Training takes no notice of any of it.
+    """
+    runner.leave_screen()
+    detach(places, link, signals, status, text)
     step_back(places.home)
     write_log(places.home, "goes on without a screen until the queue is empty")
     runner.join()

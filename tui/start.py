@@ -126,8 +126,8 @@ class Session:
         timer.start()
 
     def _end_at_last(self, status: int) -> None:
-        """A terminal that takes nothing, or torch half loaded, doesn't hold the process; a run being saved does."""
-        while self.runner.status.phase == "training" and not self.runner.join(PATIENCE_SECONDS):
+        """A terminal that takes nothing, or torch half loaded, doesn't hold the process; saving and notices do."""
+        while self.runner.must_finish and not self.runner.join(PATIENCE_SECONDS):
             pass
         # The parent restores the terminal.
         os._exit(status)
@@ -136,16 +136,21 @@ class Session:
 
     def conclude(self, places: Places, device: str, link: Link | None, status: int) -> int:
         """End, or go on without a screen; returns the exit status."""
-        from lazytrain.tui.leave import describe_leaving, go_on_alone, hand_over, write_log
+        from lazytrain.tui.leave import describe_leaving, detach, go_on_alone, hand_over, write_log
 
         runs = self._work_that_goes_on(places)
         if not runs:
             self.runner.stop()
             # Torch, half loaded, is nothing to wait for: a runner that was told to stop claims no run after it.
             patience = 0 if self.runner.loads_torch else QUIT_SECONDS
-            if not self.runner.join(patience) and self.runner.status.phase != "training":
-                _flush()
-                os._exit(status if self._status is None else self._status)
+            if not self.runner.join(patience):
+                if not self.runner.must_finish:
+                    _flush()
+                    os._exit(status if self._status is None else self._status)
+                if link is not None and self.runner.status.phase != "training":
+                    # Nobody waits for a prompt because a server is slow.
+                    detach(places, link, self.signals, status if self._status is None else self._status)
+                    write_log(places.home, "the screen was left; notices are still being sent")
             self.runner.join()
         elif link is None:
             hand_over(self.runner, places, device, runs)

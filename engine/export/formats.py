@@ -13,7 +13,7 @@ from lazytrain.engine.export.files import ExportError, OutputFile, distinct_name
 from lazytrain.engine.export.gathered import Gathered, gather, names_of
 from lazytrain.engine.export.record import write_json
 from lazytrain.engine.export.tables import epochs_path, write_epochs, write_points
-from lazytrain.engine.export.tensorboard import event_file, write_events
+from lazytrain.engine.export.tensorboard import event_file, require_tensorboard, write_events
 from lazytrain.engine.export.weights import (
     Describe,
     Which,
@@ -79,7 +79,7 @@ def plan_export(
         which: weights of the best epoch or of the last checkpoint.
 
     Raises:
-        ExportError: a run has nothing to take away in this format.
+        ExportError: a run has nothing to take away in this format, or what writes it isn't installed.
         RunNotFound: a run is gone.
     """
     if not runs:
@@ -93,6 +93,8 @@ def plan_export(
             for run, folder in zip(runs, folders, strict=True)
             for file in _weights(reader, run, folder, describe, which)
         ]
+    if form is Format.TENSORBOARD:
+        require_tensorboard()
     gathered = [gather(reader, run.id) for run in runs]
     match form:
         case Format.CSV:

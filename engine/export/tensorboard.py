@@ -1,31 +1,32 @@
-"""Event files that TensorBoard opens, without tensorboard: its record framing and the few messages of it needed here.
+"""Event files that TensorBoard opens, by its own messages and record writer, which take no TensorFlow.
 
-A file is a row of records (tensorflow/core/lib/io/record_writer.h): length as little-endian uint64, masked CRC-32C of
-those eight bytes, the bytes, masked CRC-32C of the bytes. Each record is an `Event` message (tensorflow/core/util/
-event.proto), the first one saying the file's version. Messages are in protobuf's wire format, written by hand: a
-message is a row of fields, each a varint key (number × 8 + wire type) and its value.
+`tensorboard` is an extra: only this format needs it, and it is imported when the first file is planned.
 """
 
 from __future__ import annotations
 
 import json
-import math
-import struct
 from collections.abc import Iterator
 from itertools import accumulate
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
+from lazytrain.engine.export.files import ExportError
 from lazytrain.engine.export.gathered import Gathered
 from lazytrain.engine.records import State
 
-FILE_VERSION = b"brain.Event:2"
-_POLYNOMIAL = 0x82F63B78
-"""CRC-32C (Castagnoli), its bits reversed."""
-_STRING = 7
-"""`DT_STRING` of tensorflow/core/framework/types.proto."""
-_SESSION_STATUS = {State.FINISHED: 1, State.FAILED: 2, State.STOPPED: 2, State.INTERRUPTED: 2}
-"""`Status` of tensorboard/plugins/hparams/api.proto: 1 success, 2 failure, 3 running."""
+if TYPE_CHECKING:
+    from lazytrain.engine.events import EpochRecord
+
+FILE_VERSION = "brain.Event:2"
+INSTALL = "pip install 'lazytrain[tensorboard]'"
+
+_SESSION_STATUS = {
+    State.FINISHED: "STATUS_SUCCESS",
+    State.FAILED: "STATUS_FAILURE",
+    State.STOPPED: "STATUS_FAILURE",
+    State.INTERRUPTED: "STATUS_FAILURE",
+}
 
 
 def event_file(folder: Path, gathered: Gathered) -> Path:
@@ -33,18 +34,42 @@ def event_file(folder: Path, gathered: Gathered) -> Path:
     return folder / f"events.out.tfevents.{int(gathered.run.created)}.{gathered.run.id}"
 
 
+def require_tensorboard() -> None:
+    """Raises ExportError, with the command that brings it, where tensorboard can't be imported."""
+    try:
+        import tensorboard.compat.proto.event_pb2  # noqa: F401  0.2 s: no business of other formats
+    except ImportError as error:
+        raise ExportError(f"this format needs tensorboard ({error}): `{INSTALL}` brings it") from error
+
+
 def write_events(gathered: Gathered, file: BinaryIO) -> None:
-    """The run's scalars, by step and by time, its configuration as a text, and its hyperparameters for HParams."""
+    """The run's scalars, by step and by time, its configuration as a text, and its hyperparameters for HParams.
+
+    The same run gives the same bytes: times are its own, and messages are serialized in a fixed order.
+
+    There is one session a file and no `Experiment`: TensorBoard takes the first one it finds for the whole folder, and
+    would leave out hyperparameters that only other runs have. Without one it gathers them, and the metrics, of all.
+    """
+    # Here, for the one who asks for this format. Protobuf makes its classes at import, unseen by a type checker.
+    from tensorboard.compat.proto.event_pb2 import Event  # pyright: ignore[reportAttributeAccessIssue]
+    from tensorboard.compat.proto.summary_pb2 import Summary  # pyright: ignore[reportAttributeAccessIssue]
+    from tensorboard.summary.writer.record_writer import RecordWriter
+
     start = gathered.run.started or gathered.run.created
-    file.write(frame(_event(start, 0, file_version=FILE_VERSION)))
-    file.write(frame(_event(start, 0, summary=_summary(*_about(gathered)))))
+    writer = RecordWriter(file)
+
+    def write(wall_time: float, **content: Any) -> None:
+        writer.write(Event(wall_time=wall_time, **content).SerializeToString(deterministic=True))
+
+    write(start, file_version=FILE_VERSION)
+    write(start, summary=Summary(value=_about(gathered)))
     for step, seconds, scalars in _scalars(gathered):
-        values = (_bytes(1, _bytes(1, tag.encode()) + _float(2, value)) for tag, value in scalars)
-        file.write(frame(_event(start + seconds, step, summary=b"".join(values))))
+        values = [Summary.Value(tag=tag, simple_value=value) for tag, value in scalars.items()]
+        write(start + seconds, step=step, summary=Summary(value=values))
 
 
-def _scalars(gathered: Gathered) -> Iterator[tuple[int, float, list[tuple[str, float]]]]:
-    """(step, seconds since the start, (tag, value) …) in order of the steps, an epoch's after its last point's."""
+def _scalars(gathered: Gathered) -> Iterator[tuple[int, float, dict[str, float]]]:
+    """(step, seconds since the start, values by tag) in order of the steps, an epoch's after its last point's."""
     ends = accumulate(record.seconds for record in gathered.epochs)
     epochs = list(zip(gathered.epochs, ends, strict=True))[::-1]
     for point in gathered.points():
@@ -53,158 +78,90 @@ def _scalars(gathered: Gathered) -> Iterator[tuple[int, float, list[tuple[str, f
         yield (
             point.step,
             point.seconds,
-            [
-                ("loss/train", point.loss),
-                ("accuracy/train", point.accuracy),
-                ("learning_rate", point.learning_rate),
-                ("images_per_second", point.images_per_second),
-            ],
+            {
+                "loss/train": point.loss,
+                "accuracy/train": point.accuracy,
+                "learning_rate": point.learning_rate,
+                "images_per_second": point.images_per_second,
+            },
         )
     while epochs:
         yield _epoch_scalars(*epochs.pop())
 
 
-def _epoch_scalars(record: Any, seconds: float) -> tuple[int, float, list[tuple[str, float]]]:
-    scalars = [
-        ("loss/train_epoch_mean", record.train_loss),
-        ("loss/test", record.test_loss),
-        ("accuracy/train_epoch_mean", record.train_accuracy),
-        ("accuracy/test", record.test_accuracy),
-    ]
-    if record.validation_loss is not None:
-        scalars.append(("loss/validation", record.validation_loss))
-    if record.validation_accuracy is not None:
-        scalars.append(("accuracy/validation", record.validation_accuracy))
-    return record.step, seconds, scalars
+def _epoch_scalars(record: EpochRecord, seconds: float) -> tuple[int, float, dict[str, float]]:
+    scalars = {
+        "loss/train_epoch_mean": record.train_loss,
+        "loss/test": record.test_loss,
+        "accuracy/train_epoch_mean": record.train_accuracy,
+        "accuracy/test": record.test_accuracy,
+        "loss/validation": record.validation_loss,
+        "accuracy/validation": record.validation_accuracy,
+    }
+    return record.step, seconds, {tag: value for tag, value in scalars.items() if value is not None}
 
 
 # ── what is said of the run ────────────────────────────────────────────────────────────────────────────────
 
 
-def _about(gathered: Gathered) -> Iterator[bytes]:
+def _about(gathered: Gathered) -> Iterator[Any]:
     """`Summary.Value`s: two texts, and the start and end of an HParams session."""
+    from tensorboard.plugins.hparams import metadata
+    from tensorboard.plugins.text.summary_v2 import text_pb
+
     run = gathered.run
     facts = {
         **{"run": run.name, "id": run.id, "state": run.state.value, "outcome": run.outcome, "error": run.error},
         **{"device": run.device, "threads": run.threads, "path": run.path, "versions": run.versions},
     }
     lines = ["| | |", "|---|---|", *(f"| {name} | {value} |" for name, value in facts.items() if value is not None)]
-    yield _text("run", "\n".join(lines))
+    yield from text_pb("run/text_summary", "\n".join(lines)).value
     configuration = json.dumps(gathered.configuration.model_dump(mode="json"), indent=2, ensure_ascii=False)
-    yield _text("configuration", "\n".join(f"    {line}" for line in configuration.splitlines()))
-    yield _hparams("_hparams_/session_start_info", 3, _session_start(gathered))
-    status = _SESSION_STATUS.get(run.state, 3)
-    yield _hparams("_hparams_/session_end_info", 4, _varint_field(1, status) + _double(2, run.ended or 0.0))
+    code = "\n".join(f"    {line}" for line in configuration.splitlines())
+    yield from text_pb("configuration/text_summary", code).value
+    start = {
+        "hparams": _hyperparameters(gathered),
+        "group_name": run.id,
+        "start_time_secs": run.started or run.created,
+    }
+    yield _hparams(metadata.SESSION_START_INFO_TAG, session_start_info=start)
+    end = {"status": _SESSION_STATUS.get(run.state, "STATUS_RUNNING"), "end_time_secs": run.ended or 0.0}
+    yield _hparams(metadata.SESSION_END_INFO_TAG, session_end_info=end)
 
 
-def _text(tag: str, markdown: str) -> bytes:
-    """A text as the text plugin shows it: a tensor of one string."""
-    metadata = _bytes(1, _bytes(1, b"text"))
-    shape = _bytes(2, _varint_field(1, 1))
-    tensor = _varint_field(1, _STRING) + _bytes(2, shape) + _bytes(8, markdown.encode())
-    return _bytes(1, f"{tag}/text_summary".encode()) + _bytes(9, metadata) + _bytes(8, tensor)
-
-
-def _hparams(tag: str, field: int, content: bytes) -> bytes:
-    """`HParamsPluginData` (tensorboard/plugins/hparams/plugin_data.proto), `content` being its field `field`."""
-    plugin = _bytes(1, b"hparams") + _bytes(2, _bytes(field, content))
-    return _bytes(1, tag.encode()) + _bytes(9, _bytes(1, plugin))
-
-
-def _session_start(gathered: Gathered) -> bytes:
+def _hyperparameters(gathered: Gathered) -> dict[str, dict[str, bool | float | str]]:
+    """By name, each as protobuf's `Value`."""
     from lazytrain.engine.configuration import flatten  # pydantic
 
-    configuration, run = gathered.configuration, gathered.run
     chosen = {
-        "architecture": configuration.architecture_name,
-        **dict(flatten(configuration.hyperparameters.model_dump(mode="json"))),
+        "architecture": gathered.configuration.architecture_name,
+        **dict(flatten(gathered.configuration.hyperparameters.model_dump(mode="json"))),
     }
-    entries = (
-        _bytes(1, _bytes(1, name.encode()) + _bytes(2, _value(value)))
-        for name, value in chosen.items()
-        if value is not None
-    )
-    return b"".join(entries) + _bytes(4, run.id.encode()) + _double(5, run.started or run.created)
+    return {name: _value(value) for name, value in chosen.items() if value is not None}
 
 
-def _value(value: Any) -> bytes:
-    """`google.protobuf.Value`."""
+def _value(value: object) -> dict[str, bool | float | str]:
     match value:
         case bool():
-            return _varint_field(4, int(value))
+            return {"bool_value": value}
         case int() | float():
-            return _double(2, float(value))
+            return {"number_value": float(value)}
         case _:
-            return _bytes(3, str(value).encode())
+            return {"string_value": str(value)}
 
 
-# ── messages and records ───────────────────────────────────────────────────────────────────────────────────
+def _hparams(tag: str, **content: Any) -> Any:
+    """A `Summary.Value` for the hparams plugin, whose own helper for a session's end imports TensorFlow."""
+    from tensorboard.compat.proto.summary_pb2 import Summary  # pyright: ignore[reportAttributeAccessIssue]
+    from tensorboard.plugins.hparams import metadata
+    from tensorboard.plugins.hparams.plugin_data_pb2 import (
+        HParamsPluginData,  # pyright: ignore[reportAttributeAccessIssue]
+    )
 
-
-def _event(wall_time: float, step: int, *, file_version: bytes | None = None, summary: bytes | None = None) -> bytes:
-    content = _bytes(3, file_version) if file_version is not None else _bytes(5, summary or b"")
-    return _double(1, wall_time) + _varint_field(2, step) + content
-
-
-def _summary(*values: bytes) -> bytes:
-    return b"".join(_bytes(1, value) for value in values)
-
-
-def _varint(number: int) -> bytes:
-    """Seven bits a byte, lowest first; every byte but the last has its high bit set."""
-    encoded = bytearray()
-    while number > 0x7F:
-        encoded.append(number & 0x7F | 0x80)
-        number >>= 7
-    encoded.append(number)
-    return bytes(encoded)
-
-
-def _varint_field(field: int, number: int) -> bytes:
-    return _varint(field << 3) + _varint(number)
-
-
-def _double(field: int, number: float) -> bytes:
-    return _varint(field << 3 | 1) + struct.pack("<d", number)
-
-
-def _bytes(field: int, content: bytes) -> bytes:
-    return _varint(field << 3 | 2) + _varint(len(content)) + content
-
-
-def _float(field: int, number: float) -> bytes:
-    """A float32; what is too large for one is infinite."""
-    try:
-        packed = struct.pack("<f", number)
-    except OverflowError:
-        packed = struct.pack("<f", math.copysign(math.inf, number))
-    return _varint(field << 3 | 5) + packed
-
-
-def frame(content: bytes) -> bytes:
-    """A record: what `content` is, how long, and that neither was damaged."""
-    length = struct.pack("<Q", len(content))
-    checks = (struct.pack("<I", masked_crc(part)) for part in (length, content))
-    return length + next(checks) + content + next(checks)
-
-
-def masked_crc(content: bytes) -> int:
-    """CRC-32C, turned and shifted, so that the sum of data that holds sums is no special case (TensorFlow's way)."""
-    crc = 0xFFFFFFFF
-    for byte in content:
-        crc = _TABLE[(crc ^ byte) & 0xFF] ^ (crc >> 8)
-    crc ^= 0xFFFFFFFF
-    return ((crc >> 15 | crc << 17) + 0xA282EAD8) & 0xFFFFFFFF
-
-
-def _make_table() -> tuple[int, ...]:
-    table: list[int] = []
-    for byte in range(256):
-        remainder = byte
-        for _ in range(8):
-            remainder = remainder >> 1 ^ (_POLYNOMIAL if remainder & 1 else 0)
-        table.append(remainder)
-    return tuple(table)
-
-
-_TABLE = _make_table()
+    plugin = {
+        "plugin_name": metadata.PLUGIN_NAME,
+        "content": HParamsPluginData(version=metadata.PLUGIN_DATA_VERSION, **content).SerializeToString(
+            deterministic=True
+        ),
+    }
+    return Summary.Value(tag=tag, metadata={"plugin_data": plugin}, tensor=metadata.NULL_TENSOR)

@@ -26,7 +26,7 @@ from lazytrain.engine.queue.wishes import Wishes
 from lazytrain.engine.records import Run, RunnerRecord, State
 from lazytrain.engine.settings.availability import Opening
 from lazytrain.engine.settings.live import LiveSettings
-from lazytrain.engine.settings.notices import Herald
+from lazytrain.engine.settings.notices import NOTICE_SECONDS, Herald
 from lazytrain.engine.store.database import damage
 from lazytrain.engine.store.journal import Journal
 from lazytrain.engine.store.locks import FileLock, LockHeld, touch
@@ -50,7 +50,7 @@ MAX_REBUILDS = 3
 class RunnerStatus:
     """What the runner does, for a person."""
 
-    phase: Literal["loading", "waiting", "idle", "training", "ended"]
+    phase: Literal["loading", "waiting", "idle", "training", "notifying", "ended"]
     text: str
     device: str | None = None
     error: str | None = None
@@ -96,7 +96,8 @@ class Runner:
         self._clock = clock
         settings = LiveSettings(home)
         self._may_train = may_train or Opening(settings)
-        self._ended = ended or Herald(home, settings)
+        self._herald = Herald(home, settings)
+        self._ended = ended or self._herald
         self._status = RunnerStatus(phase="loading", text="starting")
         self._loads_torch = False
         self._wishes = Wishes()
@@ -109,6 +110,11 @@ class Runner:
     def status(self) -> RunnerStatus:
         """What it does now; swapped whole, so any thread can read it."""
         return self._status
+
+    @property
+    def must_finish(self) -> bool:
+        """Whether it is at what shouldn't be cut off: a run that is to be saved, or notices that aren't out yet."""
+        return self._status.phase == "training" or self._herald.busy
 
     @property
     def loads_torch(self) -> bool:
@@ -161,7 +167,7 @@ class Runner:
         self._wishes.tell()
 
     def join(self, timeout: float | None = None) -> bool:
-        """Wait for the worker's end, at most `timeout` seconds; True if it has ended."""
+        """Wait for the worker's end, its notices included, at most `timeout` seconds; True if it has ended."""
         if self._worker.ident is not None:
             self._worker.join(timeout)
         return not self._worker.is_alive()
@@ -185,8 +191,13 @@ class Runner:
             with contextlib.suppress(OSError):
                 (self._home / "runner-error.txt").write_text(traceback.format_exc(), encoding="utf-8")
         finally:
-            self._status = RunnerStatus(phase="ended", text=error or "ended", error=error)
             self._lookout.end()
+            if self._herald.busy:
+                # Locks and store are let go of: nobody but this process's end waits for them.
+                told = f"notices are being sent, for at most {NOTICE_SECONDS:.0f} s"
+                self._status = RunnerStatus(phase="notifying", text=error or told, error=error)
+                self._herald.join()
+            self._status = RunnerStatus(phase="ended", text=error or "ended", error=error)
 
     def _serve_once(self) -> None:
         """Open the store, rebuilt if need be, and serve. Raises StoreDamaged to be called again."""

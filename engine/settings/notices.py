@@ -1,4 +1,7 @@
-"""Notices that a run has ended: a command of the user's own, or a webhook. Off unless `settings.toml` asks for them."""
+"""Notices that a run has ended: a command of the user's own, the services that apprise knows, or a webhook.
+
+Off unless `settings.toml` asks for them. Each is sent by a process of its own, which is ended at its time limit.
+"""
 
 from __future__ import annotations
 
@@ -9,34 +12,42 @@ import signal
 import sqlite3
 import subprocess
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lazytrain.engine.child_process import python_command
 from lazytrain.engine.records import Run, State, iso
+from lazytrain.engine.settings.recipients import INSTALL, has_apprise, masked, without_parts
 from lazytrain.engine.store.journal import Journal
 from lazytrain.engine.store.trouble import StoreError
 
 if TYPE_CHECKING:
     from lazytrain.engine.settings.settings import Settings
 
-COMMAND_SECONDS = 30.0
-"""A command is ended after so long, with what it started."""
-WEBHOOK_SECONDS = 10.0
+NOTICE_SECONDS = 30.0
+"""A notice that isn't out after so long is ended, with what it started."""
+SENDER = "lazytrain.engine.settings.send_notice"
+_KINDS = {State.FINISHED: "success", State.FAILED: "failure"}
+"""Of apprise's; the rest is a warning."""
 
 
 class Herald:
-    """Called with each run that ended: notifies of it in threads of its own, so that nothing waits for it.
+    """Called with each run that ended: notifies of it in threads of its own, so that training doesn't wait for it.
 
     What goes wrong becomes a warning in the run's log.
 
     Args:
         settings: gives the settings as they stand now.
+        seconds: after so long a notice is given up.
     """
 
-    def __init__(self, home: Path, settings: Callable[[], Settings]) -> None:
+    def __init__(self, home: Path, settings: Callable[[], Settings], seconds: float = NOTICE_SECONDS) -> None:
         self._home = home
         self._settings = settings
+        self._seconds = seconds
         self._threads: list[threading.Thread] = []
 
     def __call__(self, run: Run) -> None:
@@ -44,26 +55,40 @@ class Herald:
         if run.state.value not in settings.notify_on:
             return
         facts = describe(run, self._home)
-        if settings.notify_command is not None:
-            self._start(run, lambda: run_command(settings.notify_command or "", facts))
-        if settings.notify_webhook is not None:
-            self._start(run, lambda: post(settings.notify_webhook or "", facts))
+        for notify in self._notices(settings, run, facts):
+            # Not a daemon: a process whose last run has ended stays until the notice is out, which has its time limit.
+            thread = threading.Thread(target=self._notify, args=(run, notify), name="lazytrain-notice")
+            self._threads = [each for each in self._threads if each.is_alive()] + [thread]
+            thread.start()
+
+    @property
+    def busy(self) -> bool:
+        """Whether a notice isn't out yet."""
+        return any(thread.is_alive() for thread in self._threads)
 
     def join(self) -> None:
-        """Wait until all notices are out."""
+        """Wait until all notices are out, or given up."""
         for thread in self._threads:
             thread.join()
 
-    def _start(self, run: Run, notify: Callable[[], str | None]) -> None:
-        # Not a daemon: a process whose last run has ended stays until the notice is out, which has its time limit.
-        thread = threading.Thread(target=self._notify, args=(run, notify), name="lazytrain-notice")
-        self._threads = [each for each in self._threads if each.is_alive()] + [thread]
-        thread.start()
+    def _notices(self, settings: Settings, run: Run, facts: Mapping[str, Any]) -> Iterator[Callable[[], str | None]]:
+        """What is to be done, each returning what went wrong."""
+        if (command := settings.notify_command) is not None:
+            yield lambda: run_command(command, facts, self._seconds)
+        if (webhook := settings.notify_webhook) is not None:
+            yield partial(send, "notify_webhook", webhook, {"webhook": webhook, "facts": facts}, self._seconds)
+        if settings.notify and not has_apprise():
+            yield lambda: f"notify: nobody was told, since apprise isn't installed: `{INSTALL}` brings it"
+            return
+        kind = _KINDS.get(run.state, "warning")
+        words = {"title": f"{run.name} {run.state.value}", "body": describe_briefly(run), "kind": kind}
+        for number, address in enumerate(settings.notify, 1):
+            yield partial(send, f"notify, entry {number}", address, {"service": address, **words}, self._seconds)
 
     def _notify(self, run: Run, notify: Callable[[], str | None]) -> None:
         problem = notify()
         # A run that was discarded meanwhile, or a disk that is full: then nobody can be told.
-        with contextlib.suppress(StoreError, sqlite3.IntegrityError):
+        with contextlib.suppress(StoreError, sqlite3.IntegrityError, OSError):
             if problem is not None:
                 with Journal(self._home) as journal:
                     journal.say(run.id, problem, "warning")
@@ -99,7 +124,14 @@ def sentence(run: Run) -> str:
     return f"{run.name} {run.state.value}{best}"
 
 
-def run_command(command: str, facts: Mapping[str, Any], seconds: float = COMMAND_SECONDS) -> str | None:
+def describe_briefly(run: Run) -> str:
+    """What a message says: `coolnet-v10 finished: best 62.4 % at epoch 14`, and a line of how far, how long, where."""
+    on = f" on {run.device}" if run.device else ""
+    seconds = timedelta(seconds=round(run.seconds))
+    return f"{sentence(run)}\n{run.epoch} of {run.num_epochs} epochs in {seconds}{on}, run {run.id}"
+
+
+def run_command(command: str, facts: Mapping[str, Any], seconds: float = NOTICE_SECONDS) -> str | None:
     """Have the shell run `command`, detached from this terminal; returns what went wrong, for a person.
 
     Each fact is in an environment variable (`LAZYTRAIN_NAME`, `LAZYTRAIN_BEST_ACCURACY` …; empty where there is none),
@@ -107,48 +139,58 @@ def run_command(command: str, facts: Mapping[str, Any], seconds: float = COMMAND
     """
     environment = {f"LAZYTRAIN_{name.upper()}": "" if value is None else str(value) for name, value in facts.items()}
     try:
-        process = subprocess.Popen(
-            command,
-            shell=True,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            env={**os.environ, **environment},
-            start_new_session=True,
-        )
-    except OSError as error:
+        status, last = _run(command, facts, seconds, environment)
+    except (OSError, ValueError) as error:
         return f"notify_command could not be started: {error}"
-    try:
-        _, errors = process.communicate(json.dumps(facts).encode(), timeout=seconds)
     except subprocess.TimeoutExpired:
-        _end_group(process)
         return f"notify_command took longer than {seconds:g} s and was ended"
-    if process.returncode:
-        last = errors.decode(errors="replace").strip().splitlines()[-1:]
-        return f"notify_command ended with status {process.returncode}" + (f": {last[0]}" if last else "")
-    return None
+    return f"notify_command ended with status {status}" + (f": {last}" if last else "") if status else None
 
 
-def post(address: str, facts: Mapping[str, Any], seconds: float = WEBHOOK_SECONDS) -> str | None:
-    """POST the facts as JSON to `address` (http or https); returns what went wrong, for a person."""
-    # Imported for the one who wants it: no business of a first frame.
-    import urllib.error
-    import urllib.request
+def send(name: str, address: str, order: Mapping[str, Any], seconds: float = NOTICE_SECONDS) -> str | None:
+    """Have `send_notice` do what `order` says; returns what went wrong, without the keys in `address`.
 
-    request = urllib.request.Request(
-        address,
-        data=json.dumps(facts).encode(),
-        headers={"Content-Type": "application/json", "User-Agent": "lazytrain"},
-        method="POST",
+    Args:
+        name: what the settings call it.
+    """
+    what = f"{name} ({masked(address)})"
+    try:
+        status, last = _run(python_command(SENDER), order, seconds)
+    except OSError as error:
+        return f"{what} could not be started: {error}"
+    except subprocess.TimeoutExpired:
+        return f"{what}: no answer within {seconds:g} s"
+    return f"{what}: {without_parts(last, address) or f'ended with status {status}'}" if status else None
+
+
+def _run(
+    command: str | list[str], content: Mapping[str, Any], seconds: float, environment: Mapping[str, str] | None = None
+) -> tuple[int, str]:
+    """Run a command line or a program, detached from this terminal, with `content` as JSON on standard input.
+
+    Returns:
+        Its exit status, and the last line that it wrote on standard error.
+
+    Raises:
+        OSError: it can't be started.
+        ValueError: nor with these facts in its environment: one holds a character that can't be written there.
+        subprocess.TimeoutExpired: it took longer than `seconds`, and was ended with what it started.
+    """
+    process = subprocess.Popen(
+        command,
+        shell=isinstance(command, str),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        env={**os.environ, **(environment or {})},
+        start_new_session=True,
     )
     try:
-        with urllib.request.urlopen(request, timeout=seconds):
-            return None
-    except urllib.error.HTTPError as error:
-        return f"notify_webhook {address}: answered {error.code} {error.reason}"
-    except (OSError, ValueError) as error:
-        reason = error.reason if isinstance(error, urllib.error.URLError) else error
-        return f"notify_webhook {address}: {reason}"
+        _, errors = process.communicate(json.dumps(content).encode(), timeout=seconds)
+    except subprocess.TimeoutExpired:
+        _end_group(process)
+        raise
+    return process.returncode, "".join(errors.decode(errors="replace").strip().splitlines()[-1:])
 
 
 def _end_group(process: subprocess.Popen[bytes]) -> None:

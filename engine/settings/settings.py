@@ -10,6 +10,7 @@ from pydantic import BeforeValidator, ConfigDict, Field, ValidationError, field_
 
 from lazytrain.engine.places import settings_path
 from lazytrain.engine.settings.availability import Hours
+from lazytrain.engine.settings.recipients import check_recipients, masked
 from lazytrain.presets import PresetError, explain
 from lazytrain.presets.schema import Frozen
 
@@ -24,6 +25,11 @@ def _read_hours(value: object) -> object:
     if not isinstance(value, str):
         raise ValueError(f"{value!r} must be two times of day in quotes, such as '23:00-07:00'")
     return Hours.parse(value)
+
+
+def _read_list(value: object) -> object:
+    """One alone needs no brackets."""
+    return (value,) if isinstance(value, str) else value
 
 
 class Settings(Frozen):
@@ -46,6 +52,8 @@ class Settings(Frozen):
     """What the shell runs when a run ends: the facts are in `LAZYTRAIN_…` and, as JSON, on standard input."""
     notify_webhook: str | None = None
     """Address that gets the same JSON by POST when a run ends."""
+    notify: Annotated[tuple[str, ...], BeforeValidator(_read_list)] = ()
+    """Whom apprise tells when a run ends, such as "slack://…" or "mailto://…"; takes the extra `notify`."""
     notify_on: tuple[Literal["finished", "failed", "stopped"], ...] = ("finished", "failed")
     """Which ends to notify of."""
 
@@ -53,7 +61,13 @@ class Settings(Frozen):
     @classmethod
     def _check_address(cls, value: str | None) -> str | None:
         if value is not None and not value.startswith(("http://", "https://")):
-            raise ValueError(f"{value!r} must begin with http:// or https://")
+            raise ValueError(f"{masked(value)!r} must begin with http:// or https:// (other services go into notify)")
+        return value
+
+    @field_validator("notify")
+    @classmethod
+    def _check_recipients(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        check_recipients(value)
         return value
 
 

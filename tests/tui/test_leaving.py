@@ -123,6 +123,25 @@ def test_quitting_does_not_wait_for_torch(house: House, tmp_path: Path) -> None:
     assert house.store.runs() == []
 
 
+def test_quitting_gives_the_prompt_back_and_waits_for_notices_in_the_background(house: House) -> None:
+    gate = house.home / "gate"
+    command = f"touch {gate}.asked; while [ ! -e {gate} ]; do sleep 0.05; done; exit 7"
+    (house.home / "settings.toml").write_text(f'notify_command = "{command}"', encoding="utf-8")
+    run = house.queue(1)
+    with house.open() as terminal:
+        see(terminal, "1 Launch")
+        house.wait(State.FINISHED, 0, terminal)
+        wait_for(lambda: Path(f"{gate}.asked").exists(), "the command to be started", terminal)
+        terminal.press("q")
+        assert wait_for_exit(terminal) == 0
+        assert terminal.restored
+        assert house.screen_processes() != [], "it waits for the notice"
+    gate.touch()
+    house.wait_for_end()
+    texts = [message.text for message in house.store.messages(run.id) if message.level == "warning"]
+    assert texts == ["notify_command ended with status 7"]
+
+
 # ── losing the terminal ────────────────────────────────────────────────────────────────────────────────────
 
 

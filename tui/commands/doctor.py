@@ -16,6 +16,7 @@ from rich.console import Console
 
 from lazytrain.engine.data.datasets import DatasetError, describe_dataset
 from lazytrain.engine.places import settings_path
+from lazytrain.engine.settings.recipients import INSTALL, has_apprise, masked
 from lazytrain.engine.settings.settings import SettingsError, load_settings
 from lazytrain.engine.store.database import StoreError
 from lazytrain.engine.store.store import Store
@@ -120,10 +121,12 @@ def _settings(places: Places) -> Iterator[Finding]:
         value = getattr(settings, name)
         mark = "" if name in settings.model_fields_set else "  (default)"
         yield name, f"{_written(value)}{mark}"
+    if settings.notify and not has_apprise():
+        yield "notify", f"⚠ nobody is told, since apprise isn't installed: `{INSTALL}` brings it"
 
 
 def _written(value: object) -> str:
-    """A setting as it stands in the file."""
+    """A setting as it stands in the file, without the keys that addresses hold."""
     match value:
         case None:
             return "not set"
@@ -134,7 +137,7 @@ def _written(value: object) -> str:
         case int():
             return str(value)
         case _:
-            return f'"{value}"'
+            return f'"{masked(str(value))}"'
 
 
 def _terminal(environment: Mapping[str, str]) -> Iterator[Finding]:

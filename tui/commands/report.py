@@ -4,29 +4,17 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from enum import StrEnum
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lazytrain.engine.export.files import ExportError, OutputFile, distinct_names, write_files
-from lazytrain.engine.store.store import RunNotFound, Store
+from lazytrain.engine.export.files import write_files
 from lazytrain.tui.commands.export import Teller, print_paths
 from lazytrain.tui.plain.open_store import open_store
 from lazytrain.tui.state.environment import Places
+from lazytrain.tui.state.report_files import PictureFormat, make_written_report, report_files
 
 if TYPE_CHECKING:
-    from lazytrain.engine.export.figure import Figure
-    from lazytrain.engine.export.report_view import Chapter, WrittenReport
     from lazytrain.engine.queue.studies import Describe
-    from lazytrain.presets import Catalogue
-
-
-class PictureFormat(StrEnum):
-    """What `--pictures` takes."""
-
-    SVG = "svg"
-    PNG = "png"
 
 
 def write_report(
@@ -65,71 +53,3 @@ def write_report(
         return
     files = report_files(report, describe, output, pictures=pictures, now=now, version=version, template=template)
     print_paths(write_files(files, force=force, tell=Teller(sys.stderr)))
-
-
-def make_written_report(
-    store: Store,
-    catalogue: Catalogue,
-    references: Sequence[str],
-    describe: Describe,
-    *,
-    settings: Sequence[str] = (),
-    num_seeds: int | None = None,
-) -> WrittenReport:
-    """The report of the study or the runs that `references` name; raises as `write_report` does."""
-    from lazytrain.engine.export.gathered import names_of
-    from lazytrain.engine.export.written_report import report_runs, report_study
-    from lazytrain.presets import parse_setting
-    from lazytrain.tui.state.configure import anchor
-
-    studies = [reference for reference in references if reference in catalogue.studies]
-    if studies and len(references) > 1:
-        raise ExportError(f"{studies[0]} is a study: it is reported alone, or name runs only")
-    if studies:
-        overrides = anchor(dict(parse_setting(text) for text in settings))
-        return report_study(store, catalogue, studies[0], describe, settings=overrides, num_seeds=num_seeds)
-    if settings or num_seeds is not None:
-        raise ExportError("--set and --seeds go with a study, to say which of its runs are meant")
-    try:
-        runs = [store.find(reference) for reference in references] or [run for run in store.runs() if not run.archived]
-    except RunNotFound as error:
-        raise RunNotFound(f"{error}; and there is no such study: `lazytrain presets` lists them") from None
-    if not references:
-        runs.sort(key=lambda run: run.created)
-    return report_runs(store, runs, catalogue, names_of(runs) if references else "all runs")
-
-
-def report_files(
-    report: WrittenReport,
-    describe: Describe,
-    output: Path,
-    *,
-    now: float,
-    version: str,
-    pictures: PictureFormat = PictureFormat.SVG,
-    template: Path | None = None,
-) -> list[OutputFile]:
-    """`report.md`, and a picture for each chapter in `report-files/`. Raises TemplateError as `write_markdown` does."""
-    from lazytrain.engine.export.formats import Format, write_picture
-    from lazytrain.tui.words.written_report import write_markdown  # imports jinja2
-
-    folder = output.with_name(f"{output.stem}-files")
-    drawn = [chapter for chapter in report.chapters if any(setting.drawn for setting in chapter.settings)]
-    names = [f"{name}.{pictures}" for name in distinct_names([chapter.title for chapter in drawn])]
-    addresses = iter(names)
-    links = [f"{folder.name}/{next(addresses)}" if chapter in drawn else None for chapter in report.chapters]
-    text = write_markdown(report, describe, now=now, version=version, pictures=links, template=template)
-    return [
-        *(
-            OutputFile(folder / name, partial(write_picture, _figure(chapter), Format(pictures.value)), name)
-            for chapter, name in zip(drawn, names, strict=True)
-        ),
-        OutputFile(output, lambda file: file.write(text.encode()), output.name),
-    ]
-
-
-def _figure(chapter: Chapter) -> Figure:
-    from lazytrain.engine.export.figure import Figure, Group  # numpy
-
-    groups = tuple(Group(name=setting.label, runs=setting.drawn) for setting in chapter.settings if setting.drawn)
-    return Figure(groups=groups, title=chapter.title)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Callable
 from types import TracebackType
@@ -42,10 +43,7 @@ class RunTold:
 
     def tell(self, run: Run) -> None:
         """Tell what happened since the last call."""
-        for message in self._store.messages(run.id, since=self._message):
-            self._message = message.id
-            if message.level != "info" and not _repeats_end(run, message):
-                self._reporter.warn(f"{message.level}: {message.text}")
+        self.warn(run)
         if not self._headed and run.num_steps is not None and run.state is not State.STARTING:
             self._headed = True
             self._reporter.say(describe_start(run, self._first_step))
@@ -57,6 +55,13 @@ class RunTold:
             self._reporter.show_epoch(run, record)
         if run.state.active:
             self._reporter.show(run)
+
+    def warn(self, run: Run) -> None:
+        """Tell the warnings that came into its log since the last call."""
+        for message in self._store.messages(run.id, since=self._message):
+            self._message = message.id
+            if message.level != "info" and not _repeats_end(run, message):
+                self._reporter.warn(f"{message.level}: {message.text}")
 
 
 class TroubleTold:
@@ -135,7 +140,10 @@ def follow_run(
     finally:
         reporter.close()
         runner.stop()
-        interrupts.join(runner)
+        interrupts.join(runner, reporter.warn)
+        # Of a notice that failed, after the run's end.
+        with trouble_told, contextlib.suppress(RunNotFound):
+            told.warn(store.run(run_id))
 
 
 class QueueTold:
@@ -212,7 +220,7 @@ def follow_queue(
     finally:
         reporter.close()
         runner.stop()
-        interrupts.join(runner)
+        interrupts.join(runner, reporter.warn)
     if interrupts.received is not None:
         return interrupts.status
     if status.error:

@@ -40,6 +40,8 @@ class RunnerLike(Protocol):
     def screenless(self, screenless: bool) -> None: ...
     @property
     def status(self) -> Any: ...
+    @property
+    def must_finish(self) -> bool: ...
     def start(self) -> None: ...
     def nudge(self) -> None: ...
     def stop(self) -> None: ...
@@ -111,15 +113,22 @@ class Interrupts:
         self._idle.wait(seconds)
         self._looked = time.monotonic()
 
-    def join(self, runner: RunnerLike) -> None:
-        """Wait for the runner's end; after a signal not for torch being loaded, which can take longer than a save."""
+    def join(self, runner: RunnerLike, tell: Callable[[str], object] = lambda _: None) -> None:
+        """Wait for the runner's end; after a signal not for torch being loaded, which can take longer than a save.
+
+        `tell` is told once of notices that take longer than a moment.
+        """
+        told = False
         deadline = time.monotonic() + PATIENCE_AT_END
         while not runner.join(SLICE_SECONDS):
             self.wait(0)
             waited = time.monotonic() >= deadline
-            if self.received is not None and runner.status.phase != "training" and waited:
+            if self.received is not None and not runner.must_finish and waited:
                 self._end_at_once(self.status)
                 return
+            if waited and not told and (status := runner.status).phase == "notifying":
+                told = True
+                tell(status.text)
 
     # ── handlers ───────────────────────────────────────────────────────────────────────────────────────────
 

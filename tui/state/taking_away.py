@@ -68,7 +68,6 @@ def take_away(
         AlreadyThere: a file is there, and `force` isn't given.
         ExportError, RunNotFound, StoreError, PresetError: it can't be done; the message says what to do.
     """
-
     from lazytrain.engine.store.store import Store
     from lazytrain.tui.state.dataset_lookup import DatasetShelf
     from lazytrain.tui.state.environment import Places
@@ -79,8 +78,8 @@ def take_away(
         if key == REPORT:
             from lazytrain.engine.export.written_report import report_study
             from lazytrain.presets import load_catalogue
-            from lazytrain.tui.commands.report import make_written_report, report_files
             from lazytrain.tui.state.environment import own_version
+            from lazytrain.tui.state.report_files import make_written_report, report_files
             from lazytrain.tui.state.study_marks import how_launched
 
             catalogue = load_catalogue(places.presets)

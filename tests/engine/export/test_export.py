@@ -3,16 +3,29 @@
 from __future__ import annotations
 
 import csv
-import importlib
 import io
 import json
 import math
+import sys
 from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
 from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
 import pytest
+import tensorboard.plugins.hparams.api_pb2
+from tensorboard.backend.event_processing.data_provider import MultiplexerDataProvider
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from tensorboard.backend.event_processing.plugin_event_multiplexer import EventMultiplexer
+from tensorboard.compat.tensorflow_stub.errors import DataLossError, OutOfRangeError
+from tensorboard.compat.tensorflow_stub.pywrap_tensorflow import PyRecordReader_New
+from tensorboard.context import RequestContext
+from tensorboard.plugins.base_plugin import TBContext
+from tensorboard.plugins.hparams import metadata
+from tensorboard.plugins.hparams.backend_context import Context as HParamsContext
+from tensorboard.plugins.hparams.list_session_groups import Handler as ListSessionGroups
 
 from lazytrain.engine.configuration import RunConfiguration
 from lazytrain.engine.data.datasets import DatasetFacts
@@ -22,7 +35,7 @@ from lazytrain.engine.export.formats import Format, default_output, plan_export
 from lazytrain.engine.export.gathered import Gathered, gather
 from lazytrain.engine.export.record import write_json
 from lazytrain.engine.export.tables import EPOCH_COLUMNS, POINT_COLUMNS, write_epochs, write_points
-from lazytrain.engine.export.tensorboard import frame, masked_crc, write_events
+from lazytrain.engine.export.tensorboard import event_file, write_events
 from lazytrain.engine.records import State
 from lazytrain.engine.store.store import RunNotFound, Store
 from lazytrain.presets import Hyperparameters
@@ -32,6 +45,7 @@ from tests.helpers.command_line import Command
 from tests.helpers.monitor_data import Filler
 
 command = command_line.run
+api: Any = tensorboard.plugins.hparams.api_pb2
 
 
 @pytest.fixture
@@ -150,23 +164,43 @@ def test_json_of_a_run_without_figures(home: Path) -> None:
 # ── TensorBoard ────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_crc_is_castagnolis_masked() -> None:
-    # RFC 3720, B.4: 32 bytes of zeros have the CRC 8a9136aa.
-    crc = 0x8A9136AA
-    assert masked_crc(bytes(32)) == ((crc >> 15 | crc << 17) + 0xA282EAD8) & 0xFFFFFFFF
-    assert len(frame(b"abc")) == 8 + 4 + 3 + 4
+def write_run(gathered: Gathered, folder: Path) -> Path:
+    """Its event file in a folder of its own, as the command makes it."""
+    path = event_file(folder / gathered.run.id, gathered)
+    write_files([OutputFile(path, partial(write_events, gathered))], force=False)
+    return path
+
+
+def load(path: Path) -> EventAccumulator:
+    loaded = EventAccumulator(str(path.parent), size_guidance={"scalars": 0})
+    loaded.Reload()
+    return loaded
+
+
+def test_each_record_has_its_checksums(gathered: tuple[Gathered, Gathered], tmp_path: Path) -> None:
+    path = write_run(gathered[0], tmp_path)
+    assert path.name == f"events.out.tfevents.{int(gathered[0].run.created)}.{gathered[0].run.id}"
+
+    def records() -> list[bytes]:
+        reader, found = PyRecordReader_New(str(path)), []
+        with suppress(OutOfRangeError):
+            while True:
+                reader.GetNext()
+                found.append(reader.record())
+        return found
+
+    # The file's version, what is said of the run, and a record a point and an epoch.
+    assert len(records()) == 2 + gathered[0].num_points + len(gathered[0].epochs)
+    content = bytearray(path.read_bytes())
+    content[-5] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(DataLossError):
+        records()
 
 
 def test_tensorboards_own_reader_loads_it(gathered: tuple[Gathered, Gathered], tmp_path: Path) -> None:
-    reading = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
     good, bad = gathered
-    for each in gathered:
-        folder = tmp_path / each.run.id
-        folder.mkdir()
-        with (folder / "events.out.tfevents.1.x").open("wb") as file:
-            write_events(each, file)
-    loaded = reading.EventAccumulator(str(tmp_path / good.run.id), size_guidance={"scalars": 0})
-    loaded.Reload()
+    loaded = load(write_run(good, tmp_path))
     assert set(loaded.Tags()["scalars"]) == {
         *("loss/train", "loss/test", "loss/validation", "loss/train_epoch_mean", "learning_rate", "images_per_second"),
         *("accuracy/train", "accuracy/test", "accuracy/validation", "accuracy/train_epoch_mean"),
@@ -185,28 +219,84 @@ def test_tensorboards_own_reader_loads_it(gathered: tuple[Gathered, Gathered], t
     assert [event.wall_time for event in test] == pytest.approx(ends)
     (text,) = loaded.Tensors("configuration/text_summary")
     assert '"architecture_name": "coolnet-v10"' in text.tensor_proto.string_val[0].decode()
+    assert loaded.summary_metadata["run/text_summary"].plugin_data.plugin_name == "text"
 
-    failed = reading.EventAccumulator(str(tmp_path / bad.run.id), size_guidance={"scalars": 0})
-    failed.Reload()
+    failed = load(write_run(bad, tmp_path))
     assert math.isnan(failed.Scalars("loss/train")[-1].value)
     assert max(event.value for event in failed.Scalars("loss/train")[:-1]) > 10
 
 
-def test_tensorboard_reads_the_hyperparameters(gathered: tuple[Gathered, Gathered], tmp_path: Path) -> None:
-    reading = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
-    messages: Any = importlib.import_module("tensorboard.plugins.hparams.plugin_data_pb2")
+def test_a_loss_too_large_for_a_float_is_infinite(home: Path, tmp_path: Path) -> None:
+    filler = Filler(home)
+    run = filler.queue("coolnet-v7", "lr-10")
+    filler.start(run)
+    filler.journal.write(run, points=[Point(10, 1e300, 0.1, 10.0, 5400.0, 1.5)])
+    loaded = load(write_run(gather(filler.journal, run), tmp_path))
+    assert [event.value for event in loaded.Scalars("loss/train")] == [math.inf]
 
-    with (tmp_path / "events.out.tfevents.1.x").open("wb") as file:
-        write_events(gathered[1], file)
-    loaded = reading.EventAccumulator(str(tmp_path))
-    loaded.Reload()
+
+def test_tensorboard_reads_the_hyperparameters(gathered: tuple[Gathered, Gathered], tmp_path: Path) -> None:
+    loaded = load(write_run(gathered[1], tmp_path))
     content = loaded.summary_metadata["_hparams_/session_start_info"].plugin_data.content
-    hparams = messages.HParamsPluginData.FromString(content).session_start_info.hparams
-    assert hparams["learning_rate"].number_value == 10.0
-    assert hparams["architecture"].string_value == "coolnet-v7"
-    assert hparams["deterministic"].bool_value is True
-    end = loaded.summary_metadata["_hparams_/session_end_info"].plugin_data.content
-    assert messages.HParamsPluginData.FromString(end).session_end_info.status == 2
+    started = metadata.parse_session_start_info_plugin_data(content)
+    assert started.hparams["learning_rate"].number_value == 10.0
+    assert started.hparams["architecture"].string_value == "coolnet-v7"
+    assert started.hparams["deterministic"].bool_value is True
+    assert (started.group_name, started.start_time_secs) == (gathered[1].run.id, gathered[1].run.started)
+    ended = metadata.parse_session_end_info_plugin_data(
+        loaded.summary_metadata["_hparams_/session_end_info"].plugin_data.content
+    )
+    assert (ended.status, ended.end_time_secs) == (api.Status.Value("STATUS_FAILURE"), gathered[1].run.ended)
+
+
+def test_the_hparams_page_lists_what_differs_between_runs_and_their_metrics(
+    gathered: tuple[Gathered, Gathered], tmp_path: Path
+) -> None:
+    for each in gathered:
+        write_run(each, tmp_path)
+    multiplexer = EventMultiplexer().AddRunsFromDirectory(str(tmp_path))
+    multiplexer.Reload()
+    provider = MultiplexerDataProvider(multiplexer, str(tmp_path))
+    context = HParamsContext(TBContext(data_provider=provider))
+    request = RequestContext()
+    found = context.hparams_metadata(request, "")
+    experiment = context.experiment_from_metadata(request, "", True, found, [])
+    differing = {info.name for info in experiment.hparam_infos if info.differs}
+    assert differing == {"architecture", "learning_rate", "epochs", "validation_fraction"}
+    metrics = {info.name.tag for info in experiment.metric_infos}
+    # What only one of them has is there too.
+    assert {"accuracy/test", "accuracy/validation", "loss/test", "loss/train"} <= metrics
+    asked = api.ListSessionGroupsRequest(
+        allowed_statuses=[api.Status.Value("STATUS_SUCCESS"), api.Status.Value("STATUS_FAILURE")],
+        col_params=[
+            api.ColParams(hparam="learning_rate"),
+            api.ColParams(metric=api.MetricName(tag="accuracy/test"), include_in_result=True),
+        ],
+        start_index=0,
+        slice_size=10,
+    )
+    groups = ListSessionGroups(request, context, "", asked).run().session_groups
+    rates = {group.name: group.hparams["learning_rate"].number_value for group in groups}
+    assert rates == {each.run.id: each.configuration.hyperparameters.learning_rate for each in gathered}
+    (good,) = [group for group in groups if group.name == gathered[0].run.id]
+    values = {metric.name.tag: metric.value for metric in good.metric_values}
+    assert values["accuracy/test"] == pytest.approx(gathered[0].run.test_accuracy)
+    assert values["loss/test"] == pytest.approx(gathered[0].run.test_loss)
+
+
+def test_without_tensorboard_its_files_are_refused_with_the_command_that_brings_it(
+    command: Command, filler: Filler, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    del filler
+    monkeypatch.chdir(tmp_path)
+    before = set(tmp_path.iterdir())
+    # An import of a name that is None here is refused as if it weren't installed.
+    monkeypatch.setitem(sys.modules, "tensorboard.compat.proto.event_pb2", None)
+    result = command("export", "bad", "--format", "tensorboard")
+    assert (result.status, result.out) == (2, "")
+    assert "pip install 'lazytrain[tensorboard]'" in result.err
+    assert set(tmp_path.iterdir()) == before
+    assert command("export", "bad", "--format", "csv").status == 0
 
 
 # ── files ──────────────────────────────────────────────────────────────────────────────────────────────────

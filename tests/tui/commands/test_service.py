@@ -76,6 +76,22 @@ def test_doctor_shows_the_settings_and_where_they_are(command: Command, home: Pa
     assert "nice = 500: must be less than or equal to 19" in found["broken"]
 
 
+def test_doctor_keeps_keys_to_itself_and_says_what_notices_lack(
+    command: Command, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home.mkdir()
+    written = ("notify = ['json://me:KEY@host/KEY']", "notify_webhook = 'https://host/KEY'")
+    (home / "settings.toml").write_text("\n".join(written), encoding="utf-8")
+    said = command("doctor").out
+    assert "KEY" not in said
+    assert '"https://…"' in said
+    assert '["json://…"]' in said
+    assert "lazytrain[notify]" not in said
+    monkeypatch.setattr("lazytrain.tui.commands.doctor.has_apprise", lambda: False)
+    lacking = "nobody is told, since apprise isn't installed: `pip install 'lazytrain[notify]'` brings it"
+    assert command("doctor").out.count(lacking) == 1
+
+
 def test_broken_settings_are_refused_by_what_trains(command: Command, home: Path) -> None:
     home.mkdir()
     (home / "settings.toml").write_text("only_between = 23")

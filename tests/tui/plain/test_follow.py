@@ -36,6 +36,7 @@ class ToldRunner:
     work: Callable[[], None]
     status: Any = field(default_factory=Status)
     screenless: bool = False
+    must_finish: bool = False
 
     def halt(self, seconds: float) -> bool:
         return True

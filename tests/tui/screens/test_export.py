@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -108,6 +109,22 @@ async def test_what_cannot_be_written_is_said_in_the_dialog_and_escape_leaves(ho
         await until(pilot, lambda: "no checkpoint to take weights from" in said(dialog))
         await pilot.press("escape")
         assert not isinstance(app.screen, ExportScreen)
+
+
+async def test_a_format_whose_extra_is_missing_says_in_the_dialog_what_brings_it(
+    home: Path, trained: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    del trained
+    # An import of a name that is None here is refused as if it weren't installed.
+    monkeypatch.setitem(sys.modules, "tensorboard.compat.proto.event_pb2", None)
+    before = set(tmp_path.iterdir())
+    app = make_app(home)
+    async with app.run_test(size=(80, 24)) as pilot:
+        dialog = await open_dialog(app, pilot)
+        await pilot.press("j", "j", "enter")
+        await until(pilot, lambda: "`pip install 'lazytrain[tensorboard]'` brings it" in said(dialog))
+        assert app.screen is dialog
+    assert set(tmp_path.iterdir()) == before
 
 
 async def test_the_palette_exports_runs_and_reports_on_studies(home: Path, trained: str, tmp_path: Path) -> None:

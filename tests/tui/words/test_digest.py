@@ -23,7 +23,7 @@ from lazytrain.tui.theme import THEMES
 from lazytrain.tui.words.digest import describe_counts, describe_span
 from tests.helpers import command_line
 from tests.helpers.command_line import Command
-from tests.helpers.launch_app import settle, toasts
+from tests.helpers.launch_app import settle, toasts, until
 from tests.helpers.monitor_data import Clock, Filler
 
 NOW = datetime(2026, 11, 23, 7, 0).timestamp()
@@ -236,7 +236,9 @@ async def test_broken_settings_are_told_and_stop_no_screen(night: Filler) -> Non
     started = app(night)
     async with started.run_test() as pilot:
         await settle(pilot)
-        assert any("nice = 500: must be less than or equal to 19" in text for text in toasts(started))
+        await until(pilot, lambda: toasts(started) != [])
+        (text,) = toasts(started)
+        assert "nice = 500: must be less than or equal to 19" in text
 
 
 class SummaryApp(App[None]):
