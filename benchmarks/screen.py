@@ -19,6 +19,7 @@ from benchmarks.measuring import Figure, machine, table, write
 from benchmarks.pty_app import PtyApp
 from benchmarks.scripted import STEPS_PER_EPOCH, ScriptedTraining, fill_large_store, fill_store
 from lazytrain.engine.analysis.series import first_bad
+from lazytrain.tui.terminal.parts import PARTS, SWITCH
 
 
 def watch(app: PtyApp, training: ScriptedTraining | None, seconds: int) -> list[tuple[float, float]]:
@@ -49,14 +50,13 @@ def open_monitor(home: Path, redraws: float, environment: dict[str, str] | None 
 
 
 def measure_live(
-    redraws: float, seconds: int, *, cell_diff: bool = True, num_points: int = 0, num_over: int = 3
+    redraws: float, seconds: int, *, plain: str = "", num_points: int = 0, num_over: int = 3
 ) -> dict[str, Any]:
     """A run that trains beside some that are over, on Monitor: bytes, processor time, then the same while idle."""
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder)
         training = fill_store(home, num_points=num_points, num_over=num_over)
-        environment = {"LAZYTRAIN_CELL_DIFF": str(int(cell_diff))}
-        with open_monitor(home, redraws, environment) as app:
+        with open_monitor(home, redraws, {SWITCH: plain}) as app:
             # The x axis has doubled by then: what that sends is measured apart.
             watch(app, training, 6)
             since = app.num_arrivals
@@ -76,6 +76,30 @@ def measure_live(
         "share_percent": Figure.of([100 * cpu for _, cpu in live]),
         "idle_share_percent": Figure.of([100 * cpu for _, cpu in idle]),
     }
+
+
+def compare_part(part: str, seconds: int, pairs: int) -> dict[str, Any]:
+    """The live charts, at four redraws a second, with a part of Textual's or plotext's replaced, and with the part
+    itself; printed too.
+    """
+    measured: dict[str, list[dict[str, Any]]] = {"with": [], "without": []}
+    for pair in range(pairs):
+        for name in ("with", "without") if pair % 2 else ("without", "with"):
+            measured[name].append(measure_live(4.0, seconds, plain=part if name == "without" else ""))
+    results: dict[str, Any] = {}
+    rows: list[list[object]] = []
+    for key, said in (("mean_bytes_per_second", "bytes/s"), ("frame_ms", "CPU ms/frame")):
+        values = {name: [_middle(live[key]) for live in each] for name, each in measured.items()}
+        ratios = [with_it / without for with_it, without in zip(values["with"], values["without"], strict=True)]
+        results[key] = {"with": Figure.of(values["with"]), "without": Figure.of(values["without"])}
+        results[key]["ratio"] = Figure.of(ratios)
+        rows.append([said, *results[key].values()])
+    print(table([f"two live charts, 120×40, 4 redraws/s, {part}", "with it", "without it", "ratio of a pair"], rows))
+    return results
+
+
+def _middle(value: Figure | float) -> float:
+    return value.median if isinstance(value, Figure) else value
 
 
 def measure_axis_change(trials: int) -> Figure:
@@ -182,16 +206,21 @@ def main() -> None:
     parser.add_argument("--seconds", type=int, default=20, help="how long each rate is watched")
     parser.add_argument("--runs", type=int, default=2000, help="runs in the large store")
     parser.add_argument("--points", type=int, default=5000, help="points of each of them")
+    parser.add_argument("--plain", choices=PARTS, help="only the live charts, with and without this part in turns")
+    parser.add_argument("--pairs", type=int, default=5, help="of runs with and without it")
     parser.add_argument("--json", type=Path, help="where to write the results")
     options = parser.parse_args()
+    if options.plain is not None:
+        write(options.json, {"machine": machine(), **compare_part(options.plain, options.seconds, options.pairs)})
+        return
     results: dict[str, Any] = {"machine": machine()}
     rows: list[list[object]] = []
-    for name, redraws, cell_diff in (
-        ("1 redraw a second", 1.0, True),
-        ("4 redraws a second", 4.0, True),
-        ("1 redraw a second, without the cell diff", 1.0, False),
+    for name, redraws, plain in (
+        ("1 redraw a second", 1.0, ""),
+        ("4 redraws a second", 4.0, ""),
+        ("1 redraw a second, without the cell diff", 1.0, "cell_diff"),
     ):
-        live = measure_live(redraws, options.seconds, cell_diff=cell_diff)
+        live = measure_live(redraws, options.seconds, plain=plain)
         results[name] = live
         rows.append(
             [

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import subprocess
 import sys
 import tempfile
@@ -15,6 +16,8 @@ from typing import Any
 
 from benchmarks.measuring import Figure, machine, table, write
 from benchmarks.pty_app import PtyApp
+from benchmarks.scripted import fill_store
+from lazytrain.tui.terminal.parts import PARTS, SWITCH
 
 EMPTY_APP = """
 from textual.app import App
@@ -47,6 +50,67 @@ app.run()
 app.runner.stop()
 """
 """The app with a tick of 5 ms in its event loop, from the runner's start until torch is there."""
+
+FRAMES = """
+import asyncio, json, sys, time
+from pathlib import Path
+import plotext
+from lazytrain.tui.app import LazytrainApp
+from lazytrain.tui.screens import compare, monitor
+home = Path(sys.argv[1])
+took, shown, began = {}, [], time.thread_time()
+app = LazytrainApp(home, home / "data")
+def note():
+    if app.screen_stack and app.screen_stack[0] is app.launch_screen:
+        took.setdefault("first frame", time.thread_time() - began)
+    shown.append((time.monotonic(), time.thread_time()))
+app.post_display_hook = note
+async def watch():
+    for mode in ("monitor", "compare"):
+        await rest()
+        before = time.thread_time()
+        await app.action_mode(mode)
+        await rest()
+        took[mode] = shown[-1][1] - before
+    Path(sys.argv[2]).write_text(json.dumps(took))
+    app.exit()
+async def rest():
+    while not shown or time.monotonic() - shown[-1][0] < 0.6:
+        await asyncio.sleep(0.05)
+def begin():
+    app.watching = asyncio.get_running_loop().create_task(watch())
+app._start_runner = begin
+app.run()
+"""
+"""The app, which notes its thread's processor seconds to the first frame, and to Monitor and Compare opened first."""
+
+
+def frames(home: Path, plain: str) -> dict[str, float]:
+    """Processor seconds to the first frame, without imports, and of opening Monitor and Compare for the first time."""
+    result = home / "frames"
+    with PtyApp(["-c", FRAMES, str(home), str(result)], environment={SWITCH: plain}) as app:
+        app.wait_until(lambda: app.process.poll() is not None, "the screens to be shown")
+    return json.loads(result.read_text())
+
+
+def compare_part(part: str, trials: int) -> dict[str, Any]:
+    """`frames` with a part of Textual's replaced, and with the part itself, in turns; printed too."""
+    measured: dict[str, list[dict[str, float]]] = {"with": [], "without": []}
+    with tempfile.TemporaryDirectory() as folder:
+        home = Path(folder)
+        fill_store(home, epoch=12).close()
+        frames(home, "")  # compiles what isn't yet
+        for trial in range(trials):
+            for name in ("with", "without") if trial % 2 else ("without", "with"):
+                measured[name].append(frames(home, part if name == "without" else ""))
+    results: dict[str, Any] = {}
+    for what in measured["with"][0]:
+        values = {name: [1000 * each[what] for each in taken] for name, taken in measured.items()}
+        ratios = [with_it / without for with_it, without in zip(values["with"], values["without"], strict=True)]
+        results[what] = [Figure.of(values["with"]), Figure.of(values["without"]), Figure.of(ratios)]
+    rows = [[what, *figures] for what, figures in results.items()]
+    print(table([f"CPU ms, {part}", "with it", "without it", "ratio of a pair"], rows))
+    return results
 
 
 def first_frame(home: Path) -> dict[str, float]:
@@ -93,8 +157,12 @@ def command(*words: str) -> tuple[float, bool]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--trials", type=int, default=10)
+    parser.add_argument("--plain", choices=PARTS, help="only what a screen costs, with and without this part in turns")
     parser.add_argument("--json", type=Path, help="where to write the results")
     options = parser.parse_args()
+    if options.plain is not None:
+        write(options.json, {"machine": machine(), **compare_part(options.plain, options.trials)})
+        return
     seen: dict[str, list[float]] = {}
     torch_free = True
     with tempfile.TemporaryDirectory() as folder:

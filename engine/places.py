@@ -5,6 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 
+def store_file(home: Path) -> Path:
+    """The run store."""
+    return home / "store.sqlite3"
+
+
 def cache_folder(home: Path) -> Path:
     """Decoded datasets: safe to delete, made again when needed."""
     return home / "cache" / "datasets"

@@ -7,6 +7,9 @@ import os
 import sys
 from collections.abc import Sequence
 
+COMPLETION = "_LAZYTRAIN_COMPLETE"
+"""The variable by which a shell asks for completions, without arguments; `tui.commands.completion` answers."""
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run `lazytrain` with `arguments` (default: the process's own); returns the exit status."""
@@ -18,7 +21,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(given: list[str]) -> int:
-    if given:
+    if given or COMPLETION in os.environ:
         # The command line's libraries are imported only for it: the screen's first frame comes without them.
         from lazytrain.tui.commands.cli import run_command_line
 

@@ -62,7 +62,7 @@ def _explain_one(details: ErrorDetails, fields: Mapping[str, Any]) -> str:
         case "literal_error":
             return f"{field}{given}: must be one of {context.get('expected', '')}"
         case "string_pattern_mismatch" if field.endswith("dataset"):
-            return f"{field}{given}: must be cifar10, digits or folder:<path>"
+            return f"{field}{given}: must be cifar10, digits, folder:<path> or torchvision:<set>"
         case _:
             message = details["msg"].removeprefix("Input should be ").replace("Input should have", "must have")
             return f"{field}{given}: must be {message}" if message != details["msg"] else f"{field}{given}: {message}"

@@ -236,10 +236,10 @@ class Hyperparameters(Frozen):
     # The sentence under a field is what the edit form says of it.
     model_config = ConfigDict(use_attribute_docstrings=True)
 
-    dataset: Annotated[str, Field(pattern=r"^(cifar10|digits|folder:.+)$")] = "cifar10"
-    """`cifar10`, `digits`, or `folder:<path>` to a folder with `{train,test}/<class>/` of images."""
+    dataset: Annotated[str, Field(pattern=r"^(cifar10|digits|folder:.+|torchvision:[\w:-]+)$")] = "cifar10"
+    """`cifar10`, `digits`, `torchvision:<set>`, or `folder:<path>` with `{train,test}/<class>/` of images in it."""
     image_size: Annotated[int, Field(ge=8, le=1024, multiple_of=1)] = 32
-    """Height and width, in pixels, that a folder's images are resized to; cifar10 and digits have 32."""
+    """Height and width, in pixels, that images are resized to; cifar10 and digits keep their 32."""
     epochs: Annotated[int, Field(ge=1, le=100_000)] = 50
     batch_size: Annotated[int, Field(ge=1, le=65_536)] = 4
     """Images a step."""

@@ -38,7 +38,7 @@ from lazytrain.tui.state.host import Host, Verb
 from lazytrain.tui.state.last_session import recall, remember
 from lazytrain.tui.state.marks import Marks
 from lazytrain.tui.terminal.job_control import has_shell
-from lazytrain.tui.terminal.stylesheet import KeptStylesheet
+from lazytrain.tui.terminal.parts import complaints, missing, replaces
 from lazytrain.tui.theme import THEMES
 from lazytrain.tui.watch import POLL_SECONDS, Watch
 from lazytrain.tui.wishing import Wishes
@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     from lazytrain.tui.screens.monitor import MonitorScreen
     from lazytrain.tui.state.run_view import RunView
     from lazytrain.tui.state.taking_away import Taken
+    from lazytrain.tui.terminal.pixels import Pixels
 
 AFTER_FIRST_FRAME = (
     "lazytrain.tui.screens.launch_desk",
@@ -128,7 +129,10 @@ class LazytrainApp(Host):
     ) -> None:
         """Raises StoreError if the run store can't be opened."""
         super().__init__(driver_class=_find_driver(), cell_diff=cell_diff)
-        self.stylesheet = KeptStylesheet(variables=self.get_css_variables())
+        if replaces("stylesheet"):
+            from lazytrain.tui.terminal.stylesheet import KeptStylesheet
+
+            self.stylesheet = KeptStylesheet(variables=self.get_css_variables())
         self.home, self.data, self.device, self.runner, self.clock = home, data, device, runner, clock
         self._make_runner = make_runner
         self.store = Store(home, clock=clock)
@@ -143,6 +147,7 @@ class LazytrainApp(Host):
         self._remembered = recall(home / "screen.json")
         self.marks = Marks(self._remembered.marked)
         self._catalogue: Catalogue | None = None
+        self._pixels: Pixels | None = None
         self._reading = threading.Lock()
         self.launch_screen = LaunchScreen(self._remembered, lambda: self.catalogue)
         self._expectation = Expectation(self.store, self.shelf)
@@ -177,6 +182,23 @@ class LazytrainApp(Host):
 
         return RunView()
 
+    @property
+    def pixels(self) -> Pixels:
+        """Real pixels for images, where the terminal draws them."""
+        if self._pixels is None:
+            from lazytrain.engine.settings.live import LiveSettings
+            from lazytrain.tui.terminal.pixels import Pixels  # with the first image
+
+            settings = LiveSettings(self.home)
+            self._pixels = Pixels(self, lambda: settings().images)
+        return self._pixels
+
+    def action_redraw(self) -> None:
+        """Send every cell anew, and every image."""
+        if self._pixels is not None:
+            self._pixels.renew()
+        super().action_redraw()
+
     def _make_monitor(self) -> Screen:
         # Imported when it is first shown: its charts are no business of the first frame.
         from lazytrain.tui.screens.monitor import MonitorScreen
@@ -209,11 +231,18 @@ class LazytrainApp(Host):
         # What is there by now stays: the garbage collector needn't look through it again and again.
         gc.freeze()
         gc.enable()
+        self._say_what_is_missing()
         for module in AFTER_FIRST_FRAME:
             import_module(module)
         runner = self._make_runner() if self._make_runner is not None else self.runner
         _ = self.catalogue
         self.call_from_thread(self._be_prepared, runner)
+
+    def _say_what_is_missing(self) -> None:
+        from lazytrain.tui.leave import write_log  # after the first frame
+
+        for complaint in complaints():
+            write_log(self.home, complaint)
 
     async def _be_prepared(self, runner: Runner | None) -> None:
         await self.launch_screen.open_desk()
@@ -416,7 +445,7 @@ def _import_charts() -> None:
 
 def _find_driver() -> type[Driver] | None:
     """Our own where terminals are lost and jobs suspended; None for Textual's choice."""
-    if os.name == "nt" or "TEXTUAL_DRIVER" in os.environ:
+    if os.name == "nt" or "TEXTUAL_DRIVER" in os.environ or missing("driver"):
         return None
     from lazytrain.tui.terminal.driver import ScreenDriver
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, TextIO
 from lazytrain.tui.state.environment import Places
 from lazytrain.tui.terminal.outlet import is_terminal
 from lazytrain.tui.terminal.parent import Link, run_in_child
+from lazytrain.tui.terminal.parts import left_out
 
 if TYPE_CHECKING:
     from lazytrain.engine.queue.runner import Runner
@@ -38,7 +39,7 @@ def start_screen(places: Places, device: str = "auto") -> int:
 
     Where there is fork, what returns is one of two processes: the app's, or the one that waits for it.
     """
-    problem = find_screen_problem(sys.stdin, sys.stderr, os.environ)
+    problem = find_screen_problem(sys.stdin, sys.stderr, os.environ) or find_switch_problem(os.environ)
     if problem:
         sys.stderr.write(f"lazytrain: {problem}\n")
         return REFUSED
@@ -181,6 +182,15 @@ def _flush() -> None:
         if stream is not None:
             with contextlib.suppress(OSError):
                 stream.flush()
+
+
+def find_switch_problem(environment: Mapping[str, str]) -> str | None:
+    """What is wrong with the switches in the environment, in one sentence."""
+    try:
+        left_out(environment)
+    except ValueError as error:
+        return str(error)
+    return None
 
 
 def find_screen_problem(stdin: TextIO | None, stderr: TextIO | None, environment: Mapping[str, str]) -> str | None:

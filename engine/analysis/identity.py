@@ -1,8 +1,8 @@
 """Which runs are the same experiment: a hash of everything that decides what a training learns.
 
 In it: the net (its layers; or the torchvision model or module with its arguments, and a digest of the module's source),
-every hyperparameter that has an effect, the seed, and the data (a digest of a folder's files with the size they are
-resized to; else the dataset's name, since CIFAR-10 and the digits are checked against known sums).
+every hyperparameter that has an effect, the seed, and the data (a digest of a folder's files; else the dataset's name,
+since CIFAR-10, the digits and torchvision's sets are known; and the size that images are resized to).
 
 Not in it: names, titles, what a preset says of itself, the report's figures, and which fields were edited. Neither are
 the device, the number of threads, the memory layout and compilation: they change in which order numbers are added, so
@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from lazytrain.engine.configuration import RunConfiguration
-from lazytrain.engine.data.datasets import DatasetFacts
+from lazytrain.engine.data.datasets import DatasetFacts, is_resized
 from lazytrain.presets.schema import AvgPool, Hyperparameters, MaxPool
 
 _VERSION = 1
@@ -135,4 +135,4 @@ def _exact(value: Any) -> Any:
 def _data(configuration: RunConfiguration) -> list[Any]:
     values = configuration.hyperparameters
     dataset = values.dataset if configuration.data_digest is None else configuration.data_digest
-    return [dataset, values.image_size] if values.dataset.startswith("folder:") else [dataset]
+    return [dataset, values.image_size] if is_resized(values.dataset) else [dataset]

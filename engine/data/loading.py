@@ -11,22 +11,28 @@ from pathlib import Path
 from lazytrain.engine.beat import Beat
 from lazytrain.engine.data.cache import CacheDamaged, CachedDataset
 from lazytrain.engine.data.datasets import (
-    CIFAR10_ARCHIVE,
-    SPLITS,
+    CIFAR10_FOLDER,
+    CIFAR10_TEST,
+    CIFAR10_TRAIN,
     Batches,
     Bundled,
-    DatasetError,
     ImageFolder,
+    Missing,
+    VisionFiles,
+    cache_path,
     count_notes,
-    list_images,
     locate,
     locate_cifar10_images,
     pixels,
 )
-from lazytrain.engine.data.download import FetchFailed, fetch_archive
+from lazytrain.engine.data.fetching import FetchFailed, fetch_set
+from lazytrain.engine.data.image_folders import SPLITS, list_images
 from lazytrain.engine.data.memory import free_memory
 from lazytrain.engine.data.sources import build_batches, build_digits, build_images, find_damage
 from lazytrain.engine.data.tensors import Dataset, Split
+from lazytrain.engine.data.vision_sources import SetDamaged, build_set, list_files
+from lazytrain.engine.data.vision_table import SETS, VisionSet
+from lazytrain.engine.errors import DatasetError
 from lazytrain.engine.events import Progress
 
 __all__ = ["Dataset", "DatasetError", "Split", "load_dataset", "prepare_dataset"]
@@ -50,10 +56,10 @@ def prepare_dataset(
     images may be unreadable: they are skipped and named in `Dataset.notes`.
 
     Args:
-        dataset: `cifar10`, `digits` or `folder:<path>`.
-        data_folder: where datasets are found, and cifar10 is downloaded to.
+        dataset: `cifar10`, `digits`, `folder:<path>` or `torchvision:<set>`.
+        data_folder: where datasets are found, and downloaded to.
         cache_folder: where decoded images are kept; made if it isn't there.
-        image_size: height and width that a folder's images are resized to; others are 32.
+        image_size: height and width that a folder's and torchvision's images are resized to; others are 32.
         memory_limit: bytes of images above which they are mapped from the cache instead of held in memory; half of
             the memory that is free by default.
 
@@ -67,9 +73,13 @@ def prepare_dataset(
     if memory_limit is None:
         memory_limit = int(free_memory() * _MEMORY_SHARE)
     work = _Preparation(dataset, pixels(dataset, image_size), data_folder, cache_folder, memory_limit)
-    if isinstance(source, ImageFolder):
-        return (yield from work.from_images(source))
-    return (yield from work.from_cifar10())
+    match source:
+        case ImageFolder():
+            return (yield from work.from_images(source))
+        case VisionFiles(vision_set) | Missing(vision_set) if dataset != "cifar10":
+            return (yield from work.from_set(vision_set))
+        case _:
+            return (yield from work.from_cifar10())
 
 
 def load_dataset(
@@ -115,31 +125,53 @@ class _Preparation:
 
     def from_cifar10(self) -> Generator[Progress, None, Dataset]:
         """From torchvision's batches; where they are damaged, from a folder of images; else downloaded."""
-        batches = self.data_folder / CIFAR10_ARCHIVE.folder
+        batches, names = self.data_folder / CIFAR10_FOLDER, (*CIFAR10_TRAIN, *CIFAR10_TEST)
         if isinstance(locate(self.dataset, self.data_folder), Batches):
-            cached = yield from self._cached(batches, list(CIFAR10_ARCHIVE.data_files))
+            cached = yield from self._cached(batches, names)
             found = yield from self._read(cached)
             if found is not None:
                 return self._noted(found)
-            damage = yield from find_damage(batches, self.beat)
+            damage = yield from find_damage(batches)
             if damage is None:
                 return self._noted((yield from build_batches(cached, batches, self.beat)))
             self.notes.append(f"not used: {damage}")
             source = locate_cifar10_images(self.data_folder)
             if isinstance(source, ImageFolder):
                 return (yield from self.from_images(source))
-        yield from self._fetch()
-        cached = yield from self._cached(batches, list(CIFAR10_ARCHIVE.data_files))
+        looked = f"{CIFAR10_FOLDER}/ (torchvision's files), cifar10/train/<class>/ and cifar10/test/<class>/ (images)"
+        yield from self._fetch(SETS["CIFAR10"], looked)
+        cached = yield from self._cached(batches, names)
         return self._noted((yield from build_batches(cached, batches, self.beat)))
 
-    def _fetch(self) -> Generator[Progress, None, None]:
+    def from_set(self, vision_set: VisionSet) -> Generator[Progress, None, Dataset]:
+        """A set of torchvision's; downloaded where it isn't there, or is damaged."""
+        if isinstance(locate(self.dataset, self.data_folder), VisionFiles):
+            cached = yield from self._cached(self.data_folder, list_files(vision_set, self.data_folder))
+            found = yield from self._read(cached)
+            if found is not None:
+                return self._noted(found)
+            try:
+                return self._noted((yield from build_set(cached, vision_set, self.data_folder, self.beat)))
+            except SetDamaged as damage:
+                if vision_set.by_hand:
+                    raise DatasetError(f"{damage}; replace them: {vision_set.by_hand}") from damage
+                self.notes.append(f"not used: {damage}")
+        yield from self._fetch(vision_set, f"torchvision's files ({', '.join(vision_set.files)})")
+        cached = yield from self._cached(self.data_folder, list_files(vision_set, self.data_folder))
         try:
-            yield from fetch_archive(CIFAR10_ARCHIVE, self.data_folder, self.beat)
+            return self._noted((yield from build_set(cached, vision_set, self.data_folder, self.beat)))
+        except SetDamaged as damage:
+            raise DatasetError(f"{damage}; delete them and try again") from damage
+
+    def _fetch(self, vision_set: VisionSet, looked: str) -> Generator[Progress, None, None]:
+        """Download a set; `looked` says what was looked for."""
+        try:
+            yield from fetch_set(vision_set, self.data_folder)
         except FetchFailed as error:
             folder = self.data_folder
+            archives = f", and its archives ({', '.join(vision_set.archives)})" if vision_set.archives else ""
             raise DatasetError(
-                f"CIFAR-10 can't be had. Looked in {folder} for {CIFAR10_ARCHIVE.folder}/ (torchvision's files), "
-                f"cifar10/train/<class>/ and cifar10/test/<class>/ (images), and {CIFAR10_ARCHIVE.file_name}"
+                f"{self.dataset} can't be had. Looked in {folder} for {looked}{archives}"
                 f"{''.join(f'; {note}' for note in self.notes)}. Then tried to download it: {error}. "
                 f"To go on, put one of these into {folder}, connect to a network and try again, or train with "
                 "dataset = 'digits', which needs neither"
@@ -147,10 +179,8 @@ class _Preparation:
 
     def _cached(self, folder: Path, paths: Sequence[str]) -> Generator[Progress, None, CachedDataset]:
         """Where the decoded images of the files `paths` in `folder` are kept."""
-        kind = self.dataset.partition(":")[0]
-        place = hashlib.blake2b(os.fsencode(folder.absolute()), digest_size=6).hexdigest()
         fingerprint = yield from _fingerprint(folder, paths, self.beat)
-        path = self.cache_folder / f"{kind}-{self.size}-{place}.bin"
+        path = cache_path(self.cache_folder, self.dataset, self.size, folder)
         return CachedDataset(self.dataset, path, self.size, fingerprint, self.memory_limit)
 
     def _read(self, cached: CachedDataset) -> Generator[Progress, None, Dataset | None]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import pickle
-from collections.abc import Generator, Iterable
+from collections.abc import Generator, Iterable, Mapping
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -15,11 +15,13 @@ from torch import Tensor
 
 from lazytrain.engine.beat import Beat
 from lazytrain.engine.data.cache import CachedDataset, DatasetBuilder
-from lazytrain.engine.data.datasets import CIFAR10_ARCHIVE, CIFAR10_CLASSES, SPLITS, DatasetError, Listing, readable
-from lazytrain.engine.data.decoding import Unreadable, decode_files
+from lazytrain.engine.data.datasets import CIFAR10_TEST, CIFAR10_TRAIN
+from lazytrain.engine.data.decoding import Decoded, Unreadable, decode_files
 from lazytrain.engine.data.digits import load_digits
-from lazytrain.engine.data.download import file_md5
+from lazytrain.engine.data.image_folders import SPLITS, Listing, readable
 from lazytrain.engine.data.tensors import Dataset
+from lazytrain.engine.data.vision_table import CIFAR10_CLASSES
+from lazytrain.engine.errors import DatasetError
 from lazytrain.engine.events import Progress
 
 _MOST_UNREADABLE = 0.01
@@ -38,11 +40,15 @@ def build_digits(name: str) -> Dataset:
         return builder.finish(tuple("0123456789"), train_labels, test_labels)
 
 
-def find_damage(folder: Path, beat: Beat) -> Generator[Progress, None, str | None]:
+def find_damage(folder: Path) -> Generator[Progress, None, str | None]:
     """What is wrong with torchvision's batches in `folder`, by their MD5; None if nothing."""
-    for name, md5 in CIFAR10_ARCHIVE.data_files.items():
+    yield Progress(phase="checking CIFAR-10", done=0, total=0)
+    from torchvision.datasets import CIFAR10  # here, since it takes seconds
+    from torchvision.datasets.utils import check_md5
+
+    for name, md5 in CIFAR10.train_list + CIFAR10.test_list:
         try:
-            if (yield from file_md5(folder / name, beat)) != md5:
+            if not check_md5(folder / name, md5):
                 return f"{folder / name} is damaged (its MD5 is not {md5})"
         except OSError as error:
             return f"{folder / name} can't be read ({error.strerror})"
@@ -51,7 +57,7 @@ def find_damage(folder: Path, beat: Beat) -> Generator[Progress, None, str | Non
 
 def build_batches(cached: CachedDataset, folder: Path, beat: Beat) -> Generator[Progress, None, Dataset]:
     """CIFAR-10 from torchvision's batches, which were checked by MD5: unpickling other files could run any code."""
-    files = {"train": CIFAR10_ARCHIVE.train_files, "test": CIFAR10_ARCHIVE.test_files}
+    files = {"train": CIFAR10_TRAIN, "test": CIFAR10_TEST}
     labels: dict[str, list[int]] = {split: [] for split in SPLITS}
     done = 0
     with DatasetBuilder(cached, cached.name, cached.size, 60_000) as builder:
@@ -75,30 +81,46 @@ def build_images(
         DatasetError: more than 1 % of the images are unreadable, or all of a class.
     """
     total = listing.num_train + listing.num_test
-    labels: dict[str, list[Tensor]] = {split: [] for split in SPLITS}
+    chunks = {split: decode_files(folder, list(listing.files(split)), cached.size) for split in SPLITS}
+    with DatasetBuilder(cached, cached.name, cached.size, total) as builder:
+        labels, unreadable = yield from add_decoded(builder, str(folder), chunks, total, beat)
+        _refuse_emptied(folder, listing, labels, unreadable)
+        return builder.finish(listing.classes, labels["train"], labels["test"], tuple(skipped(unreadable, total)))
+
+
+def add_decoded(
+    builder: DatasetBuilder,
+    where: str,
+    chunks: Mapping[str, Generator[Decoded | None, None, None]],
+    total: int,
+    beat: Beat,
+) -> Generator[Progress, None, tuple[dict[str, Tensor], list[Unreadable]]]:
+    """Add the images of the training and the test part, which are closed at the end; their labels, and what failed.
+
+    Raises:
+        DatasetError: more than 1 % of the `total` images are unreadable; it names `where` they are.
+    """
+    labels: dict[str, list[Tensor]] = {split: [torch.empty(0, dtype=torch.int64)] for split in SPLITS}
     unreadable: list[Unreadable] = []
     done = 0
-    with DatasetBuilder(cached, cached.name, cached.size, total) as builder:
-        for split in SPLITS:
-            with closing(decode_files(folder, list(listing.files(split)), cached.size)) as chunks:
-                for chunk in chunks:
-                    if chunk is not None:
-                        builder.add(torch.from_numpy(chunk.images))
-                        labels[split].append(torch.from_numpy(chunk.labels))
-                        unreadable.extend(chunk.unreadable)
-                        done += len(chunk.labels) + len(chunk.unreadable)
-                        _refuse_many(folder, unreadable, total)
-                    if beat.due():
-                        yield Progress(phase="preparing data", done=done, total=total)
-        train, test = (torch.cat(labels[split]) for split in SPLITS)
-        _refuse_emptied(folder, listing, {"train": train, "test": test}, unreadable)
-        return builder.finish(listing.classes, train, test, tuple(_name(unreadable, total)))
+    for split in SPLITS:
+        with closing(chunks[split]) as decoding:
+            for chunk in decoding:
+                if chunk is not None:
+                    builder.add(torch.from_numpy(chunk.images))
+                    labels[split].append(torch.from_numpy(chunk.labels))
+                    unreadable.extend(chunk.unreadable)
+                    done += len(chunk.labels) + len(chunk.unreadable)
+                    _refuse_many(where, unreadable, total)
+                if beat.due():
+                    yield Progress(phase="preparing data", done=done, total=total)
+    return {split: torch.cat(labels[split]) for split in SPLITS}, unreadable
 
 
-def _refuse_many(folder: Path, unreadable: list[Unreadable], total: int) -> None:
+def _refuse_many(where: str, unreadable: list[Unreadable], total: int) -> None:
     if len(unreadable) > _MOST_UNREADABLE * total:
         raise DatasetError(
-            f"{folder}: more than 1 % of its {total:,} images can't be read, so it is not used. "
+            f"{where}: more than 1 % of its {total:,} images can't be read, so it is not used. "
             f"Replace or delete them: {_list(unreadable)}"
         )
 
@@ -115,7 +137,8 @@ def _refuse_emptied(folder: Path, listing: Listing, labels: dict[str, Tensor], u
                 )
 
 
-def _name(unreadable: list[Unreadable], total: int) -> Iterable[str]:
+def skipped(unreadable: list[Unreadable], total: int) -> Iterable[str]:
+    """What a person should know of images that were left out."""
     if unreadable:
         yield f"skipped {len(unreadable):,} of {total:,} images that can't be read: {_list(unreadable)}"
 

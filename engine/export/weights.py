@@ -10,7 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, BinaryIO, Literal
 
-from lazytrain.engine.data.datasets import DatasetError, DatasetFacts, pixels
+from lazytrain.engine.data.datasets import DatasetError, DatasetFacts, is_resized, pixels
+from lazytrain.engine.data.vision_sets import PREFIX
 from lazytrain.engine.export.files import ExportError
 from lazytrain.engine.export.load_script import LoadScript, NetSource
 from lazytrain.engine.records import Run
@@ -115,8 +116,10 @@ def describe_net(run: Run, configuration: RunConfiguration, weights: Weights, de
     if known is not None and len(known) != num_classes:
         notes.append(f"The data has {len(known)} classes now and the net {num_classes} outputs: classes have numbers.")
         known = None
-    if values.dataset.startswith("folder:"):
+    if is_resized(values.dataset):
         notes.append(f"Pictures were resized to {size}×{size}, bilinearly, whatever their shape.")
+    if values.dataset.startswith(PREFIX) and isinstance(facts, DatasetFacts) and facts.notes:
+        notes.append(f"The set's own: {'; '.join(facts.notes)}.")
     if architecture.module is not None:
         notes.append(f"{architecture.module} is your own code: it must be importable from here.")
     return LoadScript(

@@ -27,11 +27,12 @@ from lazytrain.engine.compute.device import (
 from lazytrain.engine.compute.paths import DIVIDING
 from lazytrain.engine.configuration import RunConfiguration
 from lazytrain.engine.data.datasets import DatasetError
-from lazytrain.engine.data.loading import Dataset, prepare_dataset
+from lazytrain.engine.data.loading import Dataset
 from lazytrain.engine.errors import DeviceError
 from lazytrain.engine.events import EpochEnded, Event, Noticed, RunDiverged, RunFinished, RunStarted, StepsDone
-from lazytrain.engine.places import cache_folder, module_folder, screens_lock
+from lazytrain.engine.places import module_folder, screens_lock
 from lazytrain.engine.queue.patience import Patience
+from lazytrain.engine.queue.preparing import prepare_in_turn
 from lazytrain.engine.queue.saving import Saver, differences
 from lazytrain.engine.queue.wishes import Left, Wishes
 from lazytrain.engine.records import Run, State, Wanted
@@ -180,7 +181,7 @@ class Trainer:
     def _prepare(self, configuration: RunConfiguration) -> Dataset:
         """Load or decode the data; can be paused and stopped meanwhile."""
         values = configuration.hyperparameters
-        steps = prepare_dataset(values.dataset, self._data, cache_folder(self._journal.home), values.image_size)
+        steps = prepare_in_turn(values, self._data, self._journal.home)
         try:
             while True:
                 progress = next(steps)

@@ -56,6 +56,8 @@ class Settings(Frozen):
     """Whom apprise tells when a run ends, such as "slack://…" or "mailto://…"; takes the extra `notify`."""
     notify_on: tuple[Literal["finished", "failed", "stopped"], ...] = ("finished", "failed")
     """Which ends to notify of."""
+    images: Literal["auto", "blocks", "kitty", "sixel"] = "auto"
+    """How images are drawn: "auto" in real pixels where the terminal says that it can, else in half blocks."""
 
     @field_validator("notify_webhook")
     @classmethod

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Concatenate, ParamSpec, Self, T
 
 from lazytrain.engine.confusion import Confusion
 from lazytrain.engine.events import POINT_FORMAT, EpochRecord
+from lazytrain.engine.places import store_file
 from lazytrain.engine.records import ACTIVE, CHUNK_POINTS, Message, Run, RunnerRecord, Trainer
 from lazytrain.engine.store.database import StoreDamaged, connect, damage, num_changes
 from lazytrain.engine.store.known_runs import KnownRuns, list_order, make_run
@@ -80,7 +81,7 @@ class Reader:
 
     def __init__(self, home: Path, *, clock: Callable[[], float] = time.time) -> None:
         self.home = home
-        self.path = home / "store.sqlite3"
+        self.path = store_file(home)
         self.clock = clock
         self.generation = 0
         """Goes up when the store is opened anew: what `notice` says may be new then."""

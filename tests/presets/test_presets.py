@@ -263,7 +263,11 @@ def test_sizes_of_every_layer_kind(layer: Any, output: tuple[int, ...], paramete
         ("hyperparameters", "epochs = 0", ["epochs = 0", "greater than or equal to 1"]),
         ("hyperparameters", 'epochs = "many"', ["epochs = 'many'", "must be"]),
         ("hyperparameters", 'optimizer = "sdg"', ["optimizer = 'sdg'", "'sgd'"]),
-        ("hyperparameters", 'dataset = "mnist"', ["dataset = 'mnist'", "cifar10, digits or folder:<path>"]),
+        (
+            "hyperparameters",
+            'dataset = "mnist"',
+            ["dataset = 'mnist'", "cifar10, digits, folder:<path> or torchvision:<set>"],
+        ),
         ("hyperparameters", "learning_rate = nan", ["learning_rate = nan", "finite number"]),
         ("hyperparameters", "augmentation = { flip = 2 }", ["augmentation.flip = 2", "less than or equal to 1"]),
         ("hyperparameters", 'optimizer = "adam"\nmomentum = 0.9', ["momentum = 0.9", "'sgd'"]),

@@ -13,6 +13,8 @@ from itertools import pairwise
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
+from lazytrain.tui.terminal.parts import replaces
+
 if TYPE_CHECKING:
     from lazytrain.tui.charts.canvas import Row
 
@@ -33,6 +35,7 @@ class Picture:
         """How many points that were in all."""
         self._size = (0, 0)
         self._dots: list[list[Dot]] = []
+        self._goes_on = replaces("tail")
 
     def show(self, width: int, height: int, curves: Sequence[Points], x_limits: Limits, y_limits: Limits) -> list[Row]:
         """The curves on `width` × `height` cells whose edges are `x_limits` and `y_limits`."""
@@ -40,7 +43,8 @@ class Picture:
         dots = [to_dots(x, y, size, x_limits, y_limits) for x, y in curves]
         if (size, dots) == (self._size, self._dots):
             return self.rows
-        kept = unchanged_columns(self._dots, dots) if size == self._size and len(dots) == len(self._dots) else 0
+        goes_on = self._goes_on and size == self._size and len(dots) == len(self._dots)
+        kept = unchanged_columns(self._dots, dots) if goes_on else 0
         # Of each curve from the last dot before those columns on: what comes before it lies at its left.
         drawn = [each[first_dot(each, kept) :] for each in dots] if kept else dots
         self.num_drawn += 1

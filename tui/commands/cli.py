@@ -1,10 +1,12 @@
 """The subcommands: the same verbs as the screen's keys, for scripts and for those who want no screen.
 
-Each is a few lines over the store; what they print is in `tui.plain`.
+Each is a few lines over the store; what they print is in `tui.plain`. Here are
+their names alone: a subcommand's module is imported when it is called, so that help and completion come at once.
 """
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 from io import TextIOWrapper
@@ -12,54 +14,72 @@ from typing import Annotated
 
 import typer
 
-from lazytrain.engine.analysis.findings import InspectionError
-from lazytrain.engine.analysis.queries import QueryError
-from lazytrain.engine.data.datasets import DatasetError
-from lazytrain.engine.errors import DeviceError
-from lazytrain.engine.export.files import ExportError
-from lazytrain.engine.store.database import StoreError
-from lazytrain.engine.store.store import NotPossible, RunNotFound
-from lazytrain.presets import PresetError
-from lazytrain.tui.commands.export import export
-from lazytrain.tui.commands.labels import LabelError, archive, note, tag
-from lazytrain.tui.commands.learned import confusion, mistakes
-from lazytrain.tui.commands.look import doctor, presets, report, runs, show
-from lazytrain.tui.commands.options import (
-    Data,
-    Device,
-    Home,
-)
-from lazytrain.tui.commands.plot import plot
-from lazytrain.tui.commands.shared import Refused
-from lazytrain.tui.commands.study import study
-from lazytrain.tui.commands.train import queue, train, work
-from lazytrain.tui.commands.wishes import discard, pause, rename, resume, stop
-from lazytrain.tui.plain.follow import FINISHED, REFUSED
-from lazytrain.tui.plain.reporters import write_line
-from lazytrain.tui.state.environment import find_places, own_version
+from lazytrain.tui.commands.completion import answer_shell, shell_asks
+from lazytrain.tui.commands.options import Data, Device, Home
+from lazytrain.tui.commands.verbs import Verb, VerbGroup
 
-USER_ERRORS = (
-    PresetError,
-    DatasetError,
-    StoreError,
-    RunNotFound,
-    NotPossible,
-    DeviceError,
-    ExportError,
-    InspectionError,
-    QueryError,
-    LabelError,
-    Refused,
+TRAIN, LOOK, STEER, TAKE_AWAY, MACHINE = "Train", "Look", "Steer", "Take away", "Machine"
+"""What the subcommands are for, as `--help` groups them."""
+
+VERBS = (
+    Verb("train", "train", TRAIN, "Train a run here, without a screen."),
+    Verb("study", "study", TRAIN, "Train the runs of a study here, or queue them."),
+    Verb("queue", "train", TRAIN, "Queue a run; prints its id."),
+    Verb("work", "train", TRAIN, "Train the queue, without a screen, until it is empty."),
+    Verb("presets", "look", LOOK, "List what can be trained."),
+    Verb("runs", "look", LOOK, "List the runs: all, or those that fit."),
+    Verb("show", "look", LOOK, "Show a run: its settings, epochs and log."),
+    Verb("report", "look", LOOK, "Say what finished, what failed and why, and how good it got."),
+    Verb("plot", "plot", LOOK, "Print the curves of runs as charts, in plain text."),
+    Verb("confusion", "learned", LOOK, "Show which class a run's net takes for which."),
+    Verb("mistakes", "learned", LOOK, "Show the test images that a net is wrong about and surest of."),
+    Verb("pause", "wishes", STEER, "Pause a run; it stays in memory."),
+    Verb("resume", "wishes", STEER, "Let a run go on, or queue it again."),
+    Verb("stop", "wishes", STEER, "Stop a run and keep it; `resume` goes on."),
+    Verb("discard", "wishes", STEER, "Delete a run and its checkpoints; asks first."),
+    Verb("rename", "wishes", STEER, "Give a run another name."),
+    Verb("tag", "labels", STEER, "Give a run tags (+night), or take them away (-night).", literal=True),
+    Verb("note", "labels", STEER, "Keep a note beside a run, or print the one there is."),
+    Verb("archive", "labels", STEER, "Take runs out of the list; nothing is deleted."),
+    Verb("export", "export", TAKE_AWAY, "Take runs away: tables, pictures, TensorBoard, weights."),
+    Verb("doctor", "look", MACHINE, "Say what is found here: device, data, terminal, store."),
 )
-"""What a person can put right: told in a sentence or two, with exit status 2."""
+"""In the order of `--help`. The sentence is the first of the function's docstring, where a test looks for it."""
+
+
+class LazytrainGroup(VerbGroup):
+    """All of them."""
+
+    verbs = VERBS
+
 
 app = typer.Typer(
     help="A terminal monitor that also trains: without a subcommand the screen opens.",
-    add_completion=False,
-    rich_markup_mode=None,
+    cls=LazytrainGroup,
+    rich_markup_mode="rich",
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+
+def user_errors() -> tuple[type[Exception], ...]:
+    """What a person can put right: told in a sentence or two, with exit status 2."""
+    # Imported when something went wrong: help, completion and most commands need only some of these modules.
+    from lazytrain.engine.analysis.findings import InspectionError
+    from lazytrain.engine.analysis.queries import QueryError
+    from lazytrain.engine.data.datasets import DatasetError
+    from lazytrain.engine.errors import DeviceError
+    from lazytrain.engine.export.files import ExportError
+    from lazytrain.engine.store.database import StoreError
+    from lazytrain.engine.store.store import NotPossible, RunNotFound
+    from lazytrain.presets import PresetError
+    from lazytrain.tui.commands.labels import LabelError
+    from lazytrain.tui.commands.shared import Refused
+
+    return (
+        *(PresetError, DatasetError, StoreError, RunNotFound, NotPossible, DeviceError),
+        *(ExportError, InspectionError, QueryError, LabelError, Refused),
+    )
 
 
 def run_command_line(arguments: Sequence[str]) -> int:
@@ -68,14 +88,19 @@ def run_command_line(arguments: Sequence[str]) -> int:
         # A terminal that can't show a glyph shows a question mark instead of ending the command.
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="replace")
+    if shell_asks(os.environ):
+        return answer_shell(lambda: app((), prog_name="lazytrain"), os.environ, sys.stdout)
     try:
         app(list(arguments), prog_name="lazytrain")
-    except USER_ERRORS as error:
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else int(end.code is not None)
+    except user_errors() as error:
+        from lazytrain.tui.plain.follow import REFUSED
+        from lazytrain.tui.plain.reporters import write_line
+
         write_line(sys.stderr, f"lazytrain: {error}")
         return REFUSED
-    except SystemExit as end:
-        return end.code if isinstance(end.code, int) else FINISHED if end.code is None else 1
-    return FINISHED
+    return 0
 
 
 @app.callback(invoke_without_command=True)
@@ -87,33 +112,14 @@ def main(
     show_version: Annotated[bool, typer.Option("--version", help="Print the version and leave.")] = False,
 ) -> None:
     if show_version:
+        from lazytrain.tui.plain.reporters import write_line
+        from lazytrain.tui.state.environment import own_version
+
         write_line(sys.stdout, f"lazytrain {own_version()}")
         raise typer.Exit
     context.obj = (home, data, device)
     if context.invoked_subcommand is None:
         from lazytrain.tui.start import start_screen  # textual is for the screen alone
+        from lazytrain.tui.state.environment import find_places
 
         raise typer.Exit(start_screen(find_places(home, data), device or "auto"))
-
-
-app.command()(presets)
-app.command()(runs)
-app.command()(show)
-app.command()(report)
-app.command()(doctor)
-app.command()(train)
-app.command()(queue)
-app.command()(work)
-app.command()(pause)
-app.command()(resume)
-app.command()(stop)
-app.command()(discard)
-app.command()(rename)
-app.command()(plot)
-app.command()(export)
-app.command()(study)
-app.command()(confusion)
-app.command()(mistakes)
-app.command(context_settings={"ignore_unknown_options": True, "help_option_names": ["--help"]})(tag)
-app.command()(note)
-app.command()(archive)

@@ -14,16 +14,20 @@ from pathlib import Path
 import psutil
 from rich.console import Console
 
-from lazytrain.engine.data.datasets import DatasetError, describe_dataset
+from lazytrain.engine.data.datasets import DatasetError, are_there, describe_dataset
+from lazytrain.engine.data.vision_table import SETS
 from lazytrain.engine.places import settings_path
+from lazytrain.engine.settings.live import LiveSettings
 from lazytrain.engine.settings.recipients import INSTALL, has_apprise, masked
 from lazytrain.engine.settings.settings import SettingsError, load_settings
 from lazytrain.engine.store.database import StoreError
 from lazytrain.engine.store.store import Store
 from lazytrain.presets import load_catalogue
+from lazytrain.tui.commands.printed_images import can_draw, choose_way
 from lazytrain.tui.commands.service import logout_warning
 from lazytrain.tui.plain.listing import broken_presets
 from lazytrain.tui.state.environment import Places
+from lazytrain.tui.terminal.parts import SWITCH, complaints, left_out
 from lazytrain.tui.words.text import format_count
 
 Finding = tuple[str, str]
@@ -31,7 +35,7 @@ Finding = tuple[str, str]
 
 PACKAGES = (
     *("lazytrain", "torch", "torchvision", "numpy", "scikit-learn", "textual", "rich", "plotext", "pydantic"),
-    *("typer", "platformdirs", "psutil"),
+    *("typer", "platformdirs", "psutil", "textual-image"),
 )
 
 
@@ -45,7 +49,7 @@ def examine(
         "data": list(_data(places)),
         "presets": list(_presets(places)),
         "settings": list(_settings(places)),
-        "terminal": list(_terminal(environment)),
+        "terminal": list(_terminal(places, environment)),
         "store": list(_store(places)),
     }
 
@@ -97,6 +101,9 @@ def _data(places: Places) -> Iterator[Finding]:
         else:
             counts = f"{format_count(facts.num_train)} training and {format_count(facts.num_test)} test images"
             yield dataset, f"{facts.source}: {counts}"
+    here = [name for name in SETS if are_there(SETS[name], places.data)]
+    there = f"of which here: {', '.join(here)}" if here else "none of them here yet"
+    yield "torchvision", f"{len(SETS)} sets, {there}"
 
 
 def _presets(places: Places) -> Iterator[Finding]:
@@ -140,7 +147,19 @@ def _written(value: object) -> str:
             return f'"{masked(str(value))}"'
 
 
-def _terminal(environment: Mapping[str, str]) -> Iterator[Finding]:
+def _describe_images(places: Places) -> str:
+    """How `lazytrain mistakes` draws images here; the terminal is asked."""
+    wanted = LiveSettings(places.home)().images
+    console = Console()
+    if not can_draw(console):
+        return "none: they need a terminal with 256 colours"
+    way = choose_way(console, wanted)
+    if way.kind == "kitty":
+        return "real pixels (Kitty's protocol)"
+    return "real pixels (Sixel); half blocks in the screen" if way.kind == "sixel" else "half blocks"
+
+
+def _terminal(places: Places, environment: Mapping[str, str]) -> Iterator[Finding]:
     interactive = [
         name
         for name, stream in (("stdin", sys.stdin), ("stdout", sys.stdout), ("stderr", sys.stderr))
@@ -157,6 +176,16 @@ def _terminal(environment: Mapping[str, str]) -> Iterator[Finding]:
     yield "encoding", encoding + ("" if "utf" in encoding.lower() else ": braille and glyphs can't be shown")
     multiplexer = "tmux" if "TMUX" in environment else "screen" if "STY" in environment else "none"
     yield "multiplexer", multiplexer + (", over SSH" if "SSH_CONNECTION" in environment else "")
+    yield "images", _describe_images(places)
+    try:
+        parts = left_out(environment)
+    except ValueError as error:
+        yield "left out", f"⚠ {error}"
+    else:
+        if parts:
+            yield "left out", f"{', '.join(sorted(parts))} ({SWITCH})"
+    for complaint in complaints():
+        yield "replaced", f"⚠ {complaint}"
     warning = logout_warning()
     if warning is not None:
         yield "logout", f"⚠ {warning}"

@@ -13,6 +13,7 @@ import typer
 
 from lazytrain.engine.export.files import write_files
 from lazytrain.engine.export.formats import Format, default_output, plan_export
+from lazytrain.tui.commands.completion import runs as complete_runs
 from lazytrain.tui.commands.options import Data, Home
 from lazytrain.tui.plain.open_store import open_store
 from lazytrain.tui.plain.reporters import write_line
@@ -36,7 +37,12 @@ def export(
     context: typer.Context,
     runs: Annotated[
         list[str],
-        typer.Argument(metavar="RUN…", help="Ids, beginnings of them, names, or 'last'.", show_default=False),
+        typer.Argument(
+            metavar="RUN…",
+            help="Ids, beginnings of them, names, or 'last'.",
+            show_default=False,
+            autocompletion=complete_runs,
+        ),
     ],
     form: Annotated[Format, typer.Option("--format", "-f", help="What to make.", show_default=False)],
     output: Annotated[

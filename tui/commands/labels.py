@@ -9,6 +9,7 @@ import typer
 
 from lazytrain.engine.records import Run
 from lazytrain.engine.store.store import Store
+from lazytrain.tui.commands.completion import runs as complete_runs
 from lazytrain.tui.commands.options import Home, RunReference
 from lazytrain.tui.plain.reporters import write_line
 from lazytrain.tui.state.environment import find_places
@@ -56,7 +57,7 @@ def note(
     ] = None,
     home: Home = None,
 ) -> None:
-    """Keep a note beside a run; without a text it prints the one there is."""
+    """Keep a note beside a run, or print the one there is."""
     with _store(context, home) as store:
         found = store.find(run)
         if words:
@@ -68,12 +69,20 @@ def archive(
     context: typer.Context,
     runs: Annotated[
         list[str],
-        typer.Argument(metavar="RUN…", help="Ids, beginnings of ids, names, or 'last'.", show_default=False),
+        typer.Argument(
+            metavar="RUN…",
+            help="Ids, beginnings of ids, names, or 'last'.",
+            show_default=False,
+            autocompletion=complete_runs,
+        ),
     ],
     undo: Annotated[bool, typer.Option("--undo", help="Back into the list.")] = False,
     home: Home = None,
 ) -> None:
-    """Take runs out of the list, where only the word archived finds them; nothing is deleted."""
+    """Take runs out of the list; nothing is deleted.
+
+    Only the word archived finds them then: `lazytrain runs archived`.
+    """
     with _store(context, home) as store:
         # All are found before the first is put away: a mistyped one changes nothing.
         for found in [store.find(reference) for reference in runs]:

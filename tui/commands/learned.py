@@ -3,28 +3,30 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from typing import Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.segment import Segment, Segments
 from rich.text import Text
 
 from lazytrain.engine.analysis.findings import Inspection, InspectionError, Mistake
 from lazytrain.engine.analysis.inspection_process import Inspector
 from lazytrain.engine.confusion import Confusion
 from lazytrain.engine.records import Run
+from lazytrain.engine.settings.live import LiveSettings
 from lazytrain.tui.commands.options import AsJson, Data, Home, RunReference
+from lazytrain.tui.commands.printed_images import BLOCKS, Way, can_draw, choose_way, print_images
 from lazytrain.tui.plain.open_store import open_store
 from lazytrain.tui.plain.output import make_console, print_json, print_table
 from lazytrain.tui.state.environment import Places, find_places
-from lazytrain.tui.widgets.half_blocks import fit_size, half_block_lines, resize
+from lazytrain.tui.widgets.half_blocks import mistake_tile
 from lazytrain.tui.words.class_names import head_names, row_name
 from lazytrain.tui.words.text import format_count, format_fraction, pad
 
 Best = Annotated[bool, typer.Option("--best", help="Of the best epoch, instead of the last.")]
 WAIT_SECONDS = 0.1
-TILE_PIXELS, TILE_GAP = 32, 2
+TILE_PIXELS = 32
 ACCURACY_WIDTH, LEAST_HEAD = 7, 4
 
 
@@ -37,9 +39,10 @@ def confusion(
     home: Home = None,
     data: Data = None,
 ) -> None:
-    """Show which class a run's net takes for which, over the test images.
+    """Show which class a run's net takes for which.
 
-    As its last evaluation counted; where nothing is kept of it, the newest checkpoint is evaluated.
+    Over the test images, as its last evaluation counted; where nothing is kept of it, the newest checkpoint is
+    evaluated.
     """
     places = _places(context, home, data)
     with open_store(places.home) as store:
@@ -67,19 +70,25 @@ def mistakes(
     home: Home = None,
     data: Data = None,
 ) -> None:
-    """Show the test images that a run's net is wrong about and surest of.
+    """Show the test images that a net is wrong about and surest of.
 
     By the newest checkpoint. Drawn in a terminal with colours, listed anywhere else.
     """
     places = _places(context, home, data)
     with open_store(places.home) as store:
         found = store.find(run)
-    inspection = _inspect(places, found, best=best)
+    console, way = make_console(), BLOCKS
+
+    def choose() -> None:
+        nonlocal way
+        way = choose_way(console, LiveSettings(places.home)().images)
+
+    inspection = _inspect(places, found, best=best, meanwhile=_nothing if as_json else choose)
     worst = inspection.mistakes[:count]
     if as_json:
         print_json(mistakes_record(found, inspection, worst))
     else:
-        print_mistakes(found, inspection, worst, make_console())
+        print_mistakes(found, inspection, worst, console, way)
 
 
 def _places(context: typer.Context, home: Home, data: Data) -> Places:
@@ -87,11 +96,17 @@ def _places(context: typer.Context, home: Home, data: Data) -> Places:
     return find_places(home or outer_home, data or outer_data)
 
 
-def _inspect(places: Places, run: Run, *, best: bool) -> Inspection:
+def _nothing() -> None:
+    pass
+
+
+def _inspect(places: Places, run: Run, *, best: bool, meanwhile: Callable[[], object] = _nothing) -> Inspection:
     """Look into the net, and say how far it is where a person watches. Raises InspectionError."""
     inspector = Inspector(places.home, places.data, run.id, best=best)
     console, said = make_console(sys.stderr), None
     try:
+        # The terminal is asked while torch is loaded: that takes nobody's time.
+        meanwhile()
         with console.status("loading torch…") as status:
             while not inspector.done:
                 inspector.wait(WAIT_SECONDS)
@@ -147,7 +162,9 @@ def confusion_record(run: Run, weights: str, matrix: Confusion) -> dict[str, Any
     }
 
 
-def print_mistakes(run: Run, inspection: Inspection, worst: tuple[Mistake, ...], console: Console) -> None:
+def print_mistakes(
+    run: Run, inspection: Inspection, worst: tuple[Mistake, ...], console: Console, way: Way = BLOCKS
+) -> None:
     """Images side by side where they can be drawn, else a list."""
     matrix = inspection.confusion
     wrong = matrix.num_images - matrix.num_correct
@@ -156,7 +173,7 @@ def print_mistakes(run: Run, inspection: Inspection, worst: tuple[Mistake, ...],
     if not worst:
         return
     if can_draw(console):
-        _draw(worst, matrix.classes, console)
+        print_images(console, [mistake_tile(each, matrix.classes) for each in worst], TILE_PIXELS, way)
         return
     rows = [
         (
@@ -168,34 +185,6 @@ def print_mistakes(run: Run, inspection: Inspection, worst: tuple[Mistake, ...],
         for each in worst
     ]
     print_table(console, (">image", "is", "taken for", ">confidence"), rows)
-
-
-def can_draw(console: Console) -> bool:
-    """Whether half blocks of colours can be seen."""
-    colours = console.color_system in ("truecolor", "256") and not console.no_color
-    return console.is_terminal and colours and console.encoding.startswith("utf")
-
-
-def _draw(worst: tuple[Mistake, ...], classes: tuple[str, ...], console: Console) -> None:
-    columns = max(1, (console.width + TILE_GAP) // (TILE_PIXELS + TILE_GAP))
-    for start in range(0, len(worst), columns):
-        tiles = [_tile(each, classes) for each in worst[start : start + columns]]
-        console.print()
-        for lines in zip(*tiles, strict=True):
-            segments = [part for line in lines for part in (*line, Segment(" " * TILE_GAP))][:-1]
-            console.print(Segments([*segments, Segment.line()]), end="", soft_wrap=True)
-
-
-def _tile(mistake: Mistake, classes: tuple[str, ...]) -> list[list[Segment]]:
-    image = resize(mistake.image, *fit_size(mistake.image, TILE_PIXELS))
-    blank = Segment(" " * (TILE_PIXELS - image.width))
-    sure = format_fraction(mistake.confidence)
-    taken = pad(f"→ {classes[mistake.predicted]}", TILE_PIXELS - len(sure) - 1)
-    return [
-        *([*line, blank] for line in half_block_lines(image)),
-        [Segment(pad(classes[mistake.true], TILE_PIXELS))],
-        [Segment(f"{taken} {sure}")],
-    ]
 
 
 def mistakes_record(run: Run, inspection: Inspection, worst: tuple[Mistake, ...]) -> dict[str, Any]:

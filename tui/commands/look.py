@@ -10,6 +10,7 @@ import typer
 
 from lazytrain.engine.analysis.digest import SinceError, last_presence, make_report, read_since
 from lazytrain.presets import load_catalogue
+from lazytrain.tui.commands.completion import studies_and_runs
 from lazytrain.tui.commands.options import (
     AsJson,
     Data,
@@ -29,6 +30,9 @@ from lazytrain.tui.plain.reporters import write_line
 from lazytrain.tui.state.environment import own_version
 from lazytrain.tui.state.run_view import Order
 from lazytrain.tui.words.digest import report_record
+
+WRITTEN = "The written report"
+"""What the options of one are listed under in the help."""
 
 
 def presets(context: typer.Context, as_json: AsJson = False, home: Home = None) -> None:
@@ -76,7 +80,12 @@ def report(
     context: typer.Context,
     what: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[STUDY|RUN…]", help="Write about these: a study, or runs.", show_default=False),
+        typer.Argument(
+            metavar="[STUDY|RUN…]",
+            help="Write about these: a study, or runs.",
+            show_default=False,
+            autocompletion=studies_and_runs,
+        ),
     ] = None,
     since: Annotated[
         str | None,
@@ -84,20 +93,32 @@ def report(
     ] = None,
     as_json: AsJson = False,
     output: Annotated[
-        Path | None, typer.Option("-o", "--output", help="Write Markdown there, its pictures in a folder beside it.")
+        Path | None,
+        typer.Option(
+            "-o", "--output", help="Write Markdown there, its pictures in a folder beside it.", rich_help_panel=WRITTEN
+        ),
     ] = None,
     settings: Settings = None,
     seeds: Annotated[
-        int | None, typer.Option("--seeds", metavar="N", help="The study was trained with N seeds.")
+        int | None,
+        typer.Option("--seeds", metavar="N", help="The study was trained with N seeds.", rich_help_panel=WRITTEN),
     ] = None,
-    pictures: Annotated[PictureFormat, typer.Option("--pictures", help="What pictures are.")] = PictureFormat.SVG,
+    pictures: Annotated[
+        PictureFormat, typer.Option("--pictures", help="What pictures are.", rich_help_panel=WRITTEN)
+    ] = PictureFormat.SVG,
     template: Annotated[
-        Path | None, typer.Option("--template", help="Write it by this Jinja2 template instead of the shipped one.")
+        Path | None,
+        typer.Option(
+            "--template", help="Write it by this Jinja2 template instead of the shipped one.", rich_help_panel=WRITTEN
+        ),
     ] = None,
     print_template: Annotated[
-        bool, typer.Option("--print-template", help="Print the shipped template, to start one's own from.")
+        bool,
+        typer.Option(
+            "--print-template", help="Print the shipped template, to start one's own from.", rich_help_panel=WRITTEN
+        ),
     ] = False,
-    force: Annotated[bool, typer.Option("--force", help="Overwrite what is there.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite what is there.", rich_help_panel=WRITTEN)] = False,
     home: Home = None,
     data: Data = None,
 ) -> None:
@@ -150,7 +171,7 @@ def doctor(
     data: Data = None,
     device: Device = None,
 ) -> None:
-    """Say what is found here: device, data, terminal, …
+    """Say what is found here: device, data, terminal, store.
 
     Versions, the device and why, threads, the data, the settings, the terminal, the store.
     """

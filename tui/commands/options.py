@@ -7,12 +7,36 @@ from typing import Annotated
 
 import typer
 
-Home = Annotated[Path | None, typer.Option("--home", help="Folder of the run store and your presets (LAZYTRAIN_HOME).")]
-Data = Annotated[Path | None, typer.Option("--data", help="Folder of the datasets (LAZYTRAIN_DATA).")]
-Device = Annotated[str | None, typer.Option("--device", help="auto, cpu, cuda, cuda:1, mps …; auto by default.")]
+from lazytrain.tui.commands import completion
+
+PLACES = "Where and on what"
+"""What the options that most subcommands have are listed under in their help."""
+
+Home = Annotated[
+    Path | None,
+    typer.Option("--home", help="Folder of the run store and your presets (LAZYTRAIN_HOME).", rich_help_panel=PLACES),
+]
+Data = Annotated[
+    Path | None, typer.Option("--data", help="Folder of the datasets (LAZYTRAIN_DATA).", rich_help_panel=PLACES)
+]
+Device = Annotated[
+    str | None,
+    typer.Option(
+        "--device",
+        help="auto, cpu, cuda, cuda:1, mps …; auto by default.",
+        rich_help_panel=PLACES,
+        autocompletion=completion.devices,
+    ),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
 RunReference = Annotated[
-    str, typer.Argument(metavar="RUN", help="An id, the beginning of one, a name, or 'last'.", show_default=False)
+    str,
+    typer.Argument(
+        metavar="RUN",
+        help="An id, the beginning of one, a name, or 'last'.",
+        show_default=False,
+        autocompletion=completion.runs,
+    ),
 ]
 Filter = Annotated[
     list[str] | None,
@@ -21,15 +45,33 @@ Filter = Annotated[
     ),
 ]
 ArchitectureName = Annotated[
-    str, typer.Argument(metavar="ARCHITECTURE", help="A preset of `lazytrain presets`.", show_default=False)
+    str,
+    typer.Argument(
+        metavar="ARCHITECTURE",
+        help="A preset of `lazytrain presets`.",
+        show_default=False,
+        autocompletion=completion.architectures,
+    ),
 ]
-HyperparametersName = Annotated[str, typer.Argument(metavar="HYPERPARAMETERS", help="A preset too.")]
+HyperparametersName = Annotated[
+    str, typer.Argument(metavar="HYPERPARAMETERS", help="A preset too.", autocompletion=completion.hyperparameters)
+]
 Settings = Annotated[
     list[str] | None,
-    typer.Option("--set", metavar="FIELD=VALUE", help="Change a field, such as learning_rate=0.1; may be repeated."),
+    typer.Option(
+        "--set",
+        metavar="FIELD=VALUE",
+        help="Change a field, such as learning_rate=0.1; may be repeated.",
+        autocompletion=completion.settings,
+    ),
 ]
 Jobs = Annotated[
     str,
-    typer.Option("--jobs", metavar="N", help="Train so many runs at once; 'auto': as many as cores, but one."),
+    typer.Option(
+        "--jobs",
+        metavar="N",
+        help="Train so many runs at once; 'auto': as many as cores, but one.",
+        autocompletion=lambda: ["auto"],
+    ),
 ]
 Name = Annotated[str | None, typer.Option("--name", help="Name of the run; a taken one gets a number.")]

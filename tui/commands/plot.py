@@ -15,6 +15,7 @@ from rich.text import Text
 from lazytrain.engine.configuration import RunConfiguration
 from lazytrain.engine.records import Run
 from lazytrain.engine.store.store import Store
+from lazytrain.tui.commands.completion import runs as complete_runs
 from lazytrain.tui.commands.options import Home
 from lazytrain.tui.plain.open_store import open_store
 from lazytrain.tui.plain.output import make_console
@@ -34,6 +35,8 @@ WIDTH, HEIGHT = 80, 16
 MOST_RUNS = 8
 """There are as many colours and shapes."""
 LONGEST_TAG = 20
+CURVES, SIZE = "Curves", "Size"
+"""What the options are listed under in the help."""
 
 
 class MetricChoice(StrEnum):
@@ -67,22 +70,48 @@ def plot(
     context: typer.Context,
     runs: Annotated[
         list[str],
-        typer.Argument(metavar="RUN…", help="Ids, beginnings of them, names, or 'last'.", show_default=False),
+        typer.Argument(
+            metavar="RUN…",
+            help="Ids, beginnings of them, names, or 'last'.",
+            show_default=False,
+            autocompletion=complete_runs,
+        ),
     ],
-    metric: Annotated[MetricChoice, typer.Option("--metric", help="Which chart.")] = MetricChoice.BOTH,
-    by: Annotated[AxisChoice, typer.Option("--by", help="What the x axis counts.")] = AxisChoice.EPOCH,
-    log: Annotated[bool, typer.Option("--log", help="Losses on a logarithmic axis.")] = False,
+    metric: Annotated[
+        MetricChoice, typer.Option("--metric", help="Which chart.", rich_help_panel=CURVES)
+    ] = MetricChoice.BOTH,
+    by: Annotated[
+        AxisChoice, typer.Option("--by", help="What the x axis counts.", rich_help_panel=CURVES)
+    ] = AxisChoice.EPOCH,
+    log: Annotated[bool, typer.Option("--log", help="Losses on a logarithmic axis.", rich_help_panel=CURVES)] = False,
     smooth: Annotated[
         float,
-        typer.Option("--smooth", min=0.0, max=0.99, help="Exponential moving average: weight of what came before."),
+        typer.Option(
+            "--smooth",
+            min=0.0,
+            max=0.99,
+            help="Exponential moving average: weight of what came before.",
+            rich_help_panel=CURVES,
+        ),
     ] = 0.0,
-    train: Annotated[bool, typer.Option("--train", help="Curves of the training.")] = False,
-    test: Annotated[bool, typer.Option("--test", help="Curves of the tests: all that several runs show.")] = False,
+    train: Annotated[bool, typer.Option("--train", help="Curves of the training.", rich_help_panel=CURVES)] = False,
+    test: Annotated[
+        bool, typer.Option("--test", help="Curves of the tests: all that several runs show.", rich_help_panel=CURVES)
+    ] = False,
     width: Annotated[
         int | None,
-        typer.Option("--width", min=40, max=1000, help="Columns; the terminal's, or 80.", show_default=False),
+        typer.Option(
+            "--width",
+            min=40,
+            max=1000,
+            help="Columns; the terminal's, or 80.",
+            rich_help_panel=SIZE,
+            show_default=False,
+        ),
     ] = None,
-    height: Annotated[int, typer.Option("--height", min=7, max=500, help="Lines of each chart.")] = HEIGHT,
+    height: Annotated[
+        int, typer.Option("--height", min=7, max=500, help="Lines of each chart.", rich_help_panel=SIZE)
+    ] = HEIGHT,
     home: Home = None,
 ) -> None:
     """Print the curves of runs as charts, in plain text.

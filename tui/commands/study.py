@@ -16,6 +16,7 @@ from lazytrain.engine.records import Run
 from lazytrain.engine.settings.settings import load_settings
 from lazytrain.engine.store.store import RunNotFound, Store
 from lazytrain.presets import Catalogue, Hyperparameters, PresetError, load_catalogue, parse_setting
+from lazytrain.tui.commands.completion import studies
 from lazytrain.tui.commands.options import AsJson, Data, Device, Home, Settings
 from lazytrain.tui.plain.follow import FAILED, FINISHED, REFUSED, follow_run
 from lazytrain.tui.plain.interrupts import Interrupts
@@ -38,7 +39,10 @@ PATIENCE_SECONDS = 10.0
 def study(
     context: typer.Context,
     name: Annotated[
-        str, typer.Argument(metavar="STUDY", help="One of those in `lazytrain presets`.", show_default=False)
+        str,
+        typer.Argument(
+            metavar="STUDY", help="One of those in `lazytrain presets`.", show_default=False, autocompletion=studies
+        ),
     ],
     *,
     settings: Settings = None,
@@ -53,10 +57,11 @@ def study(
     home: Home = None,
     data: Data = None,
 ) -> None:
-    """Train the runs of a study here, one after another, or queue them.
+    """Train the runs of a study here, or queue them.
 
-    Shows them first, with the expected times. What was trained before, by itself or in another study, isn't trained
-    again; what was stopped goes on. With --json it only says what it would do, unless --queue is given too.
+    One after another. Shows them first, with the expected times. What was trained before, by itself or in another
+    study, isn't trained again; what was stopped goes on. With --json it only says what it would do, unless --queue is
+    given too.
 
     Exit status: 0 all finished, 1 one failed or can't be trained, 2 refused, 130 stopped and kept.
     """

@@ -12,9 +12,11 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.content import Content
 from textual.screen import ModalScreen
+from textual.suggester import SuggestFromList
 from textual.widget import Widget
 from textual.widgets import Input, Select, Static
 
+from lazytrain.engine.data.datasets import NAMES
 from lazytrain.presets import PresetError, override
 from lazytrain.tui.state.configure import anchor
 from lazytrain.tui.state.draft import Draft, Edits
@@ -67,7 +69,11 @@ class FieldRow(Horizontal):
                     [("no", False), ("yes", True)], value=self.start, allow_blank=False, compact=True, classes="control"
                 )
             case _:
-                return SteadyInput(to_text(self.start), compact=True, classes="control", select_on_focus=False)
+                # → takes what is suggested.
+                suggester = SuggestFromList(NAMES, case_sensitive=False) if self.field.name == "dataset" else None
+                return SteadyInput(
+                    to_text(self.start), compact=True, classes="control", select_on_focus=False, suggester=suggester
+                )
 
     @property
     def value(self) -> Any:

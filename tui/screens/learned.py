@@ -17,14 +17,15 @@ from textual.content import Content
 from textual.screen import Screen
 from textual.widgets import Static
 
-from lazytrain.engine.analysis.findings import Filters, Inspection, Mistake
+from lazytrain.engine.analysis.findings import Filters, Inspection
 from lazytrain.engine.confusion import Confusion
 from lazytrain.engine.events import Progress
 from lazytrain.engine.records import Run
 from lazytrain.engine.store.store import RunNotFound, Store
 from lazytrain.tui.state.inspections import Inspecting
+from lazytrain.tui.terminal.pixels import Pixels
 from lazytrain.tui.widgets.confusion_table import ConfusionTable
-from lazytrain.tui.widgets.half_blocks import Tile
+from lazytrain.tui.widgets.half_blocks import Tile, mistake_tile
 from lazytrain.tui.widgets.image_grid import ImageGrid
 from lazytrain.tui.widgets.key_footer import KeyFooter
 from lazytrain.tui.widgets.top_bar import TopBar
@@ -44,6 +45,7 @@ class LearnedScreen(Screen[None]):
 
     Args:
         inspect: begins an inspection of the newest checkpoint's weights, or of the best epoch's.
+        pixels: draws images in the terminal's own pixels where it can; half blocks if None.
     """
 
     CSS_PATH = "learned.tcss"
@@ -68,13 +70,15 @@ class LearnedScreen(Screen[None]):
         Binding("escape,w", "leave", "back", key_display="esc", id="learned.leave", tooltip="Back to the runs"),
     ]
 
-    def __init__(self, store: Store, run: Run, inspect: Callable[[bool], Inspecting]) -> None:
+    def __init__(
+        self, store: Store, run: Run, inspect: Callable[[bool], Inspecting], pixels: Pixels | None = None
+    ) -> None:
         super().__init__()
         self.store, self.run = store, run
         self.page: Page = "classes"
         self.best = False
         """Whether the best epoch is shown, and not the last."""
-        self._inspect = inspect
+        self._inspect, self._pixels = inspect, pixels
         self._inspections: dict[bool, Inspecting] = {}
         self._kept: dict[int, Confusion] = {}
         self._read_at: tuple[object, ...] | None = None
@@ -85,8 +89,8 @@ class LearnedScreen(Screen[None]):
         yield TopBar()
         with Vertical(id="page"):
             yield ConfusionTable(id="classes")
-            yield ImageGrid(LARGE, id="mistakes")
-            yield ImageGrid(SMALL, id="filters")
+            yield ImageGrid(LARGE, real=self._pixels, id="mistakes")
+            yield ImageGrid(SMALL, real=self._pixels, id="filters")
             yield Static(id="message")
         yield KeyFooter()
 
@@ -195,6 +199,8 @@ class LearnedScreen(Screen[None]):
         self._subtitle(said)
 
     def _show_images(self, result: Inspection, tiles: list[Tile]) -> None:
+        if self._pixels is not None:
+            self._pixels.begin()
         self._reveal(self.page)
         grid = self.query_one(f"#{self.page}", ImageGrid)
         if self._shown.get(self.page) is not result:
@@ -298,12 +304,6 @@ def describe_progress(progress: Progress | None) -> str:
     if not progress.total:
         return f"{progress.phase}…"
     return f"{progress.phase} {format_count(progress.done)} of {format_count(progress.total)}"
-
-
-def mistake_tile(mistake: Mistake, classes: tuple[str, ...]) -> Tile:
-    """What it is, and beneath it what it was taken for and how sure."""
-    taken = (f"→ {classes[mistake.predicted]}", format_fraction(mistake.confidence))
-    return Tile(mistake.image, ((classes[mistake.true], ""), taken))
 
 
 def filter_tiles(filters: Filters) -> list[Tile]:

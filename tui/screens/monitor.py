@@ -273,7 +273,7 @@ class MonitorScreen(ChartScreen):
         if run is not None:
             if self._inspections is None:
                 self._inspections = Inspections.of(app.store, app.home, app.data)
-            self.app.push_screen(LearnedScreen(app.store, run, partial(self._inspections.look, run.id)))
+            self.app.push_screen(LearnedScreen(app.store, run, partial(self._inspections.look, run.id), app.pixels))
 
     def action_export(self) -> None:
         if self.selected is not None:

@@ -19,7 +19,8 @@ Known: TypeAlias = "DatasetFacts | DatasetError"
 @cache
 def assumed() -> Mapping[str, DatasetFacts]:
     """What needs no looking up: the layer table is there as soon as the presets are."""
-    from lazytrain.engine.data.datasets import CIFAR10_CLASSES, DIGITS_TEST_IMAGES, DIGITS_TRAIN_IMAGES, DatasetFacts
+    from lazytrain.engine.data.datasets import DIGITS_TEST_IMAGES, DIGITS_TRAIN_IMAGES, DatasetFacts
+    from lazytrain.engine.data.vision_table import CIFAR10_CLASSES
 
     return {
         name: DatasetFacts(

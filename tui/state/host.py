@@ -10,12 +10,13 @@ from lazytrain.engine.records import Run
 from lazytrain.engine.store.store import Store
 from lazytrain.tui.state.dataset_lookup import DatasetShelf
 from lazytrain.tui.state.marks import Marks
-from lazytrain.tui.terminal.cell_diff import CellDiffApp
+from lazytrain.tui.terminal.cell_diff_app import CellDiffApp
 
 if TYPE_CHECKING:
     from lazytrain.engine.queue.runner import Runner
     from lazytrain.presets import Catalogue
     from lazytrain.tui.state.run_view import RunView
+    from lazytrain.tui.terminal.pixels import Pixels
 
 Verb = Literal["pause", "resume", "stop", "discard", "up", "down", "rename", "tag", "note", "archive"]
 """What can be asked of a run."""
@@ -50,6 +51,11 @@ class Host(CellDiffApp[int]):
     @property
     def run_view(self) -> RunView:
         """The filter and the order of the runs, on every screen that lists them."""
+        raise NotImplementedError
+
+    @property
+    def pixels(self) -> Pixels:
+        """Real pixels for images, where the terminal draws them."""
         raise NotImplementedError
 
     @property

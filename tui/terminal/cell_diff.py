@@ -7,36 +7,25 @@ when the terminal was somebody else's for a while.
 
 from __future__ import annotations
 
-import os
+import contextlib
 import unicodedata
 from collections.abc import Iterable, Iterator
-from typing import Any, ClassVar, TypeVar
 
 from rich.color import ColorSystem
-from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
+from rich.console import Console, ConsoleOptions, RenderResult
 from rich.segment import Segment
-from textual import events
 from textual._cells import cell_len
 from textual._compositor import ChopsUpdate, CompositorUpdate, LayoutUpdate
-from textual.app import App
-from textual.binding import Binding, BindingType
-from textual.driver import Driver
-from textual.screen import Screen
 from textual.strip import Strip
 
 from lazytrain.tui.terminal.cell_runs import Run, encode
 
-SWITCH = "LAZYTRAIN_CELL_DIFF"
-"""Set to 0, this variable of the environment turns the layer off."""
-SMALL = 1024
-"""Updates of up to so many characters go out in one piece: they need no brackets that hold the painting back."""
 GAP = 4
 """Unchanged cells between two changed ones that are cheaper sent again than skipped."""
 
 UNPLACED = {"Cc", "Cf", "Cs", "Zl", "Zp"}
 """Unicode categories of what takes no cell, or with every terminal another number of them (joined emoji)."""
 
-_Result = TypeVar("_Result")
 _Cell = str | None
 
 
@@ -63,6 +52,14 @@ class Cells:
     def forget(self) -> None:
         """Nothing is known of the terminal any more."""
         self._texts, self._looks = [], []
+
+    def reduce(self, renderable: object, console: Console) -> Changes | None:
+        """What is left to send of what Textual would send; None if that isn't understood, and everything is sent."""
+        if isinstance(renderable, LayoutUpdate | ChopsUpdate):
+            with contextlib.suppress(NotUnderstoodError):
+                return Changes(self.changes(renderable, console))
+        self.forget()
+        return None
 
     def changes(self, update: LayoutUpdate | ChopsUpdate, console: Console) -> str:
         """What to send so that the terminal shows the update; "" if it does already.
@@ -223,7 +220,7 @@ def _covered(texts: list[_Cell], x: int) -> int:
     return end - x
 
 
-class _Changes(CompositorUpdate):
+class Changes(CompositorUpdate):
     """An update whose bytes are known."""
 
     def __init__(self, text: str) -> None:
@@ -234,67 +231,3 @@ class _Changes(CompositorUpdate):
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         yield Segment(self.text, control=[])
-
-
-class CellDiffApp(App[_Result]):
-    """An app that sends only the cells that changed.
-
-    `cell_diff` turns this on or off; None leaves it to the environment's LAZYTRAIN_CELL_DIFF.
-    """
-
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding(
-            "ctrl+l",
-            "redraw",
-            "redraw",
-            id="app.redraw",
-            tooltip="Draw the screen anew, after another program wrote over it",
-            priority=True,
-            show=False,
-        ),
-    ]
-
-    def __init__(self, *args: Any, cell_diff: bool | None = None, **options: Any) -> None:
-        super().__init__(*args, **options)
-        self._cells: Cells | None = None
-        if os.environ.get(SWITCH, "1") != "0" if cell_diff is None else cell_diff:
-            self._cells = Cells()
-
-    def action_redraw(self) -> None:
-        """Send every cell anew, such as after another program wrote over the screen."""
-        if self._cells is not None:
-            self._cells.forget()
-        if self._screen_stack:
-            self.screen.refresh()
-
-    async def on_event(self, event: events.Event) -> None:
-        # A resized or resumed terminal shows who knows what.
-        if isinstance(event, events.Resize | Driver.SignalResume):
-            self.action_redraw()
-        await super().on_event(event)
-
-    def _display(self, screen: Screen[Any], renderable: RenderableType | None) -> None:
-        cells, driver = self._cells, self._driver
-        shown = self._running and not self._closed and not self._batch_count and not self.is_headless
-        if cells is None or renderable is None or not shown or driver is None:
-            super()._display(screen, renderable)
-            return
-        if driver.is_inline or not isinstance(renderable, LayoutUpdate | ChopsUpdate):
-            cells.forget()
-            super()._display(screen, renderable)
-            return
-        try:
-            changes = cells.changes(renderable, self.console)
-        except NotUnderstoodError:
-            super()._display(screen, renderable)
-            return
-        cursor = self.screen.outer_size.clamp_offset(self.cursor_position)
-        if not changes and cursor == self._previous_cursor_position:
-            super()._display(screen, None)
-            return
-        bracketed = self._sync_available
-        self._sync_available = bracketed and len(changes) > SMALL
-        try:
-            super()._display(screen, _Changes(changes))
-        finally:
-            self._sync_available = bracketed

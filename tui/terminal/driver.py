@@ -20,6 +20,7 @@ from textual._xterm_parser import XTermParser
 from textual.app import App
 from textual.drivers.linux_driver import LinuxDriver
 
+from lazytrain.tui.terminal.asking import ImageQuestion
 from lazytrain.tui.terminal.outlet import Outlet
 
 TICK_SECONDS = 0.1
@@ -31,9 +32,12 @@ FOREGROUND_SECONDS = 0.25
 
 
 class ScreenDriver(LinuxDriver):
-    """Three differences: a write to a lost terminal is no error; reading from one ends without a word (whoever notices
-    the hang-up ends the app); and SIGTSTP and SIGCONT are handled in the app's own loop, once each.
+    """Four differences: a write to a lost terminal is no error; reading from one ends without a word (whoever notices
+    the hang-up ends the app); SIGTSTP and SIGCONT are handled in the app's own loop, once each; and the terminal can be
+    asked whether it draws images.
     """
+
+    _question: ImageQuestion | None = None
 
     def __init__(
         self, app: App[Any], *, debug: bool = False, mouse: bool = True, size: tuple[int, int] | None = None
@@ -61,6 +65,16 @@ class ScreenDriver(LinuxDriver):
         if not self._suspended:
             super().write(data)
 
+    def ask_for_images(self, tell: Callable[[], object]) -> None:
+        """Ask whether the terminal draws images where placeholders stand; `tell` is called in the app's loop if so."""
+
+        def send(text: str) -> None:
+            self.write(text)
+            self.flush()
+
+        self._question = ImageQuestion(send, self._on_loop(tell))
+        self._question.begin()
+
     def start_application_mode(self) -> None:
         self._closing.clear()
         with contextlib.suppress(BlockingIOError):
@@ -85,7 +99,11 @@ class ScreenDriver(LinuxDriver):
                     data = os.read(self.fileno, 4096)
                     if not data:
                         return  # whoever polls the terminal has noticed the hang-up
-                    for message in parser.feed(decode(data)):
+                    text = decode(data)
+                    if self._question is not None:
+                        text = self._question.take(text)
+                    # To the parser nothing is the end.
+                    for message in parser.feed(text) if text else ():
                         self.process_message(message)
                 for message in parser.tick():
                     self.process_message(message)

@@ -14,7 +14,8 @@ from rich.color import Color
 from rich.segment import Segment
 from rich.style import Style
 
-from lazytrain.engine.analysis.findings import Raster
+from lazytrain.engine.analysis.findings import Mistake, Raster
+from lazytrain.tui.words.text import format_fraction
 
 UPPER_HALF = "▀"
 
@@ -25,6 +26,12 @@ class Tile:
 
     image: Raster
     captions: tuple[tuple[str, str], ...] = ()
+
+
+def mistake_tile(mistake: Mistake, classes: tuple[str, ...]) -> Tile:
+    """What it is, and beneath it what it was taken for and how sure."""
+    taken = (f"→ {classes[mistake.predicted]}", format_fraction(mistake.confidence))
+    return Tile(mistake.image, ((classes[mistake.true], ""), taken))
 
 
 def fit_size(image: Raster, pixels: int) -> tuple[int, int]:

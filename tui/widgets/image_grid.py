@@ -11,6 +11,8 @@ from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
 
+from lazytrain.engine.analysis.findings import Raster
+from lazytrain.tui.terminal.pixels import Pixels
 from lazytrain.tui.widgets.half_blocks import Tile, fit_size, half_block_lines, resize
 from lazytrain.tui.words.text import pad
 
@@ -33,10 +35,12 @@ class ImageGrid(Widget):
     class Moved(Message):
         """Other tiles are in view."""
 
-    def __init__(self, pixels: int, *, id: str | None = None) -> None:  # noqa: A002
+    def __init__(self, pixels: int, *, real: Pixels | None = None, id: str | None = None) -> None:  # noqa: A002
         super().__init__(id=id)
         self.pixels = pixels
-        """Width and height that an image may have, at most."""
+        """Width and height that an image may have, at most: half blocks' pixels, of which a cell has 1 × 2."""
+        self._real = real
+        self._numbers: list[int] = []
         self.tiles: tuple[Tile, ...] = ()
         self._first_row = 0
         self._drawn: dict[int, tuple[list[list[Segment]], int]] = {}
@@ -53,8 +57,19 @@ class ImageGrid(Widget):
         self._first_row = first // self._num_columns
         self._forget()
 
+    def on_mount(self) -> None:
+        if self._real is not None:
+            self._real.watch(self._forget)
+
+    def on_unmount(self) -> None:
+        if self._real is not None:
+            self._real.unwatch(self._forget)
+            self._real.forget(self._numbers)
+
     def _forget(self) -> None:
-        self._drawn = {}
+        if self._real is not None:
+            self._real.forget(self._numbers)
+        self._drawn, self._numbers = {}, []
         self.refresh()
         self.post_message(self.Moved())
 
@@ -132,11 +147,19 @@ class ImageGrid(Widget):
             segments += self._tile_line(number, line, width)
         return Strip(segments).adjust_cell_length(self.size.width).apply_style(background)
 
+    def _draw(self, image: Raster) -> tuple[list[list[Segment]], int]:
+        """An image's lines, and their width."""
+        size = fit_size(image, self.pixels)
+        if self._real is None or not self._real.ready:
+            return half_block_lines(resize(image, *size)), size[0]
+        number, lines = self._real.place(image, size, size[0], -(-size[1] // 2))
+        self._numbers.append(number)
+        return lines, size[0]
+
     def _tile_line(self, number: int, line: int, width: int) -> list[Segment]:
         tile = self.tiles[number]
         if number not in self._drawn:
-            image = resize(tile.image, *fit_size(tile.image, self.pixels))
-            self._drawn[number] = (half_block_lines(image), image.width)
+            self._drawn[number] = self._draw(tile.image)
         lines, drawn = self._drawn[number]
         if line < len(lines):
             return [*lines[line], Segment(" " * (width - drawn), Style())]

@@ -17,8 +17,9 @@ from PIL import Image
 from lazytrain.engine.beat import Beat
 from lazytrain.engine.data import loading as data_module
 from lazytrain.engine.data.cache import CachedDataset
-from lazytrain.engine.data.datasets import DatasetError, describe_dataset, list_images
+from lazytrain.engine.data.datasets import DatasetError, describe_dataset
 from lazytrain.engine.data.digits import read_table
+from lazytrain.engine.data.image_folders import list_images
 from lazytrain.engine.data.loading import Dataset, load_dataset, prepare_dataset
 from lazytrain.engine.data.sources import build_images
 from lazytrain.engine.events import Progress

@@ -8,8 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from lazytrain.engine.data.datasets import CIFAR10_ARCHIVE, CIFAR10_CLASSES, DatasetError, describe_dataset
+from lazytrain.engine.data.datasets import (
+    CIFAR10_FOLDER,
+    CIFAR10_TEST,
+    CIFAR10_TRAIN,
+    DatasetError,
+    describe_dataset,
+)
 from lazytrain.engine.data.memory import free_memory
+from lazytrain.engine.data.vision_table import CIFAR10_CLASSES, SETS
 from tests.helpers.image_folders import make_folder
 
 
@@ -49,9 +56,9 @@ def test_cifar10_is_known_before_it_is_there(tmp_path: Path) -> None:
     facts = describe_dataset("cifar10", tmp_path / "data", tmp_path)
     assert (facts.num_train, facts.num_test, facts.num_classes) == (50_000, 10_000, 10)
     assert facts.input_shape == (3, 32, 32)
-    assert facts.source.startswith("will be downloaded from https://")
+    assert facts.source == f"will be downloaded by torchvision (170 MB) to {tmp_path / 'data'}"
     (tmp_path / "data").mkdir()
-    (tmp_path / "data" / CIFAR10_ARCHIVE.file_name).touch()
+    (tmp_path / "data" / "cifar-10-python.tar.gz").touch()
     assert describe_dataset("cifar10", tmp_path / "data", tmp_path).source.startswith("will be unpacked from ")
 
 
@@ -64,16 +71,15 @@ def test_cifar10_is_found_as_images(tmp_path: Path) -> None:
     assert "not the whole of CIFAR-10: 20 training and 10 test images" in facts.notes[0]
 
 
-def test_the_archive_is_torchvisions() -> None:
+def test_cifar10s_files_are_torchvisions() -> None:
     from torchvision.datasets import CIFAR10
 
-    assert CIFAR10.url == CIFAR10_ARCHIVE.url
-    assert CIFAR10.filename == CIFAR10_ARCHIVE.file_name
-    assert CIFAR10.tgz_md5 == CIFAR10_ARCHIVE.md5
-    assert CIFAR10.base_folder == CIFAR10_ARCHIVE.folder
-    assert dict(CIFAR10.train_list) == CIFAR10_ARCHIVE.train_files
-    assert dict(CIFAR10.test_list) == CIFAR10_ARCHIVE.test_files
-    assert {CIFAR10.meta["filename"]: CIFAR10.meta["md5"]} == CIFAR10_ARCHIVE.other_files
+    assert CIFAR10.base_folder == CIFAR10_FOLDER
+    assert (CIFAR10.filename,) == SETS["CIFAR10"].archives
+    assert [name for name, _ in CIFAR10.train_list] == list(CIFAR10_TRAIN)
+    assert [name for name, _ in CIFAR10.test_list] == list(CIFAR10_TEST)
+    files = (*CIFAR10_TRAIN, *CIFAR10_TEST, CIFAR10.meta["filename"])
+    assert SETS["CIFAR10"].files == tuple(f"{CIFAR10_FOLDER}/{name}" for name in files)
 
 
 # ── refusals ───────────────────────────────────────────────────────────────────────────────────────────────────
@@ -85,9 +91,11 @@ def refusal(dataset: str, data: Path) -> str:
     return str(caught.value)
 
 
-@pytest.mark.parametrize("name", ["mnist", "digits:", "digits:x", "folder:", "", "CIFAR10"])
+@pytest.mark.parametrize("name", ["mnist", "digits:", "digits:x", "folder:", "", "CIFAR10", "torchvision:"])
 def test_unknown_names_are_refused(name: str, tmp_path: Path) -> None:
-    assert f"unknown dataset '{name}': there are cifar10, digits, and folder:<path>" in refusal(name, tmp_path)
+    assert f"unknown dataset '{name}': there are cifar10, digits, folder:<path>, and torchvision:<set>" in refusal(
+        name, tmp_path
+    )
 
 
 def test_a_missing_folder_is_named(tmp_path: Path) -> None:

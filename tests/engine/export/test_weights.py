@@ -145,6 +145,17 @@ def test_without_the_data_classes_have_numbers(home: Path, tmp_path: Path) -> No
     assert script["load_net"](tmp_path / "taken")(torch.zeros(2, 3, 16, 16)).shape == (2, 3)
 
 
+def test_it_says_how_torchvisions_images_were_made(home: Path, tmp_path: Path) -> None:
+    configuration = small_configuration(FLAT, dataset="torchvision:FashionMNIST", image_size=16)
+    run = add_trained(home, configuration, build_net(FLAT, (3, 16, 16), 10, seed=0))
+    export(home, run, tmp_path / "taken")
+    script = load_script(tmp_path / "taken")
+    assert script["CLASSES"][:2] == ("T-shirt/top", "Trouser")
+    assert script["INPUT_SHAPE"] == (3, 16, 16)
+    assert "resized to 16×16" in script["__doc__"]
+    assert "28×28 grey, made 16×16 RGB" in script["__doc__"]
+
+
 def test_a_users_own_net_is_imported(home: Path, tmp_path: Path) -> None:
     code = "from torch import nn\n\n\ndef Net(num_classes, width):\n    return nn.Linear(width, num_classes)\n"
     (tmp_path / "my_nets.py").write_text(code)

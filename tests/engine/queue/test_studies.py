@@ -312,6 +312,16 @@ def test_names_words_device_and_threads_do_not_count(name: str, words: str, devi
     assert identify(other) == identify(BASE)
 
 
+def test_the_size_counts_where_images_are_resized() -> None:
+    def identity(dataset: str, size: int) -> str:
+        values = Hyperparameters(dataset=dataset, image_size=size)
+        return identify(BASE.model_copy(update={"hyperparameters": values}))
+
+    assert identity("cifar10", 32) == identity("cifar10", 64)
+    assert identity("torchvision:CIFAR10", 32) != identity("torchvision:CIFAR10", 64)
+    assert identity("torchvision:MNIST", 32) != identity("torchvision:KMNIST", 32)
+
+
 @pytest.mark.parametrize(
     ("field", "value", "switch"),
     [

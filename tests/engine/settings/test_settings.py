@@ -34,12 +34,14 @@ def test_without_a_file_there_are_the_defaults(home: Path) -> None:
 def test_every_field_can_be_written(home: Path) -> None:
     write(
         home,
+        'images = "sixel"\n'
         'nice = 19\nkeep_core_free = false\nonly_between = "23:00-07:00"\npause_on_battery = true\nnotify_bell = true\n'
         'notify_command = "notify-send done"\nnotify_webhook = "http://localhost:8080/"\nnotify_on = ["stopped"]\n'
         'notify = ["json://localhost:8080/done", "mailto://me:word@gmail.com?name=My net, at night"]\n',
     )
     settings = load_settings(home)
     assert settings.model_fields_set == set(Settings.model_fields)
+    assert settings.images == "sixel"
     assert settings.only_between == Hours(time(23), time(7))
     assert settings.notify_on == ("stopped",)
     assert settings.notify == ("json://localhost:8080/done", "mailto://me:word@gmail.com?name=My net, at night")
@@ -63,6 +65,7 @@ def test_every_field_is_documented() -> None:
         ("only_between = '07:00-07:00'", "only_between: '07:00-07:00': begins when it ends"),
         ("only_between = 'at night'", "only_between: 'at night' must be two times of day, such as '23:00-07:00'"),
         ("only_between = 23", "only_between: 23 must be two times of day in quotes"),
+        ("images = 'png'", "images = 'png': must be one of 'auto', 'blocks', 'kitty' or 'sixel'"),
         ("notify_on = ['finishd']", "notify_on.1 = 'finishd': must be one of 'finished', 'failed' or 'stopped'"),
         ("notify_webhook = 'file:///etc'", "notify_webhook: 'file://…' must begin with http:// or https://"),
         ("notify = ['json://host', 'Bob']", "notify: entry 2 must be an address such as 'slack://…'"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -89,6 +90,20 @@ def test_of_a_curve_that_grows_only_the_end_is_drawn() -> None:
     picture.show(50, 10, [(x[:91], y[:91])], (0.0, 100.0), (0.0, 1.0))
     assert picture.num_drawn == 2
     assert picture.num_dots_drawn - before <= 5
+
+
+def test_without_the_tail_a_curve_that_grows_is_drawn_whole_and_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    x = np.arange(100.0)
+    y = x % 7 / 7
+    with_it = Picture()
+    monkeypatch.setenv("LAZYTRAIN_PLAIN", "tail")
+    without = Picture()
+    for picture in (with_it, without):
+        picture.show(50, 10, [(x[:90], y[:90])], (0.0, 100.0), (0.0, 1.0))
+    before = without.num_dots_drawn
+    rows = [each.show(50, 10, [(x[:91], y[:91])], (0.0, 100.0), (0.0, 1.0)) for each in (with_it, without)]
+    assert rows[0] == rows[1]
+    assert without.num_dots_drawn - before == 91
 
 
 def test_picture_is_drawn_again_only_when_a_dot_changed() -> None:

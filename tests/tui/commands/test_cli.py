@@ -52,7 +52,7 @@ def test_version_and_help(run: Command) -> None:
     assert run("--version").out.startswith("lazytrain ")
     shown = run("--help").out
     for verb in ("presets", "train", "queue", "work", "runs", "show", "pause", "resume", "stop", "discard", "doctor"):
-        assert re.search(rf"^  {verb} ", shown, re.MULTILINE)
+        assert re.search(rf"^│ {verb} ", shown, re.MULTILINE)
 
 
 @pytest.mark.parametrize(

@@ -285,6 +285,24 @@ async def test_edits_are_applied_recorded_and_reset(home: Path) -> None:
         assert "edited" not in text_of(app, "#differences")
 
 
+async def test_a_set_of_torchvisions_is_suggested_and_described(home: Path) -> None:
+    async with started(home) as (app, pilot):
+        await pilot.press("e")
+        await type_into(pilot, "dataset", "torchvision:")
+        await pilot.press("end", *"euro")
+        control = row(app, "dataset").query_one(".control", Input)
+        await until(pilot, lambda: "torchvision:euroSAT" in control.render_line(0).text)
+        await pilot.press("right")
+        assert control.value == "torchvision:EuroSAT"
+        await pilot.press("enter")
+        await until(pilot, lambda: "21,600 train" in text_of(app, "#data"))
+        assert "every fifth image of each class is for testing" in text_of(app, "#source")
+        await pilot.press("e")
+        await type_into(pilot, "dataset", "torchvision:Euro")
+        await pilot.press("enter")
+        await until(pilot, lambda: "did you mean torchvision:EuroSAT" in text_of(app, "#refusal"))
+
+
 async def test_another_preset_drops_the_edits_and_escape_makes_none(home: Path) -> None:
     async with started(home) as (app, pilot):
         await pilot.press("e")

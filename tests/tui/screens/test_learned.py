@@ -21,10 +21,11 @@ from textual.widgets import Static
 from lazytrain.__main__ import main
 from lazytrain.engine.analysis.findings import Inspection, Raster
 from lazytrain.engine.confusion import Confusion
-from lazytrain.engine.data.datasets import CIFAR10_CLASSES
+from lazytrain.engine.data.vision_table import CIFAR10_CLASSES
 from lazytrain.engine.events import Progress
 from lazytrain.engine.records import State
-from lazytrain.tui.commands.learned import can_draw, print_confusion, print_mistakes
+from lazytrain.tui.commands.learned import print_confusion, print_mistakes
+from lazytrain.tui.commands.printed_images import can_draw
 from lazytrain.tui.screens.learned import LearnedScreen, describe_progress
 from lazytrain.tui.state.inspections import MOST_KEPT, Inspections
 from lazytrain.tui.widgets.confusion_table import ConfusionTable

@@ -24,7 +24,8 @@ from textual.geometry import Region
 from textual.strip import Strip
 
 from lazytrain.engine.records import State
-from lazytrain.tui.terminal.cell_diff import CellDiffApp, Cells, NotUnderstoodError
+from lazytrain.tui.terminal.cell_diff import Cells, NotUnderstoodError
+from lazytrain.tui.terminal.cell_diff_app import CellDiffApp
 from tests.helpers import ROOT
 from tests.helpers.monitor_data import fill
 from tests.helpers.terminals import PtyTerminal, TmuxTerminal, has_tmux, see, wait_until
@@ -162,7 +163,7 @@ def test_another_size_begins_anew() -> None:
 def test_can_be_turned_off(monkeypatch: pytest.MonkeyPatch) -> None:
     assert CellDiffApp()._cells is not None
     assert CellDiffApp(cell_diff=False)._cells is None
-    monkeypatch.setenv("LAZYTRAIN_CELL_DIFF", "0")
+    monkeypatch.setenv("LAZYTRAIN_PLAIN", "cell_diff")
     assert CellDiffApp()._cells is None
     assert CellDiffApp(cell_diff=True)._cells is not None
 

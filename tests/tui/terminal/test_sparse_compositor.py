@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.segment import Segment
 from rich.style import Style
@@ -88,6 +88,7 @@ regions = st.builds(
 )
 
 
+@settings(deadline=None)
 @given(st.lists(st.sets(regions, min_size=1, max_size=4), min_size=1, max_size=5), st.integers(0, 5))
 def test_it_renders_what_textual_would(dirty: list[set[Region]], scrolled: int) -> None:
     async def compare() -> None:

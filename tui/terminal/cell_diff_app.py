@@ -1,0 +1,87 @@
+"""An app whose terminal is sent only the cells that changed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+
+from rich.console import RenderableType
+from textual import events
+from textual.app import App
+from textual.binding import Binding, BindingType
+from textual.driver import Driver
+from textual.screen import Screen
+
+from lazytrain.tui.terminal.parts import replaces
+
+if TYPE_CHECKING:
+    from lazytrain.tui.terminal.cell_diff import Cells
+
+SMALL = 1024
+"""Updates of up to so many characters go out in one piece: they need no brackets that hold the painting back."""
+
+_Result = TypeVar("_Result")
+
+
+class CellDiffApp(App[_Result]):
+    """An app that sends only the cells that changed.
+
+    `cell_diff` turns this on or off; None leaves it to the environment.
+    """
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding(
+            "ctrl+l",
+            "redraw",
+            "redraw",
+            id="app.redraw",
+            tooltip="Draw the screen anew, after another program wrote over it",
+            priority=True,
+            show=False,
+        ),
+    ]
+
+    def __init__(self, *args: Any, cell_diff: bool | None = None, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._cells: Cells | None = None
+        if replaces("cell_diff") if cell_diff is None else cell_diff:
+            # What it is built on is Textual's own, and may not be there.
+            from lazytrain.tui.terminal.cell_diff import Cells
+
+            self._cells = Cells()
+
+    def action_redraw(self) -> None:
+        """Send every cell anew, such as after another program wrote over the screen."""
+        if self._cells is not None:
+            self._cells.forget()
+        if self._screen_stack:
+            self.screen.refresh()
+
+    async def on_event(self, event: events.Event) -> None:
+        # A resized or resumed terminal shows who knows what.
+        if isinstance(event, events.Resize | Driver.SignalResume):
+            self.action_redraw()
+        await super().on_event(event)
+
+    @property
+    def _shows(self) -> bool:
+        return self._running and not self._closed and not self._batch_count and not self.is_headless
+
+    def _display(self, screen: Screen[Any], renderable: RenderableType | None) -> None:
+        cells, driver = self._cells, self._driver
+        if cells is None or renderable is None or driver is None or not self._shows:
+            super()._display(screen, renderable)
+            return
+        changes = cells.reduce(None if driver.is_inline else renderable, self.console)
+        if changes is None:
+            super()._display(screen, renderable)
+            return
+        cursor = self.screen.outer_size.clamp_offset(self.cursor_position)
+        if not changes.text and cursor == self._previous_cursor_position:
+            super()._display(screen, None)
+            return
+        bracketed = self._sync_available
+        self._sync_available = bracketed and len(changes.text) > SMALL
+        try:
+            super()._display(screen, changes)
+        finally:
+            self._sync_available = bracketed
