@@ -18,6 +18,7 @@ from docs.scripts.command_tables import commands, parameters
 from docs.scripts.key_tables import known_keys
 from lazytrain.engine.analysis.queries import parse_query
 from lazytrain.engine.compute.architecture import build_net
+from lazytrain.engine.data.vision_table import SETS
 from lazytrain.engine.settings.notices import describe
 from lazytrain.engine.settings.settings import Settings, load_settings
 from lazytrain.presets import load_catalogue
@@ -199,6 +200,12 @@ def test_a_notices_facts_are_those_that_the_page_names(home: Path) -> None:
     variables = {code for code in codes if code.startswith("LAZYTRAIN_")} - {"LAZYTRAIN_…"}
     assert variables == {f"LAZYTRAIN_{name.upper()}" for name in facts}
     assert set(facts) <= set(codes)
+
+
+def test_the_sets_of_torchvision_are_those_that_there_are() -> None:
+    section = page_named("docs/data.md").text.partition("## torchvision's sets\n")[2].partition("Where a set has")[0]
+    named = set(re.findall(r"`([A-Z][\w:-]+)`", section))
+    assert named == set(SETS)
 
 
 def test_every_dependency_is_explained() -> None:
