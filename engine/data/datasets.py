@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lazytrain.engine.data.image_folders import Listing, digest_files, few, list_images
-from lazytrain.engine.data.vision_sets import PREFIX, NoSuchSet, find_set
-from lazytrain.engine.data.vision_table import SETS, VisionSet
+from lazytrain.engine.data.vision.sets import PREFIX, NoSuchSet, find_set
+from lazytrain.engine.data.vision.table import SETS, VisionSet
 from lazytrain.engine.errors import DatasetError
 
 CIFAR10_FOLDER = "cifar-10-batches-py"

@@ -25,13 +25,13 @@ from lazytrain.engine.data.datasets import (
     locate_cifar10_images,
     pixels,
 )
-from lazytrain.engine.data.fetching import FetchFailed, fetch_set
 from lazytrain.engine.data.image_folders import SPLITS, list_images
 from lazytrain.engine.data.memory import free_memory
 from lazytrain.engine.data.sources import build_batches, build_digits, build_images, find_damage
 from lazytrain.engine.data.tensors import Dataset, Split
+from lazytrain.engine.data.vision.fetching import FetchFailed, fetch_set
+from lazytrain.engine.data.vision.table import SETS, VisionSet
 from lazytrain.engine.data.vision_sources import SetDamaged, build_set, list_files
-from lazytrain.engine.data.vision_table import SETS, VisionSet
 from lazytrain.engine.errors import DatasetError
 from lazytrain.engine.events import Progress
 

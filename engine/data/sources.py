@@ -20,7 +20,7 @@ from lazytrain.engine.data.decoding import Decoded, Unreadable, decode_files
 from lazytrain.engine.data.digits import load_digits
 from lazytrain.engine.data.image_folders import SPLITS, Listing, readable
 from lazytrain.engine.data.tensors import Dataset
-from lazytrain.engine.data.vision_table import CIFAR10_CLASSES
+from lazytrain.engine.data.vision.table import CIFAR10_CLASSES
 from lazytrain.engine.errors import DatasetError
 from lazytrain.engine.events import Progress
 

@@ -25,7 +25,7 @@ from lazytrain.engine.export.weights import (
 from lazytrain.engine.records import Run
 
 if TYPE_CHECKING:
-    from lazytrain.engine.export.figure import Figure
+    from lazytrain.engine.export.pictures.figure import Figure
     from lazytrain.engine.store.reading import Reader
 
 
@@ -115,7 +115,7 @@ def plan_export(
 
 def make_figure(gathered: Sequence[Gathered]) -> Figure:
     """The picture of some runs, one curve each."""
-    from lazytrain.engine.export.figure import Figure, Group
+    from lazytrain.engine.export.pictures.figure import Figure, Group
 
     return Figure(
         groups=tuple(Group(name=each.run.name, runs=(each,)) for each in gathered),
@@ -131,7 +131,7 @@ def write_picture(figure: Figure, form: Format, file: BinaryIO) -> None:
     log = logging.getLogger("matplotlib")
     if not log.handlers:
         log.addHandler(logging.NullHandler())
-    from lazytrain.engine.export.drawing import draw_figure  # matplotlib: about a second
+    from lazytrain.engine.export.pictures.drawing import draw_figure  # matplotlib: about a second
 
     draw_figure(figure).save("png" if form is Format.PNG else "svg", file)
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, BinaryIO, Literal
 
 from lazytrain.engine.data.datasets import DatasetError, DatasetFacts, is_resized, pixels
-from lazytrain.engine.data.vision_sets import PREFIX
+from lazytrain.engine.data.vision.sets import PREFIX
 from lazytrain.engine.export.files import ExportError
 from lazytrain.engine.export.load_script import LoadScript, NetSource
 from lazytrain.engine.records import Run

@@ -12,8 +12,8 @@ from textual.pilot import Pilot
 
 from lazytrain.engine.queue.runner import Runner, RunnerStatus
 from lazytrain.tui.app import LazytrainApp
+from lazytrain.tui.lists.preset_list import PresetList
 from lazytrain.tui.screens.launch import LaunchScreen
-from lazytrain.tui.widgets.preset_list import PresetList
 
 V9 = """
 title = "CoolNet v9"

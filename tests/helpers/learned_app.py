@@ -10,7 +10,7 @@ from textual.reactive import reactive
 
 from lazytrain.engine.analysis.findings import Filters, Inspection, Mistake, Raster
 from lazytrain.engine.confusion import Confusion
-from lazytrain.engine.data.vision_table import CIFAR10_CLASSES
+from lazytrain.engine.data.vision.table import CIFAR10_CLASSES
 from lazytrain.engine.events import Progress
 from lazytrain.engine.store.store import Store
 from lazytrain.tui.screens.learned import LearnedScreen

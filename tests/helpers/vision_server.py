@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from lazytrain.engine.child_process import ROOT
-from lazytrain.engine.data import fetching
+from lazytrain.engine.data.vision import fetching
 
 _START = """
 import json, runpy, sys

@@ -1,12 +1,7 @@
-"""The app around its screens: the top bar, help, the palette, questions, and leaving."""
+"""The app around its screens: keys, help, the palette, the top bar, going about."""
 
 from __future__ import annotations
 
-import gc
-import os
-import sqlite3
-import subprocess
-import sys
 from collections.abc import Iterable
 from datetime import datetime
 from pathlib import Path
@@ -15,70 +10,26 @@ from typing import Any
 import pytest
 from textual.binding import Binding
 from textual.pilot import Pilot
-from textual.widgets import Input, Static
+from textual.widgets import Static
 from textual.widgets._footer import FooterKey
 
-from lazytrain.engine.configuration import RunConfiguration
 from lazytrain.engine.queue.runner import RunnerStatus
-from lazytrain.engine.records import Run, State, Wanted
+from lazytrain.engine.records import Run, State
 from lazytrain.engine.store.journal import Journal
-from lazytrain.engine.store.locks import FileLock
-from lazytrain.presets import load_catalogue
 from lazytrain.tui.app import LazytrainApp
-from lazytrain.tui.departure import describe_work
+from lazytrain.tui.lists.preset_list import PresetList
+from lazytrain.tui.lists.run_list import RunList
 from lazytrain.tui.palette import LazytrainCommands, possible_verbs, run_commands
-from lazytrain.tui.screens.confirm import ConfirmScreen, SavingScreen, TooSmallScreen
+from lazytrain.tui.screens.confirm import ConfirmScreen, TooSmallScreen
 from lazytrain.tui.screens.edit import EditScreen
 from lazytrain.tui.screens.help import HelpScreen
 from lazytrain.tui.screens.label import LabelScreen
 from lazytrain.tui.screens.launch import LaunchScreen
 from lazytrain.tui.state.headline import describe_queue
-from lazytrain.tui.widgets.preset_list import PresetList
-from lazytrain.tui.widgets.run_list import RunList
-from lazytrain.tui.widgets.run_status import RunStatus
+from tests.helpers.app_runs import configuration, queue, train
 from tests.helpers.launch_app import FakeRunner, launch, make_app, settle, started, toasts, until
 
 OURS = (LazytrainApp, LaunchScreen, PresetList, EditScreen, HelpScreen, ConfirmScreen, LabelScreen, RunList)
-
-
-def configuration() -> RunConfiguration:
-    catalogue = load_catalogue()
-    return RunConfiguration(
-        architecture_name="lazynet",
-        architecture=catalogue.architecture("lazynet"),
-        hyperparameters_name="quick",
-        hyperparameters=catalogue.hyperparameter_preset("quick").values,
-    )
-
-
-def queue(app: LazytrainApp, count: int = 1) -> list[Run]:
-    runs = [app.store.add_run(configuration()) for _ in range(count)]
-    app.refresh_runs()
-    return runs
-
-
-def start(app: LazytrainApp, journal: Journal) -> Run:
-    """A run that trains, as the app knows."""
-    (run,) = queue(app)
-    journal.claim(run.id)
-    journal.confirm(run.id, State.RUNNING)
-    app.refresh_runs()
-    return run
-
-
-def abandon(home: Path, run: Run) -> None:
-    """Its trainer was last seen long ago, and its lock is free."""
-    lock = home / "runs" / run.id / "lock"
-    lock.parent.mkdir(parents=True, exist_ok=True)
-    lock.touch()
-    os.utime(lock, (1.0, 1.0))
-
-
-def train(home: Path, run: Run, state: State = State.RUNNING) -> None:
-    """Another process has claimed the run."""
-    with Journal(home) as journal:
-        journal.claim(run.id)
-        journal.confirm(run.id, state)
 
 
 def bindings(owners: Iterable[type]) -> list[Binding]:
@@ -87,7 +38,7 @@ def bindings(owners: Iterable[type]) -> list[Binding]:
     return found
 
 
-# ── keys ───────────────────────────────────────────────────────────────────────────────────────────────────
+# ── keys ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 def test_every_key_has_an_id_of_its_own_a_description_and_a_tooltip() -> None:
@@ -178,7 +129,7 @@ def test_verbs_follow_from_the_state(home: Path, state: State, verbs: tuple[str,
         assert possible_verbs(journal.run(run.id)) == verbs
 
 
-# ── going about ────────────────────────────────────────────────────────────────────────────────────────────
+# ── going about ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 async def test_keys_and_the_top_bar_switch_the_screens(home: Path) -> None:
@@ -222,7 +173,7 @@ async def test_themes_work_and_are_remembered(home: Path, theme: str) -> None:
     assert make_app(home).theme == theme
 
 
-# ── the top bar ────────────────────────────────────────────────────────────────────────────────────────────
+# ── the top bar ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 async def test_the_runner_is_started_once_and_its_words_and_errors_are_shown(home: Path) -> None:
@@ -253,253 +204,7 @@ def test_the_queue_is_done_when_every_part_of_it_is() -> None:
     assert describe_queue([run(State.PAUSED, 50), queued], lambda _: 1.0, now) == "1 queued"
 
 
-# ── wishes ─────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-class Obedient(FakeRunner):
-    """A runner that has done what was asked when it was nudged, as if training came between two steps at once."""
-
-    def __init__(self, home: Path) -> None:
-        super().__init__("training", "trains a run")
-        self.home = home
-
-    def nudge(self) -> None:
-        super().nudge()
-        with Journal(self.home) as journal:
-            for run in journal.runs():
-                if run.pending is Wanted.PAUSE:
-                    journal.confirm(run.id, State.PAUSED)
-
-
-def seen_states(app: LazytrainApp, monkeypatch: pytest.MonkeyPatch) -> list[tuple[State, Wanted | None]]:
-    """The first run's state and open wish in every frame from now on."""
-    seen: list[tuple[State, Wanted | None]] = []
-    refresh = app.store_watch.refresh
-
-    def refresh_runs() -> None:
-        refresh()
-        seen.append((app.runs[0].state, app.runs[0].pending))
-
-    monkeypatch.setattr(app.store_watch, "refresh", refresh_runs)
-    return seen
-
-
-async def test_what_training_here_does_at_once_is_never_shown_as_a_wish(
-    home: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("lazytrain.tui.app.POLL_SECONDS", 3600.0)
-    async with started(home, runner=Obedient(home)) as (app, pilot):
-        with Journal(home) as journal:
-            run = start(app, journal)
-        seen = seen_states(app, monkeypatch)
-        app.command("pause", run)
-        assert seen == [], "training has the turn now"
-        await until(pilot, lambda: seen)
-        assert seen[0] == (State.PAUSED, None)
-
-
-async def test_what_training_here_does_later_is_shown_as_a_wish_and_then_as_done(
-    home: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("lazytrain.tui.app.POLL_SECONDS", 3600.0)
-    async with started(home, runner=FakeRunner("training", "trains a run")) as (app, pilot):
-        with Journal(home) as journal:
-            run = start(app, journal)
-            seen = seen_states(app, monkeypatch)
-            app.command("pause", run)
-            await until(pilot, lambda: seen)
-            journal.confirm(run.id, State.PAUSED)
-            await until(pilot, lambda: len(seen) > 1)
-        assert seen == [(State.RUNNING, Wanted.PAUSE), (State.PAUSED, None)], "no frame more than there is to see"
-
-
-# ── questions ──────────────────────────────────────────────────────────────────────────────────────────────
-
-
-async def test_discarding_asks_and_keeps_by_default(home: Path) -> None:
-    async with started(home) as (app, pilot):
-        (run,) = queue(app)
-        app.command("discard", run)
-        await pilot.pause()
-        assert isinstance(app.screen, ConfirmScreen)
-        await pilot.press("enter")
-        assert app.store.runs()
-        app.command("discard", run)
-        await pilot.pause()
-        await pilot.press("down", "enter")
-        await until(pilot, lambda: not app.store.runs())
-
-
-async def test_renaming_asks_for_the_name(home: Path) -> None:
-    async with started(home) as (app, pilot):
-        (run,) = queue(app)
-        app.command("rename", run)
-        await pilot.pause()
-        app.screen.query_one(Input).value = "my run"
-        await pilot.press("enter")
-        await until(pilot, lambda: app.store.run(run.id).name == "my run")
-
-
-async def test_what_is_not_possible_is_said(home: Path) -> None:
-    async with started(home) as (app, pilot):
-        (run,) = queue(app)
-        app.command("pause", run)
-        await until(pilot, lambda: toasts(app))
-        assert toasts(app) == [f"{run.name} is queued: only a run that is being trained can be paused"]
-
-
-async def test_a_dead_or_frozen_trainer_is_shown_though_it_writes_nothing(home: Path) -> None:
-    async with started(home) as (app, pilot):
-        (run,) = queue(app)
-        train(home, run)
-        await pilot.press("2")
-        assert app.monitor_screen is not None
-        status = app.monitor_screen.query_one(RunStatus)
-        await until(pilot, lambda: "▶ running" in status.text)
-        abandon(home, run)
-        await until(pilot, lambda: "⚠ interrupted  its process ended without a word" in status.text)
-        with FileLock(home / "runs" / run.id / "lock"):
-            await until(pilot, lambda: "◇ suspended  its process is frozen: `fg`" in status.text)
-
-
-async def test_a_store_damaged_under_an_open_screen_is_rebuilt_and_told(home: Path) -> None:
-    async with started(home) as (app, pilot):
-        queue(app, 2)
-        await pilot.press("2")
-        connection = sqlite3.connect(app.store.path)
-        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        connection.close()
-        app.store.path.write_bytes(b"this is no database any more".ljust(8192, b"!"))
-        await until(pilot, lambda: any("2 runs were rebuilt from their folders" in text for text in toasts(app)))
-        assert len(app.runs) == 2
-        assert app.is_running
-
-
-# ── leaving ────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-@pytest.mark.parametrize("key", ["q", "ctrl+q", "ctrl+c"])
-async def test_with_nothing_training_here_it_leaves_at_once(home: Path, key: str) -> None:
-    runner = FakeRunner()
-    async with started(home, runner=runner) as (app, pilot):
-        train(home, queue(app)[0])  # by another process
-        await pilot.press(key)
-        await until(pilot, lambda: app.return_code == 0)
-    assert runner.asked[-1] == "stop"
-
-
-async def test_with_a_run_training_here_it_asks_and_saves_if_that_is_wanted(home: Path) -> None:
-    runner = FakeRunner("training", "trains lazynet quick")
-    async with started(home, runner=runner) as (app, pilot):
-        train(home, queue(app)[0])
-        await pilot.press("q")
-        assert isinstance(app.screen, ConfirmScreen)
-        await pilot.press("escape")
-        assert "stop" not in runner.asked
-        await pilot.press("e", "ctrl+c")  # from anywhere
-        assert isinstance(app.screen, ConfirmScreen)
-        await pilot.press("down", "enter")
-        await until(pilot, lambda: isinstance(app.screen, SavingScreen))
-        assert runner.asked[-1] == "stop"
-        await pilot.press("ctrl+c")
-        assert isinstance(app.screen, SavingScreen)
-        assert app.is_running
-        runner.ended.set()
-        await until(pilot, lambda: app.return_code == 0)
-    assert app.departure.chosen == "stop"
-
-
-@pytest.mark.parametrize("phase", ["training", "loading"])
-async def test_by_default_what_is_trained_here_goes_on(home: Path, phase: str) -> None:
-    runner = FakeRunner(phase, "trains lazynet quick")
-    async with started(home, runner=runner) as (app, pilot):
-        queue(app)  # that is enough: it is trained as soon as torch is there
-        await pilot.press("q", "enter")
-        await until(pilot, lambda: app.return_code == 0)
-    assert app.departure.chosen == "keep"
-    assert "stop" not in runner.asked
-
-
-async def test_while_another_process_holds_the_device_it_leaves_at_once(home: Path) -> None:
-    runner = FakeRunner("waiting", "waits for cpu: held by lazytrain (process 1)")
-    async with started(home, runner=runner) as (app, pilot):
-        train(home, queue(app, 2)[0])
-        await pilot.press("q")
-        await until(pilot, lambda: app.return_code == 0)
-    assert app.departure.chosen == "quit"
-
-
-def test_the_question_says_what_is_trained_and_what_waits(home: Path) -> None:
-    with Journal(home) as journal:
-        first, _, _ = (journal.add_run(configuration()) for _ in range(3))
-        waiting = "3 runs wait in the queue."
-        assert describe_work(journal.runs()) == waiting
-        journal.claim(first.id)
-        journal.confirm(first.id, State.PAUSED)
-        assert describe_work(journal.runs()) == (
-            "lazynet quick: paused in this process. 2 more wait in the queue. "
-            "Paused without a screen, it is saved and let go after 10 minutes."
-        )
-
-
-# ── lightness and pictures ─────────────────────────────────────────────────────────────────────────────────
-
-
-@pytest.mark.parametrize(
-    "module",
-    [
-        "lazytrain.tui.app",
-        "lazytrain.__main__",
-        "lazytrain.tui.start",
-        "lazytrain.tui.leave",
-        "lazytrain.tui.terminal.signals",
-        "lazytrain.tui.terminal.parent",
-    ],
-)
-def test_importing_the_screen_imports_nothing_heavy(module: str) -> None:
-    heavy = ("torch", "torchvision", "numpy", "plotext", "typer", "sklearn", "PIL", "matplotlib")
-    code = f"import sys, {module}; print([name for name in {heavy!r} if name in sys.modules])"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    assert (done.stdout.strip(), done.stderr) == ("[]", "")
-
-
-def test_the_first_frame_lists_the_presets_without_what_checks_them(home: Path) -> None:
-    code = f"""
-import asyncio, sys
-from pathlib import Path
-from lazytrain.tui.app import LazytrainApp
-from lazytrain.tui.widgets.preset_list import PresetList
-app = LazytrainApp(Path({str(home)!r}), Path({str(home)!r}))
-app._prepare = lambda: None  # what comes after the first frame
-async def look():
-    async with app.run_test(size=(120, 40)) as pilot:
-        await pilot.press("down")
-        presets = app.launch_screen.query_one("#architectures", PresetList)
-        named = ("pydantic", "lazytrain.presets.catalogue", "lazytrain.tui.commands.cli")
-        heavy = [name for name in named if name in sys.modules]
-        print(len(presets.rows), presets.render_line(1).text.split()[:3], heavy)
-asyncio.run(look())
-"""
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    assert (done.stdout.strip(), done.stderr) == ("16 ['▌CoolNet', 'v7'] []", "")
-
-
-async def test_the_garbage_collector_works_again_after_the_first_frame(home: Path) -> None:
-    gc.disable()
-    try:
-        async with started(home) as (_, pilot):
-            await until(pilot, gc.isenabled)
-    finally:
-        gc.enable()
-        gc.unfreeze()
-
-
-async def test_a_key_that_comes_before_the_presets_are_read_is_obeyed(home: Path) -> None:
-    app = make_app(home)
-    app._prepare = lambda: None  # type: ignore[method-assign, assignment]
-    async with app.run_test() as pilot:
-        await pilot.press("down", "a")
-        assert [run.architecture for run in app.store.runs()] == ["coolnet-v7"]
+# ── pictures ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 @pytest.mark.parametrize("size", [(120, 40), (80, 24)], ids=["120x40", "80x24"])

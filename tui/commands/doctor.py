@@ -15,7 +15,7 @@ import psutil
 from rich.console import Console
 
 from lazytrain.engine.data.datasets import DatasetError, are_there, describe_dataset
-from lazytrain.engine.data.vision_table import SETS
+from lazytrain.engine.data.vision.table import SETS
 from lazytrain.engine.places import settings_path
 from lazytrain.engine.settings.live import LiveSettings
 from lazytrain.engine.settings.recipients import INSTALL, has_apprise, masked

@@ -16,11 +16,11 @@ from lazytrain.engine.records import Run
 from lazytrain.engine.store.store import RunNotFound
 from lazytrain.tui.charts.chart import MetricChart
 from lazytrain.tui.charts.run_figures import find_resumed_steps
+from lazytrain.tui.lists.run_list import RunList
 from lazytrain.tui.screens.charts import ChartScreen
 from lazytrain.tui.screens.details import DetailsScreen
 from lazytrain.tui.widgets.compare_table import ComparisonTable
 from lazytrain.tui.widgets.key_footer import KeyFooter
-from lazytrain.tui.widgets.run_list import RunList
 from lazytrain.tui.widgets.top_bar import TopBar
 from lazytrain.tui.words.text import shorten
 

@@ -16,9 +16,9 @@ from textual.widget import Widget
 from lazytrain.engine.places import presets_folder
 from lazytrain.presets import list_titles
 from lazytrain.presets.listing import Kind
+from lazytrain.tui.lists.preset_list import PresetList, PresetRow
 from lazytrain.tui.state.last_session import FIRST_ARCHITECTURE, FIRST_HYPERPARAMETERS, Remembered
 from lazytrain.tui.widgets.key_footer import KeyFooter
-from lazytrain.tui.widgets.preset_list import PresetList, PresetRow
 from lazytrain.tui.widgets.top_bar import TopBar
 
 if TYPE_CHECKING:

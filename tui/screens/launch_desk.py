@@ -17,6 +17,7 @@ from textual.widgets import Static
 from lazytrain.engine.queue.estimate import Estimate, LayerCheck, estimate
 from lazytrain.engine.records import State
 from lazytrain.presets import Catalogue
+from lazytrain.tui.lists.preset_list import PENDING, WARNING, PresetList, PresetRow, list_studies
 from lazytrain.tui.state.draft import Draft, Edits
 from lazytrain.tui.state.proposal import Proposal, check_architecture, freeze_for_queue, propose
 from lazytrain.tui.widgets.flow import Flow
@@ -30,7 +31,6 @@ from lazytrain.tui.widgets.plan import (
     describe_settings,
     describe_time,
 )
-from lazytrain.tui.widgets.preset_list import PENDING, WARNING, PresetList, PresetRow, list_studies
 
 if TYPE_CHECKING:
     from lazytrain.presets import Hyperparameters

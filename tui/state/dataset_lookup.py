@@ -20,7 +20,7 @@ Known: TypeAlias = "DatasetFacts | DatasetError"
 def assumed() -> Mapping[str, DatasetFacts]:
     """What needs no looking up: the layer table is there as soon as the presets are."""
     from lazytrain.engine.data.datasets import DIGITS_TEST_IMAGES, DIGITS_TRAIN_IMAGES, DatasetFacts
-    from lazytrain.engine.data.vision_table import CIFAR10_CLASSES
+    from lazytrain.engine.data.vision.table import CIFAR10_CLASSES
 
     return {
         name: DatasetFacts(

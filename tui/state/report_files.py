@@ -12,7 +12,7 @@ from lazytrain.engine.export.files import ExportError, OutputFile, distinct_name
 from lazytrain.engine.store.store import RunNotFound, Store
 
 if TYPE_CHECKING:
-    from lazytrain.engine.export.figure import Figure
+    from lazytrain.engine.export.pictures.figure import Figure
     from lazytrain.engine.export.report_view import Chapter, WrittenReport
     from lazytrain.engine.queue.studies import Describe
     from lazytrain.presets import Catalogue
@@ -87,7 +87,7 @@ def report_files(
 
 
 def _figure(chapter: Chapter) -> Figure:
-    from lazytrain.engine.export.figure import Figure, Group  # numpy
+    from lazytrain.engine.export.pictures.figure import Figure, Group  # numpy
 
     groups = tuple(Group(name=setting.label, runs=setting.drawn) for setting in chapter.settings if setting.drawn)
     return Figure(groups=groups, title=chapter.title)

@@ -18,13 +18,13 @@ from lazytrain.engine.queue.studies import PlannedRun, Twins, plan_study
 from lazytrain.engine.records import Run
 from lazytrain.engine.store.store import Store
 from lazytrain.presets import Hyperparameters, Preset, Study, expand_study
+from lazytrain.tui.lists.preset_list import WARNING
+from lazytrain.tui.lists.study_runs import StudyRuns
 from lazytrain.tui.state.headline import Expectation
 from lazytrain.tui.state.study_plan import StudyDraft, StudyRow, queue_rows
 from lazytrain.tui.state.study_words import describe_end, describe_reuse, describe_total
 from lazytrain.tui.widgets.flow import Flow
 from lazytrain.tui.widgets.plan import describe_settings
-from lazytrain.tui.widgets.preset_list import WARNING
-from lazytrain.tui.widgets.study_runs import StudyRuns
 
 if TYPE_CHECKING:
     from lazytrain.tui.state.host import Host

@@ -16,7 +16,7 @@ from lazytrain.engine.data.datasets import (
     describe_dataset,
 )
 from lazytrain.engine.data.memory import free_memory
-from lazytrain.engine.data.vision_table import CIFAR10_CLASSES, SETS
+from lazytrain.engine.data.vision.table import CIFAR10_CLASSES, SETS
 from tests.helpers.image_folders import make_folder
 
 

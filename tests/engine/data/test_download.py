@@ -20,11 +20,12 @@ import numpy as np
 import psutil
 import pytest
 
-from lazytrain.engine.data import fetching, vision_download
 from lazytrain.engine.data.datasets import CIFAR10_FOLDER, DatasetError, describe_dataset
-from lazytrain.engine.data.fetching import FetchFailed, fetch_set
 from lazytrain.engine.data.loading import Dataset, load_dataset
-from lazytrain.engine.data.vision_table import CIFAR10_CLASSES, SETS
+from lazytrain.engine.data.vision import download as vision_download
+from lazytrain.engine.data.vision import fetching
+from lazytrain.engine.data.vision.fetching import FetchFailed, fetch_set
+from lazytrain.engine.data.vision.table import CIFAR10_CLASSES, SETS
 from tests.helpers.image_folders import make_folder
 from tests.helpers.vision_files import mnist_files, write
 from tests.helpers.vision_server import Server, md5, patch_sets, serve

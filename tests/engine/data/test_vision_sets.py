@@ -19,8 +19,8 @@ import torch
 from lazytrain.engine.child_process import ROOT
 from lazytrain.engine.data.datasets import DatasetError, describe_dataset, locate
 from lazytrain.engine.data.loading import Dataset, load_dataset
-from lazytrain.engine.data.vision_sets import PREFIX, REFUSED
-from lazytrain.engine.data.vision_table import SETS, VisionSet
+from lazytrain.engine.data.vision.sets import PREFIX, REFUSED
+from lazytrain.engine.data.vision.table import SETS, VisionSet
 from tests.helpers.vision_files import MAKERS, grey, idx, mnist_files, picture, write
 
 

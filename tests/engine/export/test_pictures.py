@@ -20,16 +20,16 @@ from matplotlib.lines import Line2D
 from PIL import Image
 
 from lazytrain.engine.events import Point
-from lazytrain.engine.export import lettering
-from lazytrain.engine.export.axes import epoch_axis, linear_axis, logarithmic_axis, loss_axis
-from lazytrain.engine.export.curves import draw_runs
-from lazytrain.engine.export.drawing import draw_figure
-from lazytrain.engine.export.figure import Figure, Group
 from lazytrain.engine.export.formats import Format, make_figure, write_picture
 from lazytrain.engine.export.gathered import Gathered, gather
-from lazytrain.engine.export.lettering import OWN, drawable, families, fit_text, text_width
-from lazytrain.engine.export.panels import BLUE, COLOURS, FAINT, MARKS, VERMILION
-from lazytrain.engine.export.sheet import MUTED, SCALE, Sheet
+from lazytrain.engine.export.pictures import lettering
+from lazytrain.engine.export.pictures.axes import epoch_axis, linear_axis, logarithmic_axis, loss_axis
+from lazytrain.engine.export.pictures.curves import draw_runs
+from lazytrain.engine.export.pictures.drawing import draw_figure
+from lazytrain.engine.export.pictures.figure import Figure, Group
+from lazytrain.engine.export.pictures.lettering import OWN, drawable, families, fit_text, text_width
+from lazytrain.engine.export.pictures.panels import BLUE, COLOURS, FAINT, MARKS, VERMILION
+from lazytrain.engine.export.pictures.sheet import MUTED, SCALE, Sheet
 from lazytrain.engine.records import State
 from tests.helpers.monitor_data import Filler
 
@@ -296,7 +296,7 @@ def test_a_picture_is_the_same_whatever_is_set_up_for_matplotlib(filler: Filler)
 MAKE_PICTURE = """
 import logging, sys
 from pathlib import Path
-from lazytrain.engine.export.figure import Figure
+from lazytrain.engine.export.pictures.figure import Figure
 from lazytrain.engine.export.formats import Format, write_picture
 early = "matplotlib" in sys.modules
 for form in (Format.SVG, Format.PNG):

@@ -52,7 +52,7 @@ def test_who_is_abandoned_or_fails_lets_the_next_one_go_on(
         next(preparing)
         assert is_held(lock)
     assert not is_held(lock)
-    monkeypatch.setattr("lazytrain.engine.data.fetching.python_command", lambda *_: ["false"])
+    monkeypatch.setattr("lazytrain.engine.data.vision.fetching.python_command", lambda *_: ["false"])
     with pytest.raises(DatasetError, match="ended with status 1"):
         list(prepare_in_turn(MNIST, tmp_path, tmp_path))
     assert not is_held(lock)

@@ -18,6 +18,7 @@ from lazytrain.engine.records import Run, State
 from lazytrain.engine.store.journal import Journal
 from lazytrain.tui.app import LazytrainApp
 from lazytrain.tui.charts.chart import MetricChart
+from lazytrain.tui.lists.run_list import NOTHING_FITS, RunList
 from lazytrain.tui.palette import LazytrainCommands
 from lazytrain.tui.screens.compare import CompareScreen
 from lazytrain.tui.screens.export import ExportScreen
@@ -25,7 +26,6 @@ from lazytrain.tui.screens.monitor import MonitorScreen
 from lazytrain.tui.state.last_session import recall
 from lazytrain.tui.state.marks import Marks
 from lazytrain.tui.widgets.compare_table import ComparisonTable
-from lazytrain.tui.widgets.run_list import NOTHING_FITS, RunList
 from lazytrain.tui.words.compare_rows import NAME
 from tests.helpers.compare_data import fill_study, train
 from tests.helpers.launch_app import make_app, until

@@ -13,9 +13,9 @@ from textual.pilot import Pilot
 from lazytrain.engine.records import State
 from lazytrain.engine.store.journal import Journal
 from lazytrain.tui.app import LazytrainApp
+from lazytrain.tui.lists.study_runs import StudyRuns
 from lazytrain.tui.screens.export import ExportScreen
 from lazytrain.tui.widgets.study_panel import StudyPanel
-from lazytrain.tui.widgets.study_runs import StudyRuns
 from tests.helpers.launch_app import V9, launch, listed, make_app, settle, started, text_of, toasts, until, write_preset
 from tests.helpers.monitor_data import Filler
 

@@ -21,7 +21,7 @@ from textual.widgets import Static
 from lazytrain.__main__ import main
 from lazytrain.engine.analysis.findings import Inspection, Raster
 from lazytrain.engine.confusion import Confusion
-from lazytrain.engine.data.vision_table import CIFAR10_CLASSES
+from lazytrain.engine.data.vision.table import CIFAR10_CLASSES
 from lazytrain.engine.events import Progress
 from lazytrain.engine.records import State
 from lazytrain.tui.commands.learned import print_confusion, print_mistakes

@@ -14,10 +14,10 @@ from textual.widgets import Static
 
 from lazytrain.engine.records import State, Wanted
 from lazytrain.tui.charts.chart import MetricChart
+from lazytrain.tui.lists.run_list import EMPTY, RunList
 from lazytrain.tui.screens.details import DetailsScreen
 from lazytrain.tui.screens.log import LogScreen
 from lazytrain.tui.screens.monitor import MonitorScreen
-from lazytrain.tui.widgets.run_list import EMPTY, RunList
 from lazytrain.tui.widgets.run_status import RunStatus
 from tests.helpers.monitor_app import MonitorApp
 from tests.helpers.monitor_data import Clock, Filler, fill

@@ -14,11 +14,11 @@ from collections.abc import Sequence
 from math import ceil, inf
 from typing import Any
 
-from lazytrain.engine.export.axes import Axis, epoch_axis, linear_axis, loss_axis
-from lazytrain.engine.export.curves import DrawnRun, draw_runs
-from lazytrain.engine.export.figure import Figure
-from lazytrain.engine.export.lettering import fit_text, readable, text_width
-from lazytrain.engine.export.panels import (
+from lazytrain.engine.export.pictures.axes import Axis, epoch_axis, linear_axis, loss_axis
+from lazytrain.engine.export.pictures.curves import DrawnRun, draw_runs
+from lazytrain.engine.export.pictures.figure import Figure
+from lazytrain.engine.export.pictures.lettering import fit_text, readable, text_width
+from lazytrain.engine.export.pictures.panels import (
     DASHES,
     draw_curves,
     draw_report,
@@ -30,7 +30,7 @@ from lazytrain.engine.export.panels import (
     mark_best,
     ring,
 )
-from lazytrain.engine.export.sheet import INK, MUTED, Sheet, house_style
+from lazytrain.engine.export.pictures.sheet import INK, MUTED, Sheet, house_style
 
 LEAST_SPAN = 5.0
 """Percentage points that an accuracy axis spans at least."""

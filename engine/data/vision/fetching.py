@@ -1,6 +1,6 @@
 """Fetches a set of torchvision's, with progress: checked by torchvision, whole or not at all, abandoned at any time.
 
-torchvision downloads in a process of its own (`vision_download` says why), into a folder beside the others in the data
+torchvision downloads in a process of its own (`download` says why), into a folder beside the others in the data
 folder; what it has unpacked is moved to where torchvision looks once all of it is there.
 """
 
@@ -19,7 +19,7 @@ from pathlib import Path
 
 from lazytrain.engine.beat import BEAT_SECONDS
 from lazytrain.engine.child_process import python_command
-from lazytrain.engine.data.vision_table import VisionSet
+from lazytrain.engine.data.vision.table import VisionSet
 from lazytrain.engine.events import Progress
 
 _ABANDONED_SECONDS = 24 * 3600.0
@@ -117,7 +117,7 @@ def _download(vision_set: VisionSet, part: Path, lent: list[str], data_folder: P
     }
     # In a session of its own: what Ctrl-C means, and a hang-up, this process says.
     process = subprocess.Popen(
-        python_command("lazytrain.engine.data.vision_download", json.dumps(order)),
+        python_command("lazytrain.engine.data.vision.download", json.dumps(order)),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,

@@ -15,8 +15,8 @@ from textual.geometry import Size
 from textual.message import Message
 
 from lazytrain.engine.records import Run, State
+from lazytrain.tui.lists.run_lines import RunLines
 from lazytrain.tui.state.run_view import ORDER_WORDS, SHORT_ORDER_WORDS
-from lazytrain.tui.widgets.run_lines import RunLines
 
 if TYPE_CHECKING:
     from lazytrain.tui.state.host import Verb

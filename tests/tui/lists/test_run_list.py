@@ -14,11 +14,11 @@ from textual.widgets import Input, Static
 
 from lazytrain.engine.analysis.queries import fields
 from lazytrain.tui.app import LazytrainApp
+from lazytrain.tui.lists.run_lines import fitting_tags
+from lazytrain.tui.lists.run_list import ALL_ARCHIVED, NOTHING_FITS, RunList
 from lazytrain.tui.screens.details import DetailsScreen
 from lazytrain.tui.screens.label import LabelScreen, read_tags
 from lazytrain.tui.screens.monitor import MonitorScreen
-from lazytrain.tui.widgets.run_lines import fitting_tags
-from lazytrain.tui.widgets.run_list import ALL_ARCHIVED, NOTHING_FITS, RunList
 from tests.helpers.launch_app import make_app, toasts, until
 from tests.helpers.monitor_data import Filler, fill
 

@@ -17,7 +17,7 @@ from textual.strip import Strip
 
 from lazytrain.engine.records import Run, State, Trainer
 from lazytrain.tui.charts.tones import RUN_TONES, component_css
-from lazytrain.tui.widgets.list_keys import moving_keys
+from lazytrain.tui.lists.list_keys import moving_keys
 from lazytrain.tui.words.text import format_fraction, pad, shorten, state_colour, state_glyph, state_word
 
 if TYPE_CHECKING:

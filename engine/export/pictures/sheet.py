@@ -17,8 +17,8 @@ from matplotlib.patheffects import withStroke
 from matplotlib.text import Text
 from matplotlib.transforms import Affine2D, Transform
 
-from lazytrain.engine.export.axes import Axis
-from lazytrain.engine.export.lettering import drawable, families, readable
+from lazytrain.engine.export.pictures.axes import Axis
+from lazytrain.engine.export.pictures.lettering import drawable, families, readable
 
 INK, MUTED, GRID = "#222222", "#555555", "#e3e3e3"
 PIXEL = 0.75

@@ -15,10 +15,10 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from lazytrain.engine.queue.studies import PlannedRun, Standing
+from lazytrain.tui.lists.list_keys import moving_keys
+from lazytrain.tui.lists.preset_list import WARNING
 from lazytrain.tui.state.study_plan import StudyRow
 from lazytrain.tui.state.study_words import describe_row
-from lazytrain.tui.widgets.list_keys import moving_keys
-from lazytrain.tui.widgets.preset_list import WARNING
 from lazytrain.tui.words.text import STATE_LOOKS, shorten
 
 ON, OFF = "[x]", "[ ]"

@@ -16,7 +16,7 @@ from textual.reactive import reactive
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-from lazytrain.tui.widgets.list_keys import moving_keys
+from lazytrain.tui.lists.list_keys import moving_keys
 from lazytrain.tui.words.text import shorten
 
 if TYPE_CHECKING:
