@@ -18,7 +18,7 @@ from docs.scripts.command_tables import commands, parameters
 from docs.scripts.key_tables import known_keys
 from lazytrain.engine.analysis.queries import parse_query
 from lazytrain.engine.compute.architecture import build_net
-from lazytrain.engine.data.vision_table import SETS
+from lazytrain.engine.data.vision.table import SETS
 from lazytrain.engine.settings.notices import describe
 from lazytrain.engine.settings.settings import Settings, load_settings
 from lazytrain.presets import load_catalogue
