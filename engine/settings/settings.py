@@ -6,7 +6,7 @@ import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, ValidationError, field_validator
+from pydantic import BeforeValidator, ConfigDict, Field, ValidationError, field_validator
 
 from lazytrain.engine.places import settings_path
 from lazytrain.engine.settings.availability import Hours
@@ -34,6 +34,9 @@ def _read_list(value: object) -> object:
 
 class Settings(Frozen):
     """What is the same for every run on this machine."""
+
+    # The sentence under a field is what the documentation says of it.
+    model_config = ConfigDict(use_attribute_docstrings=True)
 
     nice: Annotated[int, Field(ge=0, le=19, strict=True)] = 10
     """How far training that no screen shows steps back for other programs: 0 not at all, 19 as far as possible."""

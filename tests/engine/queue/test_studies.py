@@ -183,9 +183,9 @@ def test_names_tell_run_and_study_and_never_collide(home: Path) -> None:
     assert len(set(names)) == 12
 
 
-def test_the_readmes_example_is_as_it_says(home: Path) -> None:
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    example = readme.partition("# presets/studies/rates.toml\n")[2].partition("```")[0]
+def test_the_pages_example_is_as_it_says(home: Path) -> None:
+    page = (ROOT / "docs" / "studies.md").read_text(encoding="utf-8")
+    example = page.partition("# presets/studies/rates.toml\n")[2].partition("```")[0]
     write_study(home, example.partition("\n")[2], "rates")
     runs = expand_study(load_catalogue(home / "presets"), "rates")
     assert len(runs) == 36
