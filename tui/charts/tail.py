@@ -3,6 +3,9 @@
 plotext builds a whole figure, its rulers and labels, for what is a few dots most of the time. How it draws a line is
 repeated here in its own arithmetic (its kernel's `rescale_element` and `get_simple_line`), so that a picture drawn
 further is the one drawn at once; tests compare the two.
+
+It is about the time of a frame: one of two live charts takes 41 % less with it (4.9 and 8.0 ms of processor time,
+medians of 6 pairs: `python -m benchmarks.screen --plain tail --seconds 16 --pairs 6`).
 """
 
 from __future__ import annotations

@@ -13,7 +13,6 @@ from textual.widget import Widget
 from lazytrain.tui.charts.chart import MetricChart
 from lazytrain.tui.charts.data import AXIS_KINDS, ChartData, ChartView
 from lazytrain.tui.charts.zoom import FACTOR, followed, pan, reset, zoom
-from lazytrain.tui.terminal.parts import replaces
 
 SMOOTHING_LEVELS = (0.0, 0.6, 0.85, 0.95)
 PAN_SHARE = 0.25
@@ -53,10 +52,6 @@ class ChartScreen(Screen[None]):
 
     def __init__(self) -> None:
         super().__init__()
-        if replaces("compositor"):
-            from lazytrain.tui.terminal.sparse_compositor import SparseCompositor
-
-            self._compositor = SparseCompositor()
         self.view = ChartView()
         self._focused_before: Widget | None = None
         self._first_full: MetricChart | None = None

@@ -3,6 +3,10 @@
 Textual rewrites whole regions. `CellDiffApp` replaces its updates, in the private `App._display`, by the runs of cells
 that differ. What isn't understood passes through as it is, and everything is sent anew after it, after a resize and
 when the terminal was somebody else's for a while.
+
+It is about bytes: two live charts send a tenth of what they send without it (498 and 4,835 B/s at four redraws a
+second, medians of 6 pairs: `python -m benchmarks.screen --plain cell_diff --seconds 16 --pairs 6`), for as much
+processor time.
 """
 
 from __future__ import annotations

@@ -3,6 +3,10 @@
 With several screens Textual parses all of it again for each, before the first frame; and it finds the style of every
 component class of a widget, such as a chart's for each of eight runs, whenever the widget's own is found.
 Relies on the stylesheet's inner workings as they are in Textual 8.2.
+
+It is about the time until a screen is there: the first frame takes 28 % less of the processor with it (75 and 102 ms,
+imports apart), Monitor opened for the first time 34 % (134 and 209 ms), Compare 65 % (93 and 261 ms); medians of
+7 pairs: `python -m benchmarks.startup --plain stylesheet --trials 7`.
 """
 
 from __future__ import annotations
