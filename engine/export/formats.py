@@ -131,7 +131,7 @@ def write_picture(figure: Figure, form: Format, file: BinaryIO) -> None:
     log = logging.getLogger("matplotlib")
     if not log.handlers:
         log.addHandler(logging.NullHandler())
-    from lazytrain.engine.export.pictures.drawing import draw_figure  # matplotlib: about a second
+    from lazytrain.engine.export.pictures.picture import draw_figure  # matplotlib: about a second
 
     draw_figure(figure).save("png" if form is Format.PNG else "svg", file)
 

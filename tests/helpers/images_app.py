@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from lazytrain.tui.app import LazytrainApp
-from lazytrain.tui.state.inspections import Inspections
+from lazytrain.tui.screens.inspections import Inspections
 from tests.helpers.learned_app import FakeInspector, filters, inspection
 
 

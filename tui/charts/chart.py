@@ -16,8 +16,8 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from lazytrain.tui.charts.data import ChartData
+from lazytrain.tui.charts.layout import Plot
 from lazytrain.tui.charts.lines import Line
-from lazytrain.tui.charts.plot import Plot
 from lazytrain.tui.charts.sheet import COLUMN_BEFORE
 from lazytrain.tui.charts.tones import TONES, Tone, component_css
 

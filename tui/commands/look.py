@@ -23,9 +23,9 @@ from lazytrain.tui.commands.options import (
 from lazytrain.tui.commands.report import PictureFormat, write_report
 from lazytrain.tui.commands.shared import Refused, device_of, places_of
 from lazytrain.tui.plain.digest import print_report
-from lazytrain.tui.plain.listing import find_runs, presets_record, print_presets
 from lazytrain.tui.plain.open_store import open_store
 from lazytrain.tui.plain.output import make_console, print_json, print_run, print_runs, run_record
+from lazytrain.tui.plain.overview import find_runs, presets_record, print_presets
 from lazytrain.tui.plain.reporters import write_line
 from lazytrain.tui.state.environment import own_version
 from lazytrain.tui.state.run_view import Order
@@ -176,7 +176,7 @@ def doctor(
     Versions, the device and why, threads, the data, the settings, the terminal, the store.
     """
     if service:
-        from lazytrain.tui.commands.service import service_unit
+        from lazytrain.tui.plain.service import service_unit
 
         sys.stdout.write(service_unit(places_of(context, home, data), device_of(context, device)))
         return

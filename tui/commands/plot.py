@@ -172,7 +172,7 @@ def print_charts(
     size: tuple[int, int],
 ) -> None:
     """A chart for each metric and, of several runs, what is which."""
-    from lazytrain.tui.charts.plot import Plot
+    from lazytrain.tui.charts.layout import Plot
 
     for metric in metrics:
         data = _one(plotted[0], metric, splits, view) if len(plotted) == 1 else _overlay(plotted, metric, splits, view)

@@ -22,7 +22,7 @@ from lazytrain.engine.confusion import Confusion
 from lazytrain.engine.events import Progress
 from lazytrain.engine.records import Run
 from lazytrain.engine.store.store import RunNotFound, Store
-from lazytrain.tui.state.inspections import Inspecting
+from lazytrain.tui.screens.inspections import Inspecting
 from lazytrain.tui.terminal.pixels import Pixels
 from lazytrain.tui.widgets.confusion_table import ConfusionTable
 from lazytrain.tui.widgets.half_blocks import Tile, mistake_tile

@@ -21,9 +21,9 @@ from lazytrain.tui.charts.run_figures import RunAxis, ShownRun, accuracy_chart, 
 from lazytrain.tui.lists.run_list import RunList
 from lazytrain.tui.screens.charts import ChartScreen
 from lazytrain.tui.screens.details import DetailsScreen
+from lazytrain.tui.screens.inspections import Inspections
 from lazytrain.tui.screens.learned import LearnedScreen
 from lazytrain.tui.screens.log import LogScreen
-from lazytrain.tui.state.inspections import Inspections
 from lazytrain.tui.widgets.key_footer import KeyFooter
 from lazytrain.tui.widgets.run_status import RunStatus
 from lazytrain.tui.widgets.top_bar import TopBar

@@ -1,4 +1,4 @@
 """Runs as pictures: what a picture shows (`figure`), its curves, axes and letters, and drawing it with matplotlib.
 
-matplotlib is imported by `drawing` and what only that imports, when a picture is written.
+matplotlib is imported by `picture` and what only that imports, when a picture is written.
 """

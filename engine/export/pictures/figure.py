@@ -1,4 +1,4 @@
-"""What a picture of some runs shows; `engine.export.pictures.drawing` draws it."""
+"""What a picture of some runs shows; `engine.export.pictures.picture` draws it."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ from matplotlib.lines import Line2D
 
 from lazytrain.engine.export.pictures.curves import Curve, DrawnRun
 from lazytrain.engine.export.pictures.lettering import fit_text, readable
-from lazytrain.engine.export.pictures.sheet import INK, MUTED, PIXEL
+from lazytrain.engine.export.pictures.page import INK, MUTED, PIXEL
 
 BLUE, VERMILION = "#0072b2", "#d55e00"
 COLOURS = (BLUE, VERMILION, "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#000000")

@@ -25,11 +25,11 @@ from lazytrain.engine.export.gathered import Gathered, gather
 from lazytrain.engine.export.pictures import lettering
 from lazytrain.engine.export.pictures.axes import epoch_axis, linear_axis, logarithmic_axis, loss_axis
 from lazytrain.engine.export.pictures.curves import draw_runs
-from lazytrain.engine.export.pictures.drawing import draw_figure
 from lazytrain.engine.export.pictures.figure import Figure, Group
 from lazytrain.engine.export.pictures.lettering import OWN, drawable, families, fit_text, text_width
+from lazytrain.engine.export.pictures.page import MUTED, SCALE, Sheet
 from lazytrain.engine.export.pictures.panels import BLUE, COLOURS, FAINT, MARKS, VERMILION
-from lazytrain.engine.export.pictures.sheet import MUTED, SCALE, Sheet
+from lazytrain.engine.export.pictures.picture import draw_figure
 from lazytrain.engine.records import State
 from tests.helpers.monitor_data import Filler
 

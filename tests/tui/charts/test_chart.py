@@ -27,8 +27,8 @@ from lazytrain.tui.charts.axis import (
 )
 from lazytrain.tui.charts.chart import MetricChart
 from lazytrain.tui.charts.data import ChartData, ChartView, Curve, Mark
+from lazytrain.tui.charts.layout import Plot
 from lazytrain.tui.charts.lines import Figure
-from lazytrain.tui.charts.plot import Plot
 from lazytrain.tui.charts.sheet import COLUMN_BEFORE, LABEL_WIDTH
 from lazytrain.tui.charts.tones import RUN_MARKERS, RUN_TONES, TONES, faint
 

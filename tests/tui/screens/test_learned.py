@@ -26,8 +26,8 @@ from lazytrain.engine.events import Progress
 from lazytrain.engine.records import State
 from lazytrain.tui.commands.learned import print_confusion, print_mistakes
 from lazytrain.tui.commands.printed_images import can_draw
+from lazytrain.tui.screens.inspections import MOST_KEPT, Inspections
 from lazytrain.tui.screens.learned import LearnedScreen, describe_progress
-from lazytrain.tui.state.inspections import MOST_KEPT, Inspections
 from lazytrain.tui.widgets.confusion_table import ConfusionTable
 from lazytrain.tui.widgets.half_blocks import UPPER_HALF, fit_size, half_block_lines, resize
 from lazytrain.tui.widgets.image_grid import ImageGrid

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from lazytrain.tui.commands.service import logout_warning, quote, service_unit
+from lazytrain.tui.plain.service import logout_warning, quote, service_unit
 from lazytrain.tui.state.environment import Places
 from tests.helpers import ROOT, command_line
 from tests.helpers.command_line import Command

@@ -18,6 +18,7 @@ from lazytrain.engine.export.pictures.axes import Axis, epoch_axis, linear_axis,
 from lazytrain.engine.export.pictures.curves import DrawnRun, draw_runs
 from lazytrain.engine.export.pictures.figure import Figure
 from lazytrain.engine.export.pictures.lettering import fit_text, readable, text_width
+from lazytrain.engine.export.pictures.page import INK, MUTED, Sheet, house_style
 from lazytrain.engine.export.pictures.panels import (
     DASHES,
     draw_curves,
@@ -30,7 +31,6 @@ from lazytrain.engine.export.pictures.panels import (
     mark_best,
     ring,
 )
-from lazytrain.engine.export.pictures.sheet import INK, MUTED, Sheet, house_style
 
 LEAST_SPAN = 5.0
 """Percentage points that an accuracy axis spans at least."""
