@@ -68,8 +68,7 @@ def test_a_folder_with_modules_of_our_names_changes_nothing(
     nets.mkdir(parents=True)
     (nets / "mine.toml").write_text('title = "Mine"\nmodule = "engine_net:Net"\n')
     (home / "presets" / "engine_net.py").write_text(NET)
-    # COLUMNS and LINES: pytest's own processes are told a size that the terminal below hasn't.
-    unwanted = ("LAZYTRAIN_", "PYTHON", "COLUMNS", "LINES")
+    unwanted = ("LAZYTRAIN_", "PYTHON")
     environment = {name: value for name, value in os.environ.items() if not name.startswith(unwanted)}
     environment |= {"LAZYTRAIN_HOME": str(home), "OMP_NUM_THREADS": "1"}
     if python_path is not None:

@@ -85,6 +85,8 @@ class PtyTerminal:
         import struct
         import termios
 
+        # pytest's own processes are told a size that this terminal hasn't.
+        sized = {name: value for name, value in environment.items() if name not in ("COLUMNS", "LINES")}
         self._screen = pyte.Screen(WIDTH, HEIGHT)
         self._stream = pyte.ByteStream(self._screen)
         self._ours, theirs = pty.openpty()
@@ -95,7 +97,7 @@ class PtyTerminal:
             stdout=theirs,
             stderr=theirs,
             cwd=folder,
-            env={**environment, "TERM": "xterm-256color", "COLORTERM": "truecolor"},
+            env={**sized, "TERM": "xterm-256color", "COLORTERM": "truecolor"},
             start_new_session=True,
             preexec_fn=(lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0)) if controlling else None,  # noqa: PLW1509
         )
