@@ -45,7 +45,7 @@ class State(StrEnum):
 ACTIVE = frozenset((State.STARTING, State.RUNNING, State.PAUSED))
 
 
-class Trainer(StrEnum):
+class TrainerState(StrEnum):
     """How the process that holds an active run is, as its lock tells."""
 
     ALIVE = "alive"
@@ -129,7 +129,7 @@ class Run:
     """Out of the list until asked for."""
     versions: str | None = None
     """Of torch and Python, where it was trained last."""
-    trainer: Trainer = Trainer.ALIVE
+    trainer: TrainerState = TrainerState.ALIVE
     """Not in the store: looked up with it. Of an active run; ALIVE else."""
 
     @property

@@ -50,6 +50,27 @@ def command(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return Path(shutil.copy(ROOT / "lazytrain" / "command.sh", environment / "bin" / "lazytrain"))
 
 
+@pytest.mark.parametrize("beside", [True, False])
+def test_outside_an_environment_it_takes_the_python_that_has_it(tmp_path: Path, beside: bool) -> None:
+    version = f"python3.{sys.version_info.minor}"
+    prefix, elsewhere = tmp_path / "a prefix", tmp_path / "elsewhere"
+    packages = prefix / "lib" / version / "site-packages"
+    for path in (prefix / "bin", elsewhere, packages):
+        path.mkdir(parents=True)
+    (packages / "lazytrain").symlink_to(ROOT / "lazytrain")
+    command = Path(shutil.copy(ROOT / "lazytrain" / "command.sh", prefix / "bin" / "lazytrain"))
+    for path, text in (
+        (prefix / "bin" / "python3", "exit 9"),
+        ((prefix / "bin" if beside else elsewhere) / version, f'exec "{sys.executable}" "$@"'),
+    ):
+        path.write_text(f"#!/bin/sh\n{text}\n")
+        path.chmod(0o755)
+    environment = {**os.environ, "PATH": f"{elsewhere}:/usr/bin:/bin", "PYTHONPATH": str(ROOT)}
+    done = subprocess.run([command, "--version"], env=environment, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("lazytrain ")
+
+
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """Where a machine-learning project lies."""

@@ -41,7 +41,7 @@ from lazytrain.tui.terminal.job_control import has_shell
 from lazytrain.tui.terminal.parts import complaints, missing, replaces
 from lazytrain.tui.theme import THEMES
 from lazytrain.tui.watch import POLL_SECONDS, Watch
-from lazytrain.tui.wishing import Wishes
+from lazytrain.tui.wishing import Asking
 
 if TYPE_CHECKING:
     from lazytrain.engine.queue.runner import Runner, RunnerStatus
@@ -139,7 +139,7 @@ class LazytrainApp(Host):
         self.shelf = DatasetShelf(data, home / "cache" / "datasets")
         self.departure = Departure(self)
         self.attendance = Attendance(self)
-        self.wishes = Wishes(self)
+        self.wishes = Asking(self)
         self.runner_started = False
         self.runs: list[Run] = []
         self.monitor_screen: MonitorScreen | None = None

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from lazytrain.tui.state.host import Host, Verb
 
 
-class Wishes:
+class Asking:
     """Carries out what the app is asked; a refusal becomes a toast."""
 
     def __init__(self, app: Host) -> None:

@@ -20,7 +20,7 @@ class SinceError(ValueError):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Report:
+class Digest:
     """What happened from `since` to `until`, Unix seconds. Runs in the order in which they ended."""
 
     since: float
@@ -51,7 +51,7 @@ class Report:
         return max(scored, key=lambda run: run.best_accuracy or 0.0, default=None)
 
 
-def make_report(store: Store, since: float, now: float) -> Report:
+def make_report(store: Store, since: float, now: float) -> Digest:
     """What `store` holds of the time from `since` to `now`."""
     runs = store.runs()
     ended = sorted((run for run in runs if run.state.over and _within(run, since)), key=lambda run: run.ended or 0.0)
@@ -61,7 +61,7 @@ def make_report(store: Store, since: float, now: float) -> Report:
     for message in store.messages():
         if message.level == "warning" and message.time >= since and message.run_id in told:
             warnings[message.run_id] = (*warnings.get(message.run_id, ()), message.text)
-    return Report(
+    return Digest(
         since=since,
         until=now,
         finished=tuple(run for run in ended if run.state is State.FINISHED),

@@ -49,7 +49,7 @@ class QueryError(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class Field:
+class QueryField:
     """Something of a run that a condition can be about."""
 
     name: str
@@ -66,7 +66,7 @@ class Condition:
     """`lr>0.01`: fits a run, or not."""
 
     word: str
-    field: Field
+    field: QueryField
     holds: Callable[[Any], bool]
 
     def fits(self, run: Run, settings: Settings) -> bool:
@@ -147,26 +147,26 @@ def select(query: Query, runs: Sequence[Run], reader: Reader, known: KnownSettin
 # ── fields ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-RUN_FIELDS: dict[str, Field] = {
+RUN_FIELDS: dict[str, QueryField] = {
     field.name: field
     for field in (
-        Field("state", "choice", lambda run, _: run.state.value, STATES, example="finished"),
-        Field("name", "text", lambda run, _: run.name, example="coolnet"),
-        Field("id", "text", lambda run, _: run.id, example="3f0a"),
-        Field("tag", "text", lambda run, _: run.tags, example="night"),
-        Field("note", "text", lambda run, _: run.note, example="again"),
-        Field("architecture", "text", lambda run, _: run.architecture, example="coolnet-v10"),
-        Field("preset", "text", lambda run, _: run.hyperparameters, example="quick"),
-        Field("device", "text", lambda run, _: run.device or "", example="cpu"),
-        Field("error", "text", lambda run, _: run.error or "", example="nan"),
-        Field("epoch", "number", lambda run, _: run.epoch, example="10"),
-        Field("step", "number", lambda run, _: run.step, example="1000"),
-        Field("time", "time", lambda run, _: run.seconds, example="10min"),
-        Field("best_accuracy", "percent", lambda run, _: run.best_accuracy, example="60"),
-        Field("test_accuracy", "percent", lambda run, _: run.test_accuracy, example="60"),
-        Field("train_accuracy", "percent", lambda run, _: run.train_accuracy, example="90"),
-        Field("test_loss", "number", lambda run, _: run.test_loss, example="1.2"),
-        Field("train_loss", "number", lambda run, _: run.train_loss, example="0.5"),
+        QueryField("state", "choice", lambda run, _: run.state.value, STATES, example="finished"),
+        QueryField("name", "text", lambda run, _: run.name, example="coolnet"),
+        QueryField("id", "text", lambda run, _: run.id, example="3f0a"),
+        QueryField("tag", "text", lambda run, _: run.tags, example="night"),
+        QueryField("note", "text", lambda run, _: run.note, example="again"),
+        QueryField("architecture", "text", lambda run, _: run.architecture, example="coolnet-v10"),
+        QueryField("preset", "text", lambda run, _: run.hyperparameters, example="quick"),
+        QueryField("device", "text", lambda run, _: run.device or "", example="cpu"),
+        QueryField("error", "text", lambda run, _: run.error or "", example="nan"),
+        QueryField("epoch", "number", lambda run, _: run.epoch, example="10"),
+        QueryField("step", "number", lambda run, _: run.step, example="1000"),
+        QueryField("time", "time", lambda run, _: run.seconds, example="10min"),
+        QueryField("best_accuracy", "percent", lambda run, _: run.best_accuracy, example="60"),
+        QueryField("test_accuracy", "percent", lambda run, _: run.test_accuracy, example="60"),
+        QueryField("train_accuracy", "percent", lambda run, _: run.train_accuracy, example="90"),
+        QueryField("test_loss", "number", lambda run, _: run.test_loss, example="1.2"),
+        QueryField("train_loss", "number", lambda run, _: run.train_loss, example="0.5"),
     )
 }
 """What a run's line tells."""
@@ -186,7 +186,7 @@ def defaults() -> dict[str, Any]:
 
 
 @functools.cache
-def fields() -> dict[str, Field]:
+def fields() -> dict[str, QueryField]:
     """Every field by its own name."""
     return RUN_FIELDS | {name: _configured_field(name, value) for name, value in defaults().items()}
 
@@ -204,7 +204,7 @@ def short_names() -> dict[str, str]:
     }
 
 
-def _configured_field(name: str, value: Any) -> Field:
+def _configured_field(name: str, value: Any) -> QueryField:
     from lazytrain.presets import Hyperparameters
 
     example = str(value) if value is not None else "10"
@@ -218,10 +218,10 @@ def _configured_field(name: str, value: Any) -> Field:
             kind = "choice" if choices else "text"
         case _:
             pass
-    return Field(name, kind, lambda _, settings: settings.get(name), choices, configured=True, example=example)
+    return QueryField(name, kind, lambda _, settings: settings.get(name), choices, configured=True, example=example)
 
 
-def _find(name: str, word: str) -> Field:
+def _find(name: str, word: str) -> QueryField:
     key = name.casefold().replace("-", "_")
     field = RUN_FIELDS.get(SHORT_RUN_FIELDS.get(key, key)) or fields().get(short_names().get(key, key))
     if field is None:
@@ -247,7 +247,7 @@ def _condition(word: str, name: str, sign: str, written: str) -> Condition:
     return Condition(word, field, lambda value: any(test(value) for test in tests))
 
 
-def _order(word: str, name: str, sign: str, field: Field, values: Sequence[str]) -> Callable[[Any], bool]:
+def _order(word: str, name: str, sign: str, field: QueryField, values: Sequence[str]) -> Callable[[Any], bool]:
     if field.kind in ("text", "choice", "flag"):
         raise QueryError(f"{word}: {name} has no order; write {name}:{values[0]}")
     if len(values) > 1:
@@ -256,7 +256,7 @@ def _order(word: str, name: str, sign: str, field: Field, values: Sequence[str])
     return lambda value: isinstance(value, int | float) and compare(value, limit)
 
 
-def _equals(word: str, name: str, sign: str, field: Field, written: str) -> Callable[[Any], bool]:
+def _equals(word: str, name: str, sign: str, field: QueryField, written: str) -> Callable[[Any], bool]:
     wanted = written.casefold()
     match field.kind:
         case "flag":
@@ -291,7 +291,7 @@ def _has_text(wanted: str, *, exactly: bool) -> Callable[[Any], bool]:
     return holds
 
 
-def _number(word: str, name: str, sign: str, field: Field, written: str) -> float:
+def _number(word: str, name: str, sign: str, field: QueryField, written: str) -> float:
     """As it is stored: fractions for %, seconds for times."""
     refused = QueryError(f"{word}: {written} is no number; write one, such as {name}{sign}{field.example}")
     if field.kind == "time":

@@ -51,7 +51,7 @@ class Bundled:
 
 
 @dataclass(frozen=True, slots=True)
-class Batches:
+class BatchFiles:
     """CIFAR-10 as torchvision unpacks it."""
 
     folder: Path
@@ -78,7 +78,7 @@ class Missing:
     vision_set: VisionSet
 
 
-Source = Bundled | Batches | ImageFolder | VisionFiles | Missing
+Source = Bundled | BatchFiles | ImageFolder | VisionFiles | Missing
 
 
 def describe_dataset(dataset: str, data_folder: Path, cache_folder: Path, image_size: int = 32) -> DatasetFacts:
@@ -102,7 +102,7 @@ def describe_dataset(dataset: str, data_folder: Path, cache_folder: Path, image_
                 classes=tuple("0123456789"),
                 source="bundled with scikit-learn",
             )
-        case Batches(folder):
+        case BatchFiles(folder):
             return _vision_facts(dataset, SETS["CIFAR10"], str(folder), size)
         case VisionFiles(vision_set):
             cached = cache_path(cache_folder, dataset, size, data_folder)
@@ -158,7 +158,7 @@ def _locate(dataset: str, data_folder: Path) -> Source:
         case ("cifar10", "", ""):
             batches = data_folder / CIFAR10_FOLDER
             if all((batches / name).is_file() for name in (*CIFAR10_TRAIN, *CIFAR10_TEST)):
-                return Batches(batches)
+                return BatchFiles(batches)
             return locate_cifar10_images(data_folder)
         case ("folder", ":", path) if path:
             folder = data_folder / Path(path).expanduser()

@@ -14,7 +14,7 @@ from lazytrain.engine.data.datasets import (
     CIFAR10_FOLDER,
     CIFAR10_TEST,
     CIFAR10_TRAIN,
-    Batches,
+    BatchFiles,
     Bundled,
     ImageFolder,
     Missing,
@@ -126,7 +126,7 @@ class _Preparation:
     def from_cifar10(self) -> Generator[Progress, None, Dataset]:
         """From torchvision's batches; where they are damaged, from a folder of images; else downloaded."""
         batches, names = self.data_folder / CIFAR10_FOLDER, (*CIFAR10_TRAIN, *CIFAR10_TEST)
-        if isinstance(locate(self.dataset, self.data_folder), Batches):
+        if isinstance(locate(self.dataset, self.data_folder), BatchFiles):
             cached = yield from self._cached(batches, names)
             found = yield from self._read(cached)
             if found is not None:

@@ -9,8 +9,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
+from lazytrain.engine.analysis.gathered import Gathered, gather, names_of
 from lazytrain.engine.export.files import ExportError, OutputFile, distinct_names, file_name
-from lazytrain.engine.export.gathered import Gathered, gather, names_of
 from lazytrain.engine.export.record import write_json
 from lazytrain.engine.export.tables import epochs_path, write_epochs, write_points
 from lazytrain.engine.export.tensorboard import event_file, require_tensorboard, write_events

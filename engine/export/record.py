@@ -12,8 +12,8 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any, BinaryIO
 
+from lazytrain.engine.analysis.gathered import Gathered
 from lazytrain.engine.events import Point
-from lazytrain.engine.export.gathered import Gathered
 
 FORMAT = "lazytrain runs 1"
 

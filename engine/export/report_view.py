@@ -13,9 +13,9 @@ from statistics import mean, stdev
 from typing import Any
 
 from lazytrain.engine.analysis.comparison import Compared, outcome
+from lazytrain.engine.analysis.gathered import Gathered
 from lazytrain.engine.analysis.original import Original
 from lazytrain.engine.configuration import RunConfiguration
-from lazytrain.engine.export.gathered import Gathered
 from lazytrain.engine.queue.studies import PlannedRun
 from lazytrain.engine.records import Run, State
 

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
-from lazytrain.engine.export.gathered import Gathered
+from lazytrain.engine.analysis.gathered import Gathered
 
 POINT_COLUMNS = (
     *("run_id", "run_name", "step", "epoch", "train_loss", "train_accuracy_fraction", "learning_rate"),

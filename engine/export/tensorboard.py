@@ -11,8 +11,8 @@ from itertools import accumulate
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
+from lazytrain.engine.analysis.gathered import Gathered
 from lazytrain.engine.export.files import ExportError
-from lazytrain.engine.export.gathered import Gathered
 from lazytrain.engine.records import State
 
 if TYPE_CHECKING:

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from lazytrain.engine.analysis.comparison import setting_identity
+from lazytrain.engine.analysis.gathered import gather
 from lazytrain.engine.analysis.original import original_of
 from lazytrain.engine.configuration import RunConfiguration, flatten
-from lazytrain.engine.export.gathered import gather
 from lazytrain.engine.export.report_view import Chapter, Setting, WrittenReport
+from lazytrain.engine.places import module_folder
 from lazytrain.engine.queue.studies import Describe, PlannedRun, Twins, plan_study
 from lazytrain.engine.records import Run
 from lazytrain.engine.store.reading import Reader
@@ -44,7 +45,8 @@ def report_study(
         PresetError: there is no such study, or it is broken.
     """
     study = catalogue.study(name)
-    planned = plan_study(catalogue, name, describe, settings=settings, num_seeds=num_seeds)
+    folder = module_folder(store.home)
+    planned = plan_study(catalogue, name, describe, module_folder=folder, settings=settings, num_seeds=num_seeds)
     twins = Twins().find(store, planned, store.runs())
     entries = [_Entry(configuration=each.configuration, run=twins.get(each.identity), planned=each) for each in planned]
     found = _settings(store, entries, catalogue)
@@ -53,7 +55,10 @@ def report_study(
         chapters = []
         for part in study.studies:
             inner = plan_study(
-                catalogue, part, describe, settings={**study.settings, **(settings or {})}, num_seeds=num_seeds
+                *(catalogue, part, describe),
+                module_folder=folder,
+                settings={**study.settings, **(settings or {})},
+                num_seeds=num_seeds,
             )
             keys = {setting_identity(each.configuration) for each in inner}
             chosen = tuple(each for each in found if setting_identity(each.configuration) in keys)

@@ -37,7 +37,7 @@ def read_run(folder: Path) -> dict[str, Any] | None:
     return row if isinstance(row, dict) and row.get("id") == folder.name else None
 
 
-class Curves(Protocol):
+class CurveSource(Protocol):
     """What has a run's curve: the store."""
 
     def packed_points(self, run_id: str, since: int = 0) -> bytes: ...
@@ -63,7 +63,7 @@ class History:
         self._confusions_epoch: int | None = None
         """The last epoch when the confusions were written."""
 
-    def save(self, store: Curves, run_id: str) -> None:
+    def save(self, store: CurveSource, run_id: str) -> None:
         """Add what the store holds since the last save, and wait until it is on the disk.
 
         Raises:
@@ -74,7 +74,7 @@ class History:
             write_confusions(self._confusions_path.parent, store.confusions(run_id))
             self._confusions_epoch = self._epoch
 
-    def _save_curve(self, store: Curves, run_id: str) -> None:
+    def _save_curve(self, store: CurveSource, run_id: str) -> None:
         points = store.packed_points(run_id, self._num_points)
         epochs = store.epochs(run_id, self._epoch)
         piece = _piece(points, epochs)

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Concatenate, ParamSpec, Self, T
 from lazytrain.engine.confusion import Confusion
 from lazytrain.engine.events import POINT_FORMAT, EpochRecord
 from lazytrain.engine.places import store_file
-from lazytrain.engine.records import ACTIVE, CHUNK_POINTS, Message, Run, RunnerRecord, Trainer
+from lazytrain.engine.records import ACTIVE, CHUNK_POINTS, Message, Run, RunnerRecord, TrainerState
 from lazytrain.engine.store.database import StoreDamaged, connect, damage, num_changes
 from lazytrain.engine.store.known_runs import KnownRuns, list_order, make_run
 from lazytrain.engine.store.locks import is_held, last_seen
@@ -295,7 +295,7 @@ class Reader:
         held = ((row, self.lock_path(row["lock"])) for row in rows)
         return [RunnerRecord(**dict(row), seen=last_seen(lock) or 0.0) for row, lock in held if is_held(lock)]
 
-    def trainer(self, run_id: str, after: float = SUSPENDED_SECONDS) -> Trainer:
+    def trainer(self, run_id: str, after: float = SUSPENDED_SECONDS) -> TrainerState:
         """How the process that holds an active run is: suspended or gone if it wasn't seen for `after` seconds.
 
         Costs a look at a file. The store doesn't change by it. Before the run has a lock nothing is known: ALIVE.
@@ -304,11 +304,11 @@ class Reader:
         seen = last_seen(lock)
         # Only one that was silent is asked whether it lives: asking takes its lock for a moment.
         if seen is None or self.clock() - seen <= after:
-            return Trainer.ALIVE
-        return Trainer.SUSPENDED if is_held(lock) else Trainer.GONE
+            return TrainerState.ALIVE
+        return TrainerState.SUSPENDED if is_held(lock) else TrainerState.GONE
 
     def _with_trainer(self, run: Run) -> Run:
-        trainer = self.trainer(run.id) if run.state in ACTIVE else Trainer.ALIVE
+        trainer = self.trainer(run.id) if run.state in ACTIVE else TrainerState.ALIVE
         return run if trainer is run.trainer else replace(run, trainer=trainer)
 
     # ── places ─────────────────────────────────────────────────────────────────────────────────────────────

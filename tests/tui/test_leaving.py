@@ -12,7 +12,7 @@ import psutil
 import pytest
 
 from lazytrain.engine.queue.runner import Runner
-from lazytrain.engine.records import State, Trainer
+from lazytrain.engine.records import State, TrainerState
 from lazytrain.engine.store.store import Store
 from lazytrain.tui.leave import hand_over
 from lazytrain.tui.state.environment import Places
@@ -356,7 +356,7 @@ def test_ctrl_z_suspends_a_command_between_two_steps_and_fg_goes_on(house: House
                 before = [other.run(run.id).step for run in runs]
                 wait_until(
                     terminal,
-                    lambda other=other: all(other.trainer(run.id, after=2.5) is Trainer.SUSPENDED for run in runs),
+                    lambda other=other: all(other.trainer(run.id, after=2.5) is TrainerState.SUSPENDED for run in runs),
                     "them to be seen as suspended",
                 )
                 assert [other.run(run.id).step for run in runs] == before

@@ -15,7 +15,7 @@ from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-from lazytrain.engine.records import Run, State, Trainer
+from lazytrain.engine.records import Run, State, TrainerState
 from lazytrain.tui.charts.tones import RUN_TONES, component_css
 from lazytrain.tui.lists.list_keys import moving_keys
 from lazytrain.tui.words.text import format_fraction, pad, shorten, state_colour, state_glyph, state_word
@@ -213,7 +213,7 @@ def describe_briefly(run: Run, *, wide: bool) -> str:
     A finished run shows its last test accuracy.
     """
     match run.state:
-        case _ if run.trainer is not Trainer.ALIVE and wide:
+        case _ if run.trainer is not TrainerState.ALIVE and wide:
             return state_word(run)
         case _ if run.pending is not None and wide:
             return state_word(run)

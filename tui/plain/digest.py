@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from rich.console import Console
 
-from lazytrain.engine.analysis.digest import Report
+from lazytrain.engine.analysis.digest import Digest
 from lazytrain.tui.plain.output import print_table, state_text
 from lazytrain.tui.words.digest import describe_best, describe_counts, describe_span, report_rows
 
 
-def print_report(report: Report, console: Console) -> None:
+def print_report(report: Digest, console: Console) -> None:
     """The report for a terminal or a mail."""
     console.print(f"{describe_span(report)}: {describe_counts(report)}", soft_wrap=True)
     rows = report_rows(report)

@@ -15,7 +15,7 @@ from rich.text import Text
 
 from lazytrain.engine.configuration import RunConfiguration, flatten
 from lazytrain.engine.events import EpochRecord
-from lazytrain.engine.records import Message, Run, State, Trainer, iso
+from lazytrain.engine.records import Message, Run, State, TrainerState, iso
 from lazytrain.engine.store.store import Store
 from lazytrain.tui.words.text import (
     NOTHING,
@@ -92,7 +92,7 @@ def _width(cell: str | Text) -> int:
 def state_text(run: Run) -> Text:
     """`✓ finished`, coloured."""
     standing = Text(f"{state_glyph(run)} {state_word(run)}")
-    standing.stylize("yellow" if run.trainer is not Trainer.ALIVE else STATE_COLOURS.get(run.state, ""))
+    standing.stylize("yellow" if run.trainer is not TrainerState.ALIVE else STATE_COLOURS.get(run.state, ""))
     return standing
 
 

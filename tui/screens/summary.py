@@ -13,7 +13,7 @@ from textual.geometry import Size
 from textual.screen import ModalScreen
 from textual.widget import Widget
 
-from lazytrain.engine.analysis.digest import Report
+from lazytrain.engine.analysis.digest import Digest
 from lazytrain.tui.widgets.key_footer import KeyFooter
 from lazytrain.tui.words.digest import ReportRow, describe_best, describe_counts, describe_span, report_rows
 from lazytrain.tui.words.text import STATE_LOOKS, shorten
@@ -34,7 +34,7 @@ class SummaryScreen(ModalScreen[None]):
         Binding("down,j", "scroll(1)", "down", id="summary.down", tooltip="A line down", show=False),
     ]
 
-    def __init__(self, report: Report) -> None:
+    def __init__(self, report: Digest) -> None:
         super().__init__()
         self.report = report
 
@@ -52,7 +52,7 @@ class SummaryScreen(ModalScreen[None]):
 class ReportView(Widget):
     """The report as lines that fit the width."""
 
-    def __init__(self, report: Report) -> None:
+    def __init__(self, report: Digest) -> None:
         super().__init__()
         self.report = report
 
@@ -63,7 +63,7 @@ class ReportView(Widget):
         return Content("\n").join(compose_lines(self.report, self.content_size.width))
 
 
-def compose_lines(report: Report, width: int) -> list[Content]:
+def compose_lines(report: Digest, width: int) -> list[Content]:
     """Counts, a line for each run with its notes beneath, and the best of them; none wider than `width`."""
     lines = [Content.styled(shorten(describe_counts(report), width), "bold"), Content()]
     rows = report_rows(report)

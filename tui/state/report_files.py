@@ -35,7 +35,7 @@ def make_written_report(
     num_seeds: int | None = None,
 ) -> WrittenReport:
     """The report of the study or the runs that `references` name; raises as `write_report` does."""
-    from lazytrain.engine.export.gathered import names_of
+    from lazytrain.engine.analysis.gathered import names_of
     from lazytrain.engine.export.written_report import report_runs, report_study
     from lazytrain.presets import parse_setting
     from lazytrain.tui.state.configure import anchor

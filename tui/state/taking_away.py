@@ -6,9 +6,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from lazytrain.engine.analysis.gathered import names_of
 from lazytrain.engine.export.files import file_name, write_files
 from lazytrain.engine.export.formats import Format, default_output, plan_export
-from lazytrain.engine.export.gathered import names_of
 from lazytrain.engine.records import Run
 
 REPORT = "report"

@@ -22,7 +22,7 @@ from textual._cells import cell_len
 from textual._compositor import ChopsUpdate, CompositorUpdate, LayoutUpdate
 from textual.strip import Strip
 
-from lazytrain.tui.terminal.cell_runs import Run, encode
+from lazytrain.tui.terminal.cell_runs import CellRun, encode
 
 GAP = 4
 """Unchanged cells between two changed ones that are cheaper sent again than skipped."""
@@ -72,7 +72,7 @@ class Cells:
             NotUnderstoodError: nothing is sent, and nothing is known any more.
         """
         colours = console._color_system or ColorSystem.TRUECOLOR
-        runs: list[Run] = []
+        runs: list[CellRun] = []
         try:
             for y, strips in self._rows(update):
                 texts, looks = self._texts[y].copy(), self._looks[y].copy()
@@ -136,7 +136,7 @@ class Cells:
         self._narrow |= {character for character in characters if cell_len(character) == 1}
         return self._narrow.issuperset(characters) and cell_len(text) == len(text)
 
-    def _differing(self, y: int, texts: list[_Cell], looks: list[str]) -> Iterator[Run]:
+    def _differing(self, y: int, texts: list[_Cell], looks: list[str]) -> Iterator[CellRun]:
         """The runs of a line that differ from what the terminal shows."""
         before, looked = self._texts[y], self._looks[y]
         if texts == before and looks == looked:
@@ -149,7 +149,7 @@ class Cells:
         ):
             # Terminals disagree on how wide some characters are: a line where one comes or goes is sent whole.
             columns = [x for x, text in enumerate(texts) if text is not None]
-        run: Run | None = None
+        run: CellRun | None = None
         for x in columns:
             text = texts[x]
             if not text:
@@ -167,7 +167,7 @@ class Cells:
                     continue
             if run is not None:
                 yield run
-            run = Run(y, x, x + 1 + _covered(texts, x + 1), text, looks[x], certain=text in self._narrow)
+            run = CellRun(y, x, x + 1 + _covered(texts, x + 1), text, looks[x], certain=text in self._narrow)
         if run is not None:
             yield run
 

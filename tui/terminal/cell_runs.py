@@ -19,7 +19,7 @@ _COLOUR = re.compile(
 
 
 @dataclass(slots=True)
-class Run:
+class CellRun:
     """Text of one look (SGR codes) in line `y`, columns `x` to before `end`."""
 
     y: int
@@ -40,7 +40,7 @@ class _Look(NamedTuple):
 _PLAIN = _Look("", "39", "49")
 
 
-def encode(runs: Sequence[Run]) -> str:
+def encode(runs: Sequence[CellRun]) -> str:
     """Write the runs and leave the terminal's look plain; it is taken to be plain before."""
     if not runs:
         return ""
@@ -51,7 +51,7 @@ def encode(runs: Sequence[Run]) -> str:
     return written
 
 
-def _by_look(run: Run) -> tuple[_Look, int, int]:
+def _by_look(run: CellRun) -> tuple[_Look, int, int]:
     return _parse(run.look), run.y, run.x
 
 
@@ -59,7 +59,7 @@ def _num_bytes(text: str) -> int:
     return len(text.encode())
 
 
-def _write(runs: Sequence[Run]) -> str:
+def _write(runs: Sequence[CellRun]) -> str:
     parts: list[str] = []
     look, line, column = _PLAIN, -1, -1
     for run in runs:
@@ -75,7 +75,7 @@ def _write(runs: Sequence[Run]) -> str:
     return "".join(parts)
 
 
-def _move(run: Run, column: int) -> str:
+def _move(run: CellRun, column: int) -> str:
     """From `column` of the same line (-1 if the cursor is elsewhere) to where a run begins."""
     if column == run.x:
         return ""

@@ -12,7 +12,7 @@ from textual.geometry import Region, Size
 from textual.strip import Strip
 from textual.widget import Widget
 
-from lazytrain.engine.records import Run, State, Trainer, Wanted
+from lazytrain.engine.records import Run, State, TrainerState, Wanted
 from lazytrain.tui.charts.spans import changed_span
 from lazytrain.tui.words.text import (
     PENDING_WORDS,
@@ -217,12 +217,12 @@ def compose_situation(run: Run, waits_for: str) -> Text:
 
 def _situation(run: Run, waits_for: str) -> str:
     match run.trainer:
-        case Trainer.SUSPENDED:
+        case TrainerState.SUSPENDED:
             wish = f"{PENDING_WORDS[run.pending]} when it goes on · " if run.pending is not None else ""
             return f"{wish}its process is frozen: `fg` in its terminal, or `kill -CONT` its process, goes on"
-        case Trainer.GONE:
+        case TrainerState.GONE:
             return "its process ended without a word · the next lazytrain that is free goes on with it"
-        case Trainer.ALIVE:
+        case TrainerState.ALIVE:
             pass
     if run.pending is not None:
         return {

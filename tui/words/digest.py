@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from lazytrain.engine.analysis.digest import Report
+from lazytrain.engine.analysis.digest import Digest
 from lazytrain.engine.records import Run, State, iso
 from lazytrain.tui.words.text import (
     NOTHING,
@@ -30,7 +30,7 @@ class ReportRow:
     """Why it failed, what its log warns of."""
 
 
-def describe_span(report: Report) -> str:
+def describe_span(report: Digest) -> str:
     """`the last 8 h 12 min, since 22:48 yesterday`."""
     since, until = datetime.fromtimestamp(report.since), datetime.fromtimestamp(report.until)
     if report.since <= 0:
@@ -42,7 +42,7 @@ def describe_span(report: Report) -> str:
     return f"the last {format_duration(report.until - report.since)}, since {since:%H:%M}{day}"
 
 
-def describe_counts(report: Report) -> str:
+def describe_counts(report: Digest) -> str:
     """`3 finished, 1 failed; 1 in training, 2 queued`."""
     ended = [
         f"{len(runs)} {word}"
@@ -54,7 +54,7 @@ def describe_counts(report: Report) -> str:
     return "; ".join(part for part in (", ".join(ended) or "no run ended", ", ".join(now)) if part)
 
 
-def describe_best(report: Report) -> str:
+def describe_best(report: Digest) -> str:
     """`best: coolnet-v10 quick, 62.4 % at epoch 14; 5 h 10 min of training`; empty if nothing ended."""
     if not report.ended:
         return ""
@@ -63,12 +63,12 @@ def describe_best(report: Report) -> str:
     return f"{words}{format_duration(report.seconds)} of training"
 
 
-def report_rows(report: Report) -> list[ReportRow]:
+def report_rows(report: Digest) -> list[ReportRow]:
     """The runs that ended, then those in training."""
     return [_row(run, report.warnings.get(run.id, ())) for run in (*report.ended, *report.active)]
 
 
-def report_record(report: Report) -> dict[str, Any]:
+def report_record(report: Digest) -> dict[str, Any]:
     """The report for scripts."""
     return {
         "since": iso(report.since),
@@ -105,7 +105,7 @@ def _row(run: Run, warnings: Sequence[str]) -> ReportRow:
     )
 
 
-def _record(run: Run, report: Report) -> dict[str, Any]:
+def _record(run: Run, report: Digest) -> dict[str, Any]:
     return {
         "id": run.id,
         "name": run.name,

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from rich.cells import cell_len, set_cell_size
 
-from lazytrain.engine.records import Run, State, Trainer, Wanted
+from lazytrain.engine.records import Run, State, TrainerState, Wanted
 
 NOTHING = "–"
 """Stands where there is no figure yet."""
@@ -52,11 +52,11 @@ PENDING_WORDS: dict[Wanted, str] = {
 def state_look(run: Run) -> StateLook:
     """How the run stands: its state, unless its trainer is frozen or dead."""
     match run.trainer:
-        case Trainer.ALIVE:
+        case TrainerState.ALIVE:
             return STATE_LOOKS[run.state]
-        case Trainer.SUSPENDED:
+        case TrainerState.SUSPENDED:
             return SUSPENDED
-        case Trainer.GONE:
+        case TrainerState.GONE:
             return STATE_LOOKS[State.INTERRUPTED]
 
 
@@ -67,7 +67,7 @@ def state_glyph(run: Run) -> str:
 
 def state_word(run: Run) -> str:
     """`running`, `pausing…`, `suspended`: what training confirmed, or what was asked and is not confirmed yet."""
-    if run.pending is not None and run.trainer is Trainer.ALIVE:
+    if run.pending is not None and run.trainer is TrainerState.ALIVE:
         return PENDING_WORDS[run.pending]
     return state_look(run).word
 

@@ -30,7 +30,7 @@ class LentDamaged(ValueError):
     """A file that was lent isn't what torchvision wants: it asks for that very file from the network."""
 
 
-class Reporter(urllib.request.BaseHandler):
+class ByteReporter(urllib.request.BaseHandler):
     """A handler of urllib's that says what is asked for, and counts what comes."""
 
     def __init__(self, out: TextIO, lent: list[str]) -> None:
@@ -70,7 +70,7 @@ class Reporter(urllib.request.BaseHandler):
     https_response = http_response
 
 
-def explain(error: Exception, reporter: Reporter) -> dict[str, Any]:
+def explain(error: Exception, reporter: ByteReporter) -> dict[str, Any]:
     """Why there is no set, for whoever reads the last line."""
     text = " ".join(str(getattr(error, "reason", None) or error).split()) or type(error).__name__
     match error:
@@ -90,7 +90,7 @@ def explain(error: Exception, reporter: Reporter) -> dict[str, Any]:
 def main() -> int:
     order = json.loads(sys.argv[1])
     out, sys.stdout = sys.stdout, sys.stderr  # what torchvision prints is for nobody
-    reporter = Reporter(out, order["lent"])
+    reporter = ByteReporter(out, order["lent"])
     socket.setdefaulttimeout(SILENT_SECONDS)
     urllib.request.install_opener(urllib.request.build_opener(reporter))
     try:

@@ -9,9 +9,9 @@ from math import ceil
 import numpy as np
 
 from lazytrain.engine.analysis.comparison import loss_kinds
+from lazytrain.engine.analysis.gathered import Gathered
 from lazytrain.engine.analysis.series import Array, extremes, first_bad, thin
 from lazytrain.engine.events import POINT_FORMAT
-from lazytrain.engine.export.gathered import Gathered
 
 LARGEST = 1e100
 """Larger figures are left out: no axis has room for them."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from lazytrain.engine.export.gathered import Gathered
+from lazytrain.engine.analysis.gathered import Gathered
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

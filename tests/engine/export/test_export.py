@@ -27,12 +27,12 @@ from tensorboard.plugins.hparams import metadata
 from tensorboard.plugins.hparams.backend_context import Context as HParamsContext
 from tensorboard.plugins.hparams.list_session_groups import Handler as ListSessionGroups
 
+from lazytrain.engine.analysis.gathered import Gathered, gather
 from lazytrain.engine.configuration import RunConfiguration
 from lazytrain.engine.data.datasets import DatasetFacts
 from lazytrain.engine.events import EpochRecord, Point
 from lazytrain.engine.export.files import AlreadyThere, ExportError, OutputFile, distinct_names, file_name, write_files
 from lazytrain.engine.export.formats import Format, default_output, plan_export
-from lazytrain.engine.export.gathered import Gathered, gather
 from lazytrain.engine.export.record import write_json
 from lazytrain.engine.export.tables import EPOCH_COLUMNS, POINT_COLUMNS, write_epochs, write_points
 from lazytrain.engine.export.tensorboard import event_file, write_events

@@ -19,9 +19,9 @@ import pytest
 from matplotlib.lines import Line2D
 from PIL import Image
 
+from lazytrain.engine.analysis.gathered import Gathered, gather
 from lazytrain.engine.events import Point
 from lazytrain.engine.export.formats import Format, make_figure, write_picture
-from lazytrain.engine.export.gathered import Gathered, gather
 from lazytrain.engine.export.pictures import lettering
 from lazytrain.engine.export.pictures.axes import epoch_axis, linear_axis, logarithmic_axis, loss_axis
 from lazytrain.engine.export.pictures.curves import draw_runs

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from lazytrain.engine.records import State, Trainer
+from lazytrain.engine.records import State, TrainerState
 from lazytrain.engine.store.store import Store
 from tests.chaos.bench import Nursery
 from tests.chaos.crowd import command_at_random
@@ -49,11 +49,13 @@ def test_a_frozen_trainer_is_seen_as_suspended(home: Path) -> None:
         trainee = nursery.start(run.id)
         try:
             wait_for(lambda: store.run(run.id).state is State.RUNNING, "the run to be trained")
-            assert store.trainer(run.id) is Trainer.ALIVE
+            assert store.trainer(run.id) is TrainerState.ALIVE
             trainee.send(signal.SIGSTOP)
-            wait_for(lambda: store.trainer(run.id, after=2.5) is Trainer.SUSPENDED, "the run to be seen as suspended")
+            wait_for(
+                lambda: store.trainer(run.id, after=2.5) is TrainerState.SUSPENDED, "the run to be seen as suspended"
+            )
             assert store.run(run.id).state is State.RUNNING
             trainee.send(signal.SIGCONT)
-            wait_for(lambda: store.trainer(run.id, after=2.5) is Trainer.ALIVE, "the run to be seen again")
+            wait_for(lambda: store.trainer(run.id, after=2.5) is TrainerState.ALIVE, "the run to be seen again")
         finally:
             trainee.kill()

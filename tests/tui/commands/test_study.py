@@ -148,6 +148,7 @@ def test_a_module_of_your_own_is_known_by_its_source(run: Command, home: Path) -
     assert run("study", "own", "--queue").status == 0
     assert "queued (" in run("study", "own", "--queue").out
     assert len(states(home)) == 1
+    assert "not trained yet" not in run("report", "own").out, "the report knows it by its source too"
     source.write_text(code + "# another\n")
     assert run("study", "own", "--queue").status == 0
     assert len(states(home)) == 2

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from textual.app import App
 
-from lazytrain.engine.analysis.digest import Report, SinceError, last_presence, make_report, note_presence, read_since
+from lazytrain.engine.analysis.digest import Digest, SinceError, last_presence, make_report, note_presence, read_since
 from lazytrain.engine.records import State
 from lazytrain.engine.store.store import Store
 from lazytrain.tui.app import LazytrainApp
@@ -115,7 +115,7 @@ def test_a_moment_to_come_is_refused() -> None:
 # ── what is in it ──────────────────────────────────────────────────────────────────────────────────────────
 
 
-def report(filler: Filler, since: str = "8h") -> Report:
+def report(filler: Filler, since: str = "8h") -> Digest:
     return make_report(filler.journal, read_since(since, NOW, None), NOW)
 
 
@@ -244,7 +244,7 @@ async def test_broken_settings_are_told_and_stop_no_screen(night: Filler) -> Non
 class SummaryApp(App[None]):
     """The panel alone: what lies under it has pictures of its own."""
 
-    def __init__(self, report: Report) -> None:
+    def __init__(self, report: Digest) -> None:
         super().__init__()
         self.report = report
         self.register_theme(THEMES[0])
