@@ -25,7 +25,7 @@ from lazytrain.engine.store.journal import Journal
 from lazytrain.engine.store.store import Store
 from lazytrain.engine.training.evaluation import Evaluation
 from lazytrain.presets import Hyperparameters, load_catalogue
-from tests.engine.training.test_training import Ticks, digest, points, records
+from tests.helpers.events import Ticks, digest, points, records
 from tests.helpers.nets import small_configuration, small_dataset, small_training
 
 CLASSES = ("red", "green", "blue")

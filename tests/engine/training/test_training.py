@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -17,46 +15,18 @@ from lazytrain.engine.compute.metrics import loss_rows, measure_rows
 from lazytrain.engine.data.batches import Batches, held_out, num_steps
 from lazytrain.engine.events import (
     EpochEnded,
-    EpochRecord,
     Event,
     Noticed,
-    Point,
     RunDiverged,
     RunFinished,
     RunStarted,
     StepsDone,
 )
 from lazytrain.engine.store.checkpoint import weights_sha256
-from lazytrain.engine.training.loop import Training
 from lazytrain.engine.training.window import window_steps
 from lazytrain.presets import Architecture, Hyperparameters
+from tests.helpers.events import Ticks, digest, points, records
 from tests.helpers.nets import SMALL_NET, small_configuration, small_dataset, small_training
-
-
-def points(events: Iterable[Event]) -> list[Point]:
-    """The curve, without the times."""
-    found = [point for event in events if isinstance(event, StepsDone | RunDiverged) for point in event.points]
-    return [point._replace(images_per_second=0.0, seconds=0.0) for point in found]
-
-
-def records(events: Iterable[Event]) -> list[EpochRecord]:
-    found = (event.record for event in events if isinstance(event, EpochEnded))
-    return [replace(record, seconds=0.0, evaluation_seconds=0.0) for record in found]
-
-
-def digest(training: Training) -> str:
-    return weights_sha256(training.snapshot()["net"])
-
-
-class Ticks:
-    """A clock that goes on by the same amount at every look."""
-
-    def __init__(self, seconds: float) -> None:
-        self.seconds, self.now = seconds, 0.0
-
-    def __call__(self) -> float:
-        self.now += self.seconds
-        return self.now
 
 
 def test_events_tell_the_whole_story() -> None:
