@@ -24,7 +24,7 @@ from lazytrain.engine.queue.answers import answer_newest
 from lazytrain.engine.queue.lookout import Lookout
 from lazytrain.engine.queue.wishes import Wishes
 from lazytrain.engine.records import Run, RunnerRecord, State
-from lazytrain.engine.settings.availability import Opening
+from lazytrain.engine.settings.availability import Availability
 from lazytrain.engine.settings.live import LiveSettings
 from lazytrain.engine.settings.notices import NOTICE_SECONDS, Herald
 from lazytrain.engine.store.database import damage
@@ -95,7 +95,7 @@ class Runner:
         self._command = command
         self._clock = clock
         settings = LiveSettings(home)
-        self._may_train = may_train or Opening(settings)
+        self._may_train = may_train or Availability(settings)
         self._herald = Herald(home, settings)
         self._ended = ended or self._herald
         self._status = RunnerStatus(phase="loading", text="starting")

@@ -81,8 +81,8 @@ def on_battery() -> bool:
     return battery is not None and battery.power_plugged is False
 
 
-class Opening:
-    """Why nothing may be trained now, or None: `opening()`. Costs a look at a clock, and more at most once a second.
+class Availability:
+    """Why nothing may be trained now, or None: `availability()`. Costs a look at a clock; more once a second at most.
 
     Args:
         rules: gives the rules as they stand now.

@@ -7,8 +7,8 @@ from typing import Any
 
 from lazytrain.engine.analysis.findings import Inspection
 from lazytrain.tui.commands.learned import print_mistakes
-from lazytrain.tui.commands.printed_images import choose_way
 from lazytrain.tui.plain.output import make_console
+from lazytrain.tui.plain.printed_images import choose_way
 from tests.helpers.learned_app import inspection
 
 

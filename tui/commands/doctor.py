@@ -23,8 +23,8 @@ from lazytrain.engine.settings.settings import SettingsError, load_settings
 from lazytrain.engine.store.database import StoreError
 from lazytrain.engine.store.store import Store
 from lazytrain.presets import load_catalogue
-from lazytrain.tui.commands.printed_images import can_draw, choose_way
 from lazytrain.tui.plain.overview import broken_presets
+from lazytrain.tui.plain.printed_images import can_draw, choose_way
 from lazytrain.tui.plain.service import logout_warning
 from lazytrain.tui.state.environment import Places
 from lazytrain.tui.terminal.parts import SWITCH, complaints, left_out

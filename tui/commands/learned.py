@@ -16,9 +16,9 @@ from lazytrain.engine.confusion import Confusion
 from lazytrain.engine.records import Run
 from lazytrain.engine.settings.live import LiveSettings
 from lazytrain.tui.commands.options import AsJson, Data, Home, RunReference
-from lazytrain.tui.commands.printed_images import BLOCKS, Way, can_draw, choose_way, print_images
 from lazytrain.tui.plain.open_store import open_store
 from lazytrain.tui.plain.output import make_console, print_json, print_table
+from lazytrain.tui.plain.printed_images import BLOCKS, Way, can_draw, choose_way, print_images
 from lazytrain.tui.state.environment import Places, find_places
 from lazytrain.tui.widgets.half_blocks import mistake_tile
 from lazytrain.tui.words.class_names import head_names, row_name

@@ -1,1 +1,1 @@
-"""What is told without a screen: tables, JSON, progress lines, and following a run through its signals."""
+"""What is told without a screen: tables, JSON, progress lines, images, and following a run through its signals."""

@@ -7,7 +7,7 @@ from datetime import datetime, time
 import pytest
 
 from lazytrain.engine.records import Run, State, Wanted
-from lazytrain.engine.settings.availability import Hours, Opening, reason_to_wait
+from lazytrain.engine.settings.availability import Availability, Hours, reason_to_wait
 from lazytrain.engine.settings.settings import Settings
 from tests.helpers.bench import DEADLINE, Bench, wait_for
 
@@ -71,15 +71,15 @@ def test_it_looks_at_most_once_a_second() -> None:
         looks += 1
         return NIGHT
 
-    opening = Opening(rules, lambda: now, no_battery)
+    availability = Availability(rules, lambda: now, no_battery)
     for _ in range(100):
-        assert opening() is not None
+        assert availability() is not None
     assert looks == 1
     now += 2
-    assert opening() is None
+    assert availability() is None
     assert looks == 2
     now -= 3600
-    assert opening() is not None, "a clock that was put back"
+    assert availability() is not None, "a clock that was put back"
 
 
 # ── the runner keeps to them ───────────────────────────────────────────────────────────────────────────────

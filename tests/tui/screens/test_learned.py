@@ -25,7 +25,7 @@ from lazytrain.engine.data.vision.table import CIFAR10_CLASSES
 from lazytrain.engine.events import Progress
 from lazytrain.engine.records import State
 from lazytrain.tui.commands.learned import print_confusion, print_mistakes
-from lazytrain.tui.commands.printed_images import can_draw
+from lazytrain.tui.plain.printed_images import can_draw
 from lazytrain.tui.screens.inspections import MOST_KEPT, Inspections
 from lazytrain.tui.screens.learned import LearnedScreen, describe_progress
 from lazytrain.tui.widgets.confusion_table import ConfusionTable
