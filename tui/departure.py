@@ -28,7 +28,7 @@ class Departure:
 
     def ask(self) -> None:
         """Leave; with runs to be trained here, ask what becomes of them."""
-        from lazytrain.tui.screens.confirm import Choice, ConfirmScreen, SavingScreen
+        from lazytrain.tui.screens.confirm import Answer, ConfirmScreen, SavingScreen
 
         app = self._app
         if isinstance(app.screen, SavingScreen):
@@ -44,9 +44,9 @@ class Departure:
                 "leave lazytrain?",
                 describe_work(runs),
                 (
-                    Choice("keep", "keep training", "in the background; `lazytrain` shows it again"),
-                    Choice("stop", "stop and keep, then quit", _what_stops(runs)),
-                    Choice("cancel", "cancel", "stay here"),
+                    Answer("keep", "keep training", "in the background; `lazytrain` shows it again"),
+                    Answer("stop", "stop and keep, then quit", _what_stops(runs)),
+                    Answer("cancel", "cancel", "stay here"),
                 ),
             ),
             self._answered,

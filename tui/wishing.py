@@ -63,13 +63,13 @@ class Asking:
         self._app.push_screen(ask_label(verb, run), answered)
 
     def _confirm_discard(self, run: Run) -> None:
-        from lazytrain.tui.screens.confirm import Choice, ConfirmScreen
+        from lazytrain.tui.screens.confirm import Answer, ConfirmScreen
 
         store = self._app.store
         kept = "Its curves and checkpoints are deleted and can't be brought back."
         self._app.push_screen(
             ConfirmScreen(
-                f"discard {run.name}?", kept, (Choice("keep", "keep it"), Choice("discard", "discard it for good"))
+                f"discard {run.name}?", kept, (Answer("keep", "keep it"), Answer("discard", "discard it for good"))
             ),
             lambda answer: self._ask(lambda: store.discard(run.id)) if answer == "discard" else None,
         )

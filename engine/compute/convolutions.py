@@ -15,10 +15,10 @@ MOST_IM2COL_IMAGES = 8
 MOST_IM2COL_IMAGES_WIDE = 5
 """The same where vectors are wide enough for pairs: measured at 4, 5, 6, 8 and 10."""
 LANES = 16
-"""Floats of a vector that `PairedConv` fills: AVX-512's."""
+"""Floats of a vector that `PairedConvLayer` fills: AVX-512's."""
 
 
-def convolution(module: nn.Conv2d, batch_size: int, *, wide: bool | None = None, padded: bool = False) -> Conv:
+def convolution(module: nn.Conv2d, batch_size: int, *, wide: bool | None = None, padded: bool = False) -> ConvLayer:
     """The layer for `module`.
 
     Args:
@@ -26,15 +26,15 @@ def convolution(module: nn.Conv2d, batch_size: int, *, wide: bool | None = None,
         padded: what comes next can take channels of zeros behind the real ones.
     """
     if module.weight.device.type != "cpu":
-        return Conv(module)
+        return ConvLayer(module)
     if wide is None:
         wide = "AVX512" in torch.backends.cpu.get_cpu_capability()
     if batch_size <= (MOST_IM2COL_IMAGES_WIDE if wide else MOST_IM2COL_IMAGES):
-        return Im2colConv(module)
-    return PairedConv(module, padded=padded) if wide else ChannelsLastConv(module)
+        return Im2colConvLayer(module)
+    return PairedConvLayer(module, padded=padded) if wide else ChannelsLastConvLayer(module)
 
 
-class Conv(Layer):
+class ConvLayer(Layer):
     """torch's own choice of a kernel."""
 
     def __init__(self, module: nn.Conv2d) -> None:
@@ -60,14 +60,14 @@ class Conv(Layer):
         return _gradients(dy, self.x, self.weight, self._stride, self._padding, wanted)
 
 
-class ChannelsLastConv(Conv):
+class ChannelsLastConvLayer(ConvLayer):
     """On the CPU, oneDNN's convolution of images with their channels last: at batch 128 2.4 times as fast as im2col."""
 
     def forward(self, x: Tensor) -> Tensor:
         return super().forward(x.contiguous(memory_format=torch.channels_last))
 
 
-class Im2colConv(Conv):
+class Im2colConvLayer(ConvLayer):
     """On the CPU, aten's plain im2col convolution: at batch 4 CoolNet trains a fifth faster than with oneDNN's."""
 
     def forward(self, x: Tensor) -> Tensor:
@@ -80,8 +80,8 @@ class Im2colConv(Conv):
         )
 
 
-class PairedConv(Conv):
-    """`ChannelsLastConv` for few channels and wide vectors: two neighbouring pixels at once, as twice the channels.
+class PairedConvLayer(ConvLayer):
+    """`ChannelsLastConvLayer` for few channels and wide vectors: two neighbouring pixels at once, as double channels.
 
     oneDNN gives each output channel a lane of a vector, so six channels leave ten of sixteen idle. With the kernel k
     laid out twice, [k 0] and [0 k], one column wider, a convolution of twice the stride makes two pixels at once, and

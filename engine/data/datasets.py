@@ -11,7 +11,8 @@ from pathlib import Path
 
 from lazytrain.engine.data.image_folders import Listing, digest_files, few, list_images
 from lazytrain.engine.data.vision.sets import PREFIX, NoSuchSet, find_set
-from lazytrain.engine.data.vision.table import SETS, VisionSet
+from lazytrain.engine.data.vision.table import SETS
+from lazytrain.engine.data.vision.vision_set import VisionSet
 from lazytrain.engine.errors import DatasetError
 
 CIFAR10_FOLDER = "cifar-10-batches-py"

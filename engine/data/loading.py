@@ -30,7 +30,8 @@ from lazytrain.engine.data.memory import free_memory
 from lazytrain.engine.data.sources import build_batches, build_digits, build_images, find_damage
 from lazytrain.engine.data.tensors import Dataset, Split
 from lazytrain.engine.data.vision.fetching import FetchFailed, fetch_set
-from lazytrain.engine.data.vision.table import SETS, VisionSet
+from lazytrain.engine.data.vision.table import SETS
+from lazytrain.engine.data.vision.vision_set import VisionSet
 from lazytrain.engine.data.vision_sources import SetDamaged, build_set, list_files
 from lazytrain.engine.errors import DatasetError
 from lazytrain.engine.events import Progress

@@ -20,7 +20,7 @@ from lazytrain.engine.data.decoding import decode_items, read_file, to_array
 from lazytrain.engine.data.image_folders import SPLITS
 from lazytrain.engine.data.sources import add_decoded, skipped
 from lazytrain.engine.data.tensors import Dataset
-from lazytrain.engine.data.vision.table import DIVIDED, VisionSet
+from lazytrain.engine.data.vision.vision_set import DIVIDED, VisionSet
 from lazytrain.engine.errors import DatasetError
 from lazytrain.engine.events import Progress
 

@@ -7,12 +7,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import plotext
 
-BLANK = -1
-"""Owner of a cell that no stroke touches."""
+from lazytrain.tui.terminal.cell_row import BLANK, CellRow
 
 _ESCAPE = re.compile(r"\x1b\[(?:0|38;5;(\d+))m")
 
@@ -27,27 +26,9 @@ class Stroke:
     joined: bool = True
 
 
-@dataclass(slots=True)
-class Row:
-    """One line of the canvas: a character a cell, and the index of the stroke that it shows."""
-
-    characters: list[str] = field(default_factory=list[str])
-    owners: list[int] = field(default_factory=list[int])
-
-    def put(self, column: int, character: str, owner: int) -> None:
-        """Overwrite one cell; does nothing outside the row."""
-        if 0 <= column < len(self.characters):
-            self.characters[column] = character
-            self.owners[column] = owner
-
-    def followed_by(self, other: Row, column: int) -> Row:
-        """Its cells before `column`, and then the other's."""
-        return Row(self.characters[:column] + other.characters, self.owners[:column] + other.owners)
-
-
 def draw(
     width: int, height: int, strokes: Sequence[Stroke], x_limits: tuple[float, float], y_limits: tuple[float, float]
-) -> list[Row]:
+) -> list[CellRow]:
     """Draw strokes over each other, the last on top.
 
     The left edge of the first column is x_limits[0], the right edge of the last one x_limits[1]; y likewise.
@@ -78,8 +59,8 @@ def _inside(values: Sequence[float], low: float, high: float) -> list[float]:
     return [min(value, edge) for value in values]
 
 
-def _read_row(line: str, width: int) -> Row:
-    row, owner = Row(), BLANK
+def _read_row(line: str, width: int) -> CellRow:
+    row, owner = CellRow(), BLANK
     # Split by the escapes: text and colour numbers (None for a reset) take turns.
     for index, part in enumerate(_ESCAPE.split(line)):
         if index % 2:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from lazytrain.engine.analysis.comparison import Compared, Family, mean_curve
 from lazytrain.engine.records import Run
 from lazytrain.tui.charts.data import ChartData, ChartView, Curve, Mark
-from lazytrain.tui.charts.lines import Figure
+from lazytrain.tui.charts.lines import Reading
 from lazytrain.tui.charts.run_figures import Metric, RunAxis, Split, run_curve
 from lazytrain.tui.charts.run_marks import mark_figures, marks_on
 from lazytrain.tui.charts.tones import Tone, faint
@@ -78,7 +78,7 @@ def overlay(
         newest=newest,
         view=view,
         marks=tuple(marks),
-        figures=(Figure("", SPLIT_WORDS[splits]), *mark_figures(marks)),
+        figures=(Reading("", SPLIT_WORDS[splits]), *mark_figures(marks)),
     )
 
 

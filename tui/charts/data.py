@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from lazytrain.tui.charts.lines import Figure
+from lazytrain.tui.charts.lines import Reading
 from lazytrain.tui.charts.tones import Tone
 
 AxisKind = Literal["epoch", "step", "images", "time"]
@@ -84,5 +84,5 @@ class ChartData:
     """Where the newest point lies on the x axis."""
     view: ChartView = field(default_factory=ChartView)
     marks: tuple[Mark, ...] = ()
-    figures: tuple[Figure, ...] = ()
+    figures: tuple[Reading, ...] = ()
     """For the frame, the most important first: the last ones go where there is no room."""

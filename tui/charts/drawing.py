@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from lazytrain.tui.terminal.parts import replaces
 
 if TYPE_CHECKING:
-    from lazytrain.tui.charts.canvas import Row
+    from lazytrain.tui.terminal.cell_row import CellRow
 
 Points = tuple[Any, Any]
 """x and y: [N] each, x increasing."""
@@ -28,7 +28,7 @@ class Picture:
     """Curves over each other, the last one on top."""
 
     def __init__(self) -> None:
-        self.rows: list[Row] = []
+        self.rows: list[CellRow] = []
         self.num_drawn = 0
         """How often there was something to draw."""
         self.num_dots_drawn = 0
@@ -37,7 +37,9 @@ class Picture:
         self._dots: list[list[Dot]] = []
         self._goes_on = replaces("tail")
 
-    def show(self, width: int, height: int, curves: Sequence[Points], x_limits: Limits, y_limits: Limits) -> list[Row]:
+    def show(
+        self, width: int, height: int, curves: Sequence[Points], x_limits: Limits, y_limits: Limits
+    ) -> list[CellRow]:
         """The curves on `width` × `height` cells whose edges are `x_limits` and `y_limits`."""
         size = (2 * width, 4 * height)
         dots = [to_dots(x, y, size, x_limits, y_limits) for x, y in curves]
@@ -51,7 +53,7 @@ class Picture:
         self.num_dots_drawn += sum(len(each) for each in drawn)
         # plotext is a quarter of a second to import: only once there is something to draw.
         from lazytrain.tui.charts.canvas import Stroke, draw
-        from lazytrain.tui.charts.tail import draw_tail
+        from lazytrain.tui.terminal.tail import draw_tail
 
         if kept:
             tails = draw_tail(width, height, drawn, kept)

@@ -9,8 +9,8 @@ from typing import Any
 from lazytrain.tui.charts.axis import LogRange, StickyRange, YRange, log_labels, log_ticks, tick_labels, ticks
 from lazytrain.tui.charts.data import AxisKind, ChartData, Curve
 from lazytrain.tui.charts.drawing import Picture
-from lazytrain.tui.charts.lines import Figure, Line, figures_width, fitting_start, put_figures
-from lazytrain.tui.charts.sheet import AROUND, Sheet, framed
+from lazytrain.tui.charts.lines import Line, Reading, figures_width, fitting_start, put_figures
+from lazytrain.tui.charts.sheet import AROUND, ChartSheet, framed
 from lazytrain.tui.charts.tones import faint
 from lazytrain.tui.words.text import format_count, format_duration, format_fraction, format_loss
 
@@ -61,7 +61,7 @@ class Plot:
         self.picture = Picture()
         self._behind = Picture()
         """Raw curves behind their averages, apart: a cell shows the dots of one of the two."""
-        self.sheet: Sheet | None = None
+        self.sheet: ChartSheet | None = None
         """What was composed last; None where only figures are shown."""
         self._log = False
         self._range: YRange = StickyRange()
@@ -81,7 +81,7 @@ class Plot:
         tags = max((len(curve.tag) for curve in data.curves), default=0) if data else 0
         margin = min(tags, width // 4) + 1 if tags else 0
         limits = (data.view.window or (0.0, max(data.x_end, 1e-9))) if data else (0.0, 1.0)
-        sheet = self.sheet = Sheet(lines, width - AROUND[0] - margin, height - AROUND[1], limits)
+        sheet = self.sheet = ChartSheet(lines, width - AROUND[0] - margin, height - AROUND[1], limits)
         values = None
         if data is not None:
             room = width - 3 - len(head) - 6
@@ -113,7 +113,7 @@ class Plot:
             parts.append(f"smoothed {data.view.smoothing:g}")
         return ", ".join(parts)
 
-    def _compose_figures(self, width: int, height: int, figures: tuple[Figure, ...], empty_text: str) -> list[Line]:
+    def _compose_figures(self, width: int, height: int, figures: tuple[Reading, ...], empty_text: str) -> list[Line]:
         """Too small for a chart: the figures in one line, framed where there is room for a frame."""
         if height < 3:
             lines = [Line.blank(width) for _ in range(height)]
@@ -129,7 +129,7 @@ class Plot:
 
     # ── values ─────────────────────────────────────────────────────────────────────────────────────────────
 
-    def _figures_at(self, sheet: Sheet, data: ChartData, cursor: int, room: int) -> tuple[Figure, ...]:
+    def _figures_at(self, sheet: ChartSheet, data: ChartData, cursor: int, room: int) -> tuple[Reading, ...]:
         """Where the cursor stands, and each curve's value there: the last one at or before it.
 
         Where `room` is too small for all names, markers stand for them.
@@ -147,8 +147,8 @@ class Plot:
             gap = float(curve.x[-1] - curve.x[-2]) * curve.x_scale if len(curve.x) > 1 else 0.0
             if x < float(curve.x[-1]) * curve.x_scale + max(column, gap):
                 said = format_fraction(value) if self.percent else format_loss(value)
-                named.append(Figure(f"{curve.marker} {curve.label}".strip(), said, curve.tone))
-                marked.append(Figure(curve.marker or curve.label, said, curve.tone))
+                named.append(Reading(f"{curve.marker} {curve.label}".strip(), said, curve.tone))
+                marked.append(Reading(curve.marker or curve.label, said, curve.tone))
         return tuple(named if figures_width(tuple(named)) <= room else marked)
 
     def _axis_values(self, y: Any) -> Any:
@@ -161,7 +161,7 @@ class Plot:
             return np.log10(np.where(y > 0, y, np.nan))
         return y
 
-    def _draw(self, sheet: Sheet, curve: Curve, data: ChartData) -> DrawnCurve:
+    def _draw(self, sheet: ChartSheet, curve: Curve, data: ChartData) -> DrawnCurve:
         """A curve as it is drawn, with its moving average and its band."""
         import numpy as np
 
@@ -184,7 +184,7 @@ class Plot:
             drawn.band = (np.flatnonzero(inside), low, high)
         return drawn
 
-    def _cut_once(self, sheet: Sheet, curve: Curve) -> tuple[Any, Any]:
+    def _cut_once(self, sheet: ChartSheet, curve: Curve) -> tuple[Any, Any]:
         """`_cut`, or what it gave last time for the same arrays: most of the time a test curve has nothing new."""
         place = (sheet.width, sheet.x_limits, curve.x_scale, self._log)
         known = self._cuts.get(curve.label)
@@ -193,7 +193,7 @@ class Plot:
             known = self._cuts[curve.label] = _Cut(curve.x, curve.y, place, points)
         return known.points
 
-    def _cut(self, sheet: Sheet, x: Any, y: Any, scale: float) -> tuple[Any, Any]:
+    def _cut(self, sheet: ChartSheet, x: Any, y: Any, scale: float) -> tuple[Any, Any]:
         """A curve thinned to this canvas; where the window cuts it, it comes in and goes out at the edge."""
         import numpy as np
 
@@ -228,7 +228,7 @@ class Plot:
 
     # ── cells ──────────────────────────────────────────────────────────────────────────────────────────────
 
-    def _put_curves(self, sheet: Sheet, data: ChartData, drawn: list[DrawnCurve]) -> None:
+    def _put_curves(self, sheet: ChartSheet, data: ChartData, drawn: list[DrawnCurve]) -> None:
         size, scales = (sheet.width, sheet.height), (sheet.x_limits, sheet.y_limits)
         averaged = [each for each in drawn if each.average is not None]
         if averaged:
@@ -247,7 +247,7 @@ class Plot:
         for mark in data.marks:
             sheet.put_mark(mark, math.nan if mark.y is None else float(self._axis_values(mark.y)))
 
-    def _put_dots(self, sheet: Sheet, curve: Curve) -> None:
+    def _put_dots(self, sheet: ChartSheet, curve: Curve) -> None:
         """Dots at points of the curve, always the same ones at the same scale."""
         if not len(curve.x):
             return
@@ -258,7 +258,7 @@ class Plot:
         points = zip((x * curve.x_scale).tolist(), self._axis_values(y).tolist(), strict=True)
         sheet.put_points(points, curve.marker or "•", curve.tone)
 
-    def _put_markers(self, sheet: Sheet, drawn: DrawnCurve, first: int) -> None:
+    def _put_markers(self, sheet: ChartSheet, drawn: DrawnCurve, first: int) -> None:
         """Shapes on a line in fixed columns, other ones for each curve: they stay where they are as it grows."""
         import numpy as np
 
@@ -270,7 +270,7 @@ class Plot:
             values = np.interp(places, x, y).tolist()
             sheet.put_points(zip(places, values, strict=True), drawn.curve.marker, drawn.curve.tone)
 
-    def _put_axes(self, sheet: Sheet, data: ChartData) -> None:
+    def _put_axes(self, sheet: ChartSheet, data: ChartData) -> None:
         low, high = sheet.y_limits
         if self._log:
             values = log_ticks(10**low, 10**high, max(2, min(8, sheet.height // 2)))
@@ -282,13 +282,13 @@ class Plot:
         sheet.put_x_axis(data.view.by)
 
 
-def _place(by: AxisKind, x: float, column: float) -> Figure:
+def _place(by: AxisKind, x: float, column: float) -> Reading:
     """Where the cursor stands on the x axis, to a column's precision."""
     match by:
         case "epoch":
             digits = max(0, min(4, math.ceil(-math.log10(column))))
-            return Figure("epoch", f"{x:.{digits}f}", "cursor")
+            return Reading("epoch", f"{x:.{digits}f}", "cursor")
         case "time":
-            return Figure("after", format_duration(x), "cursor")
+            return Reading("after", format_duration(x), "cursor")
         case _:
-            return Figure(by, format_count(round(x)), "cursor")
+            return Reading(by, format_count(round(x)), "cursor")

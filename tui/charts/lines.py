@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Figure:
+class Reading:
     """A figure in the frame: `train 0.412`."""
 
     label: str
@@ -65,7 +65,7 @@ class Line:
         return Strip([Segment(text, styles[tone]) for text, tone in self.parts()], len(self.characters))
 
 
-def fitting_start(figures: tuple[Figure, ...], end: int, first: int) -> int | None:
+def fitting_start(figures: tuple[Reading, ...], end: int, first: int) -> int | None:
     """The column where figures begin that are to end before `end`; only as many are counted as fit after `first`."""
     for count in range(len(figures), 0, -1):
         start = end - figures_width(figures[:count])
@@ -74,7 +74,7 @@ def fitting_start(figures: tuple[Figure, ...], end: int, first: int) -> int | No
     return None
 
 
-def put_figures(line: Line, start: int, end: int, figures: tuple[Figure, ...]) -> None:
+def put_figures(line: Line, start: int, end: int, figures: tuple[Reading, ...]) -> None:
     """Write figures from `start` on, as many as fit before `end`."""
     column = start
     for figure in figures:
@@ -85,5 +85,5 @@ def put_figures(line: Line, start: int, end: int, figures: tuple[Figure, ...]) -
         column += len(text) + 2
 
 
-def figures_width(figures: tuple[Figure, ...]) -> int:
+def figures_width(figures: tuple[Reading, ...]) -> int:
     return sum(len(str(figure)) for figure in figures) + 2 * (len(figures) - 1)

@@ -11,7 +11,7 @@ from lazytrain.engine.records import Message, Run
 from lazytrain.presets import Report
 from lazytrain.tui.charts.axis import planned_end, round_end
 from lazytrain.tui.charts.data import AxisKind, ChartData, ChartView, Curve, Mark
-from lazytrain.tui.charts.lines import Figure
+from lazytrain.tui.charts.lines import Reading
 from lazytrain.tui.words.text import format_fraction, format_loss
 
 if TYPE_CHECKING:
@@ -110,12 +110,12 @@ def loss_chart(shown: ShownRun, curves: Curves, view: ChartView = WHOLE) -> Char
     tests, judged = curves.of_epochs("test_loss"), curves.of_epochs(f"{shown.best_of}_loss")
     best = find_best(judged, lowest=True)
     figures = [
-        Figure("train", f"{format_loss(_train_now(shown.run, losses, curves.of_epochs('train_loss'))):>5}", "train"),
-        Figure("test", f"{format_loss(_last(tests)):>5}", "test"),
+        Reading("train", f"{format_loss(_train_now(shown.run, losses, curves.of_epochs('train_loss'))):>5}", "train"),
+        Reading("test", f"{format_loss(_last(tests)):>5}", "test"),
     ]
     if best is not None:
         figures.append(
-            Figure(f"● best {shown.best_of}", f"{format_loss(judged[best])} @ {curves.epochs[best].epoch}", "best")
+            Reading(f"● best {shown.best_of}", f"{format_loss(judged[best])} @ {curves.epochs[best].epoch}", "best")
         )
     return _chart(shown, curves, view, "loss", figures, (best, judged))
 
@@ -127,14 +127,14 @@ def accuracy_chart(shown: ShownRun, curves: Curves, view: ChartView = WHOLE) -> 
     best = find_best(judged, lowest=False)
     train_now = _train_now(shown.run, accuracies, curves.of_epochs("train_accuracy"))
     figures = [
-        Figure("train", f"{format_fraction(train_now):>6}", "train"),
-        Figure("test", f"{format_fraction(_last(tests)):>6}", "test"),
+        Reading("train", f"{format_fraction(train_now):>6}", "train"),
+        Reading("test", f"{format_fraction(_last(tests)):>6}", "test"),
     ]
     if best is not None:
         epoch = curves.epochs[best].epoch
-        figures.append(Figure(f"● best {shown.best_of}", f"{format_fraction(judged[best])} @ {epoch}", "best"))
+        figures.append(Reading(f"● best {shown.best_of}", f"{format_fraction(judged[best])} @ {epoch}", "best"))
     if shown.report is not None and shown.report.test_accuracy is not None:
-        figures.append(Figure("report", format_fraction(shown.report.test_accuracy, 0)))
+        figures.append(Reading("report", format_fraction(shown.report.test_accuracy, 0)))
     return _chart(shown, curves, view, "accuracy", figures, (best, judged))
 
 
@@ -150,7 +150,7 @@ def _chart(
     curves: Curves,
     view: ChartView,
     metric: Metric,
-    figures: list[Figure],
+    figures: list[Reading],
     best: tuple[int | None, Any],
 ) -> ChartData | None:
     run = shown.run

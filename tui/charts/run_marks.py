@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from lazytrain.engine.records import Run
 from lazytrain.tui.charts.data import Curve, Mark, MarkKind
-from lazytrain.tui.charts.lines import Figure
+from lazytrain.tui.charts.lines import Reading
 from lazytrain.tui.charts.run_figures import Metric, RunAxis, Split, find_best
 
 if TYPE_CHECKING:
@@ -52,10 +52,10 @@ def marks_on(
     return [_mark(kind, axis.at(step), curve) for kind, step in steps]
 
 
-def mark_figures(marks: Iterable[Mark]) -> tuple[Figure, ...]:
+def mark_figures(marks: Iterable[Mark]) -> tuple[Reading, ...]:
     """`★ best`, `✗ NaN`: what the marks that there are say, for the frame."""
     kinds = {mark.kind for mark in marks}
-    return tuple(Figure(glyph, words) for kind, (glyph, words) in LOOKS.items() if kind in kinds)
+    return tuple(Reading(glyph, words) for kind, (glyph, words) in LOOKS.items() if kind in kinds)
 
 
 def _mark(kind: MarkKind, x: float, curve: Curve) -> Mark:

@@ -13,7 +13,7 @@ from lazytrain.tui.charts.lines import Line
 from lazytrain.tui.charts.tones import Tone
 
 if TYPE_CHECKING:
-    from lazytrain.tui.charts.canvas import Row
+    from lazytrain.tui.terminal.cell_row import CellRow
 
 LABEL_WIDTH = 6
 """Cells for a y label: `100 %`, `0.0025`."""
@@ -31,7 +31,7 @@ OVERFIT_LABEL = "overfitting"
 
 
 @dataclass(slots=True)
-class Sheet:
+class ChartSheet:
     """A framed chart under way. Rows and columns are counted from the canvas' top left cell."""
 
     lines: list[Line]
@@ -69,7 +69,7 @@ class Sheet:
     def put(self, column: int, row: int, text: str, tone: Tone) -> None:
         self.lines[1 + row].put(COLUMN_BEFORE + column, text, tone)
 
-    def put_rows(self, rows: Sequence[Row], tones: Sequence[Tone], *, over: bool = True) -> None:
+    def put_rows(self, rows: Sequence[CellRow], tones: Sequence[Tone], *, over: bool = True) -> None:
         """Curves as they were drawn; `tones` are the strokes'.
 
         Args:

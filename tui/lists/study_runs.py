@@ -40,7 +40,7 @@ class StudyRuns(ScrollView, can_focus=True):
         *moving_keys("study", "run"),
     ]
 
-    class Moved(Message):
+    class RunMoved(Message):
         """Another run is under the cursor."""
 
     class Flipped(Message):
@@ -122,7 +122,7 @@ class StudyRuns(ScrollView, can_focus=True):
         for each in (before, self.cursor):
             self.refresh_lines(each)
         self._keep_cursor_in_view()
-        self.post_message(self.Moved())
+        self.post_message(self.RunMoved())
 
     def on_click(self, event: events.Click) -> None:
         offset = event.get_content_offset(self)

@@ -16,7 +16,7 @@ from textual.widgets.option_list import Option
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class Answer:
     """An answer: what it is called in code, and what a person reads."""
 
     value: str
@@ -35,7 +35,7 @@ class ConfirmScreen(ModalScreen[str | None]):
         Binding("k", "move('up')", "up", id="confirm.up", tooltip="The answer before", show=False),
     ]
 
-    def __init__(self, title: str, text: str, choices: Sequence[Choice]) -> None:
+    def __init__(self, title: str, text: str, choices: Sequence[Answer]) -> None:
         super().__init__()
         self.question, self.text, self.choices = title, text, tuple(choices)
 

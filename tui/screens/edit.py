@@ -28,7 +28,7 @@ DEVICE = Field("device", "text", "auto, cpu, cuda, cuda:1, mps …")
 DEVICE_FORM = re.compile(r"[a-z]+(:\d+)?")
 
 
-class Choice(Select[Any], inherit_bindings=False):
+class FieldSelect(Select[Any], inherit_bindings=False):
     """A select that opens on enter and space alone, so that the arrows move through the form."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -63,9 +63,9 @@ class FieldRow(Horizontal):
         match self.field.kind:
             case "choice":
                 choices = [(option, option) for option in self.field.options]
-                return Choice(choices, value=self.start, allow_blank=False, compact=True, classes="control")
+                return FieldSelect(choices, value=self.start, allow_blank=False, compact=True, classes="control")
             case "switch":
-                return Choice(
+                return FieldSelect(
                     [("no", False), ("yes", True)], value=self.start, allow_blank=False, compact=True, classes="control"
                 )
             case _:

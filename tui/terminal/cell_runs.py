@@ -31,13 +31,13 @@ class CellRun:
     """Whether every terminal agrees on where it ends."""
 
 
-class _Look(NamedTuple):
+class CellLook(NamedTuple):
     attributes: str
     fore: str
     back: str
 
 
-_PLAIN = _Look("", "39", "49")
+_PLAIN = CellLook("", "39", "49")
 
 
 def encode(runs: Sequence[CellRun]) -> str:
@@ -51,7 +51,7 @@ def encode(runs: Sequence[CellRun]) -> str:
     return written
 
 
-def _by_look(run: CellRun) -> tuple[_Look, int, int]:
+def _by_look(run: CellRun) -> tuple[CellLook, int, int]:
     return _parse(run.look), run.y, run.x
 
 
@@ -86,7 +86,7 @@ def _move(run: CellRun, column: int) -> str:
     return to
 
 
-def _transition(now: _Look, wanted: _Look) -> str:
+def _transition(now: CellLook, wanted: CellLook) -> str:
     """SGR codes from one look to another."""
     codes: list[str] = []
     if wanted.attributes != now.attributes:
@@ -103,9 +103,9 @@ def _transition(now: _Look, wanted: _Look) -> str:
 
 
 @lru_cache(maxsize=1024)
-def _parse(codes: str) -> _Look:
+def _parse(codes: str) -> CellLook:
     """Split SGR codes into attributes and the two colours; what comes last counts."""
     fore, back = _PLAIN.fore, _PLAIN.back
     for match in _COLOUR.finditer(codes):
         fore, back = match["fore"] or fore, match["back"] or back
-    return _Look(_COLOUR.sub("", codes).strip(";"), fore, back)
+    return CellLook(_COLOUR.sub("", codes).strip(";"), fore, back)

@@ -11,7 +11,7 @@ from textual.message import Message
 from textual.widgets import DataTable
 
 from lazytrain.tui.charts.tones import COLOURS, Tone
-from lazytrain.tui.words.compare_rows import BEST, BEST_ACCURACY, NAME, CompareTable, Row
+from lazytrain.tui.words.compare_rows import BEST, BEST_ACCURACY, NAME, CompareTable, TableRow
 from lazytrain.tui.words.text import shorten
 
 MARK = "mark"
@@ -75,7 +75,7 @@ class ComparisonTable(DataTable[Text]):
         self._structure: object = None
 
     @property
-    def order(self) -> list[Row]:
+    def order(self) -> list[TableRow]:
         """The rows as they stand."""
         return self.table.sorted_by(self.sort_key, reverse=self.reversed_order)
 
@@ -120,13 +120,13 @@ class ComparisonTable(DataTable[Text]):
         keys = list(self.rows)
         return keys[self.cursor_row].value if 0 <= self.cursor_row < len(keys) else None
 
-    def _update_cells(self, order: list[Row], *, wide: bool) -> None:
+    def _update_cells(self, order: list[TableRow], *, wide: bool) -> None:
         for row in order:
             for key, cell in zip((MARK, *(column.key for column in self.table.columns)), self._cells(row, wide=wide)):  # noqa: B905  as many
                 if self.get_cell(row.key, key) != cell:
                     self.update_cell(row.key, key, cell, update_width=True)
 
-    def _cells(self, row: Row, *, wide: bool) -> list[Text]:
+    def _cells(self, row: TableRow, *, wide: bool) -> list[Text]:
         marker, tone = self._markers.get(row.key, ("", "text"))
         colours = COLOURS.get(tone)
         colour = colours[0 if self.app.current_theme.dark else 1] if colours else ""

@@ -48,7 +48,7 @@ class Cell:
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class TableRow:
     """One run, or the seeds of one setting."""
 
     key: str
@@ -65,9 +65,9 @@ class CompareTable:
     """Columns and rows, in the order in which runs were marked."""
 
     columns: tuple[Column, ...] = ()
-    rows: tuple[Row, ...] = ()
+    rows: tuple[TableRow, ...] = ()
 
-    def sorted_by(self, key: str | None, *, reverse: bool = False) -> list[Row]:
+    def sorted_by(self, key: str | None, *, reverse: bool = False) -> list[TableRow]:
         """The rows by a column, equals as they stand; as they were marked without one."""
         rows = list(self.rows)
         if key is None or all(column.key != key for column in self.columns):
@@ -99,7 +99,7 @@ def make_table(families: Sequence[Family]) -> CompareTable:
         *((Column("report", "report", higher_first=True),) if reported else ()),
     )
     labels = short_labels(firsts, fields)
-    rows: list[Row] = []
+    rows: list[TableRow] = []
     for number, (family, label) in enumerate(zip(families, labels, strict=True)):
         figures = outcomes[family.key]
         name = family.members[0].run.name
@@ -111,7 +111,7 @@ def make_table(families: Sequence[Family]) -> CompareTable:
         if folded:
             used, members = len(family.used), len(family.members)
             cells[SEEDS] = Cell(str(used) if used == members else f"{used} of {members}", used)
-        rows.append(Row(family.key, name, cells, family.key in best, label))
+        rows.append(TableRow(family.key, name, cells, family.key in best, label))
     return CompareTable(columns, tuple(rows))
 
 

@@ -94,7 +94,7 @@ class _Environment(SandboxedEnvironment):
         if own is not None:
             texts[OWN] = (_read(own), str(own), None)
 
-        class Missing(StrictUndefined):
+        class MissingField(StrictUndefined):
             """Says what there is instead."""
 
             def __init__(self, hint: str | None = None, **where: Any) -> None:
@@ -102,7 +102,7 @@ class _Environment(SandboxedEnvironment):
 
         super().__init__(
             loader=FunctionLoader(texts.get),
-            undefined=Missing,
+            undefined=MissingField,
             autoescape=True,
             finalize=_escape,
             trim_blocks=True,

@@ -19,7 +19,7 @@ from pathlib import Path
 
 from lazytrain.engine.beat import BEAT_SECONDS
 from lazytrain.engine.child_process import python_command
-from lazytrain.engine.data.vision.table import VisionSet
+from lazytrain.engine.data.vision.vision_set import VisionSet
 from lazytrain.engine.events import Progress
 
 _ABANDONED_SECONDS = 24 * 3600.0

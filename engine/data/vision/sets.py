@@ -8,7 +8,8 @@ from __future__ import annotations
 import difflib
 from collections.abc import Mapping
 
-from lazytrain.engine.data.vision.table import SETS, VisionSet
+from lazytrain.engine.data.vision.table import SETS
+from lazytrain.engine.data.vision.vision_set import VisionSet
 
 PREFIX = "torchvision:"
 """How such a dataset is written: `torchvision:FashionMNIST`."""

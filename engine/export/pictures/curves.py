@@ -22,7 +22,7 @@ def _empty() -> Array:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Curve:
+class EpochCurve:
     """Finite values `y` at epochs `x`, [N] each; of several seeds their mean, in a band from `low` to `high`."""
 
     x: Array = field(default_factory=_empty)
@@ -37,13 +37,13 @@ class Curve:
         """Smallest and largest value, the band's included; nothing of an empty curve."""
         return extremes((self.y, self.low, self.high)) or ()
 
-    def thinned(self, num_columns: int, num_epochs: int) -> Curve:
+    def thinned(self, num_columns: int, num_epochs: int) -> EpochCurve:
         """Of more than two values in one of `num_columns` columns of epochs 0 to `num_epochs` only the smallest and
         largest; without its band."""
         if len(self) <= 2 * num_columns:
             return self
         x, y = thin(self.x, self.y, num_columns, 0, num_epochs)
-        return Curve(x=x, y=y)
+        return EpochCurve(x=x, y=y)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,13 +53,13 @@ class DrawnRun:
     name: str
     num_epochs: int
     loss_kind: str
-    raw_loss: Curve
-    raw_accuracy: Curve
+    raw_loss: EpochCurve
+    raw_accuracy: EpochCurve
     """Windows; of a single run only."""
-    train_loss: Curve
-    train_accuracy: Curve
-    test_loss: Curve
-    test_accuracy: Curve
+    train_loss: EpochCurve
+    train_accuracy: EpochCurve
+    test_loss: EpochCurve
+    test_accuracy: EpochCurve
     best_epoch: int | None
     """Marked on the test curve; None where several seeds have each their own."""
     best_text: str
@@ -122,12 +122,12 @@ def _bad(gathered: Gathered, windows: tuple[Array, Array, Array]) -> tuple[float
     return run.step / (gathered.steps_per_epoch or 1.0), "NaN" if "NaN" in (run.error or "") else "infinite"
 
 
-def _curve(x: Array, y: Array) -> Curve:
+def _curve(x: Array, y: Array) -> EpochCurve:
     kept = np.abs(y) <= LARGEST  # NaN isn't
-    return Curve(x=x[kept], y=y[kept])
+    return EpochCurve(x=x[kept], y=y[kept])
 
 
-def _mean(runs: Sequence[Gathered], name: str, shift: float) -> Curve:
+def _mean(runs: Sequence[Gathered], name: str, shift: float) -> EpochCurve:
     """One figure of the epochs; of several runs its mean, lowest and highest over the epochs that all have."""
     columns = [np.array([getattr(record, name) for record in gathered.epochs], "f8") for gathered in runs]
     length = min(map(len, columns))
@@ -137,7 +137,7 @@ def _mean(runs: Sequence[Gathered], name: str, shift: float) -> Curve:
     values = np.stack([column[:length] for column in columns])
     kept = (np.abs(values) <= LARGEST).all(axis=0)
     x, sound = epochs[kept], values[:, kept]
-    return Curve(x=x, y=sound.mean(axis=0), low=sound.min(axis=0), high=sound.max(axis=0))
+    return EpochCurve(x=x, y=sound.mean(axis=0), low=sound.min(axis=0), high=sound.max(axis=0))
 
 
 def _best_text(gathered: Gathered) -> str:

@@ -52,7 +52,7 @@ def house_style() -> Iterator[None]:
 
 
 @dataclass(frozen=True, slots=True)
-class Sheet:
+class Page:
     """An empty picture. Places are CSS pixels from its top left corner, y downwards."""
 
     paper: Paper
@@ -62,9 +62,9 @@ class Sheet:
     """For whoever can't see it."""
 
     @staticmethod
-    def of_size(width: float, height: float, title: str) -> Sheet:
+    def of_size(width: float, height: float, title: str) -> Page:
         paper = Paper(figsize=(width * PIXEL / 72, height * PIXEL / 72), dpi=72 / PIXEL, facecolor="white")
-        return Sheet(paper, width, height, title)
+        return Page(paper, width, height, title)
 
     @property
     def _places(self) -> Transform:

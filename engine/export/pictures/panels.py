@@ -9,7 +9,7 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
-from lazytrain.engine.export.pictures.curves import Curve, DrawnRun
+from lazytrain.engine.export.pictures.curves import DrawnRun, EpochCurve
 from lazytrain.engine.export.pictures.lettering import fit_text, readable
 from lazytrain.engine.export.pictures.page import INK, MUTED, PIXEL
 
@@ -64,7 +64,7 @@ def look(number: int) -> tuple[str, str]:
 
 
 def draw_curves(
-    axes: Axes, number: int, raw: Curve, train: Curve, test: Curve, scale: float = 1.0, *, single: bool
+    axes: Axes, number: int, raw: EpochCurve, train: EpochCurve, test: EpochCurve, scale: float = 1.0, *, single: bool
 ) -> None:
     """Of one run, or of seeds; values times `scale`."""
     colour, mark = (VERMILION, "o") if single else look(number)
@@ -90,7 +90,7 @@ def draw_curves(
     axes.add_line(line(test_line.x, test_line.y * scale, colour, mark=mark, markevery=marked))
 
 
-def mark_best(axes: Axes, number: int, each: DrawnRun, test: Curve, scale: float = 1.0, *, single: bool) -> None:
+def mark_best(axes: Axes, number: int, each: DrawnRun, test: EpochCurve, scale: float = 1.0, *, single: bool) -> None:
     """A ring about the test figure of the best epoch."""
     best = test.x == (each.best_epoch or 0)  # no epoch is number 0
     axes.add_line(ring(test.x[best], test.y[best] * scale, VERMILION if single else look(number)[0]))
@@ -105,7 +105,7 @@ def label_best(axes: Axes, text: str) -> None:
     _write(axes, (1, 1), (-19, 12), text, VERMILION, ha="right")
 
 
-def label_ends(axes: Axes, train: Curve, test: Curve, form: str, scale: float = 1.0) -> None:
+def label_ends(axes: Axes, train: EpochCurve, test: EpochCurve, form: str, scale: float = 1.0) -> None:
     """`train 98.1 %` and `test 97.5 %` where the curves end, moved apart where they would touch."""
     labels: list[tuple[float, str, str]] = []
     for name, curve, colour in (("train", train, BLUE), ("test", test, VERMILION)):

@@ -18,7 +18,7 @@ from lazytrain.engine.export.pictures.axes import Axis, epoch_axis, linear_axis,
 from lazytrain.engine.export.pictures.curves import DrawnRun, draw_runs
 from lazytrain.engine.export.pictures.figure import Figure
 from lazytrain.engine.export.pictures.lettering import fit_text, readable, text_width
-from lazytrain.engine.export.pictures.page import INK, MUTED, Sheet, house_style
+from lazytrain.engine.export.pictures.page import INK, MUTED, Page, house_style
 from lazytrain.engine.export.pictures.panels import (
     DASHES,
     draw_curves,
@@ -40,7 +40,7 @@ MARGIN, TICKS = 24.0, 62.0
 LEGEND_LINE, NOTE_LINE = 20.0, 16.0
 
 
-def draw_figure(figure: Figure) -> Sheet:
+def draw_figure(figure: Figure) -> Page:
     """The picture; where no run has figures yet it says so."""
     drawn = draw_runs([(group.name, group.runs) for group in figure.groups])
     single = len(drawn) == 1 and len(figure.groups[0].runs) == 1
@@ -49,7 +49,7 @@ def draw_figure(figure: Figure) -> Sheet:
     legend_lines = 0 if single else 1 + ceil(len(drawn) / _legend_columns(drawn))
     height = TOP + PANEL_HEIGHT + BENEATH + legend_lines * LEGEND_LINE + len(notes) * NOTE_LINE + 10
     with house_style():
-        sheet = Sheet.of_size(WIDTH, height, f"{figure.title}: loss and accuracy by epoch")
+        sheet = Page.of_size(WIDTH, height, f"{figure.title}: loss and accuracy by epoch")
         for y, text, size, colour in ((36, figure.title, 20, INK), (57, figure.subtitle, 12, MUTED)):
             sheet.write(MARGIN, y, fit_text(readable(text), size, WIDTH - 2 * MARGIN), size=size, colour=colour)
         _draw_panels(sheet, figure, drawn, kinds, single=single)
@@ -61,7 +61,7 @@ def draw_figure(figure: Figure) -> Sheet:
     return sheet
 
 
-def _draw_panels(sheet: Sheet, figure: Figure, drawn: Sequence[DrawnRun], kinds: set[str], *, single: bool) -> None:
+def _draw_panels(sheet: Page, figure: Figure, drawn: Sequence[DrawnRun], kinds: set[str], *, single: bool) -> None:
     """Accuracy, and at its left loss, where the runs have the same kind of loss."""
     x = epoch_axis(max((each.num_epochs for each in drawn), default=1))
     labelled = 92.0 if single else 16.0
@@ -151,7 +151,7 @@ def _legend_columns(drawn: Sequence[DrawnRun]) -> int:
     return max(1, min(3, int((WIDTH - 2 * MARGIN) // (widest + 64)), len(drawn)))
 
 
-def _draw_legend(sheet: Sheet, drawn: Sequence[DrawnRun], top: float) -> float:
+def _draw_legend(sheet: Page, drawn: Sequence[DrawnRun], top: float) -> float:
     """What strokes mean; beneath, in columns, colour, mark and name of each run. Returns where it ends."""
     keys = (("test", {"mark": "o"}), ("train", {"width": 1.2, "linestyle": DASHES}))
     for x, (name, style) in zip((MARGIN, MARGIN + 100), keys, strict=True):
@@ -169,7 +169,7 @@ def _draw_legend(sheet: Sheet, drawn: Sequence[DrawnRun], top: float) -> float:
     return top + (rows + 1) * LEGEND_LINE + 4
 
 
-def _draw_key(sheet: Sheet, x: float, y: float, text: str, ink: str, colour: str, **style: Any) -> None:
+def _draw_key(sheet: Page, x: float, y: float, text: str, ink: str, colour: str, **style: Any) -> None:
     """A piece of a curve, and what it is."""
     sheet.draw(line([x, x + 15, x + 30], [y - 4] * 3, colour, markevery=[1], **style))
     sheet.write(x + 38, y, text, colour=ink)

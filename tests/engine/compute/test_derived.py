@@ -12,7 +12,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lazytrain.engine.compute.architecture import build_layers, build_net
-from lazytrain.engine.compute.convolutions import ChannelsLastConv, Conv, Im2colConv, PairedConv, convolution
+from lazytrain.engine.compute.convolutions import (
+    ChannelsLastConvLayer,
+    ConvLayer,
+    Im2colConvLayer,
+    PairedConvLayer,
+    convolution,
+)
 from lazytrain.engine.compute.derived import DerivedPath, serves
 from lazytrain.engine.compute.paths import AutogradPath, make_optimizer, make_path
 from lazytrain.presets import Architecture, Hyperparameters, LayerError, load_catalogue, size_layers
@@ -128,14 +134,14 @@ def test_a_convolutional_net_trains_as_by_autograd_in_single_precision(batch_siz
 @pytest.mark.parametrize(
     ("capability", "batch_size", "kind"),
     [
-        ("AVX2", 8, Im2colConv),
-        ("AVX2", 9, ChannelsLastConv),
-        ("AVX512", 5, Im2colConv),
-        ("AVX512", 6, PairedConv),
-        ("AVX512_BF16", 128, PairedConv),
+        ("AVX2", 8, Im2colConvLayer),
+        ("AVX2", 9, ChannelsLastConvLayer),
+        ("AVX512", 5, Im2colConvLayer),
+        ("AVX512", 6, PairedConvLayer),
+        ("AVX512_BF16", 128, PairedConvLayer),
     ],
 )
-def test_which_convolution(capability: str, batch_size: int, kind: type[Conv]) -> None:
+def test_which_convolution(capability: str, batch_size: int, kind: type[ConvLayer]) -> None:
     with patch("torch.backends.cpu.get_cpu_capability", return_value=capability):
         assert type(convolution(torch.nn.Conv2d(3, 6, 5), batch_size)) is kind
 

@@ -20,7 +20,8 @@ from lazytrain.engine.child_process import ROOT
 from lazytrain.engine.data.datasets import DatasetError, describe_dataset, locate
 from lazytrain.engine.data.loading import Dataset, load_dataset
 from lazytrain.engine.data.vision.sets import PREFIX, REFUSED
-from lazytrain.engine.data.vision.table import SETS, VisionSet
+from lazytrain.engine.data.vision.table import SETS
+from lazytrain.engine.data.vision.vision_set import VisionSet
 from tests.helpers.vision_files import MAKERS, grey, idx, mnist_files, picture, write
 
 

@@ -27,7 +27,7 @@ from lazytrain.engine.export.pictures.axes import epoch_axis, linear_axis, logar
 from lazytrain.engine.export.pictures.curves import draw_runs
 from lazytrain.engine.export.pictures.figure import Figure, Group
 from lazytrain.engine.export.pictures.lettering import OWN, drawable, families, fit_text, text_width
-from lazytrain.engine.export.pictures.page import MUTED, SCALE, Sheet
+from lazytrain.engine.export.pictures.page import MUTED, SCALE, Page
 from lazytrain.engine.export.pictures.panels import BLUE, COLOURS, FAINT, MARKS, VERMILION
 from lazytrain.engine.export.pictures.picture import draw_figure
 from lazytrain.engine.records import State
@@ -401,7 +401,7 @@ def test_no_letter_is_drawn_as_a_box() -> None:
 
 @pytest.mark.parametrize("anchor", ["left", "center", "right"])
 def test_a_text_in_several_fonts_stands_where_it_belongs(anchor: Literal["left", "center", "right"]) -> None:
-    sheet = Sheet.of_size(400, 30, "text")
+    sheet = Page.of_size(400, 30, "text")
     sheet.write(200, 20, "HHHH × é 猫 HH")
     sheet.paper.texts[0].set_horizontalalignment(anchor)
     file = io.BytesIO()

@@ -28,7 +28,7 @@ from lazytrain.tui.charts.axis import (
 from lazytrain.tui.charts.chart import MetricChart
 from lazytrain.tui.charts.data import ChartData, ChartView, Curve, Mark
 from lazytrain.tui.charts.layout import Plot
-from lazytrain.tui.charts.lines import Figure
+from lazytrain.tui.charts.lines import Reading
 from lazytrain.tui.charts.sheet import COLUMN_BEFORE, LABEL_WIDTH
 from lazytrain.tui.charts.tones import RUN_MARKERS, RUN_TONES, TONES, faint
 
@@ -119,9 +119,9 @@ def data(num_epochs_done: int = 30, *, percent: bool = False) -> ChartData:
     if percent:
         train, test = np.exp(-train), np.exp(-test)
     figures = (
-        Figure("train", "0.412", "train"),
-        Figure("test", "1.204", "test"),
-        Figure("● best test", "0.981 @ 14", "best"),
+        Reading("train", "0.412", "train"),
+        Reading("test", "1.204", "test"),
+        Reading("● best test", "0.981 @ 14", "best"),
     )
     return ChartData(
         key="run",
@@ -172,7 +172,7 @@ async def test_same_picture_is_not_drawn_again() -> None:
         app.chart.refresh = lambda *regions, **_: refreshed.extend(regions) or app.chart  # type: ignore[method-assign]
         app.chart.show(data())
         assert (app.chart.num_drawn, refreshed) == (drawn, [])
-        app.chart.show(replace(data(), figures=(Figure("train", "0.413", "train"), *data().figures[1:])))
+        app.chart.show(replace(data(), figures=(Reading("train", "0.413", "train"), *data().figures[1:])))
         assert app.chart.num_drawn == drawn
         assert [(region.y, region.height) for region in refreshed] == [(0, 1)]  # type: ignore[attr-defined]
 

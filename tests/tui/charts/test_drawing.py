@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lazytrain.tui.charts.canvas import BLANK, Row, Stroke, draw
+from lazytrain.tui.charts.canvas import Stroke, draw
 from lazytrain.tui.charts.drawing import Picture, to_dots
-from lazytrain.tui.charts.tail import draw_tail
+from lazytrain.tui.terminal.cell_row import BLANK, CellRow
+from lazytrain.tui.terminal.tail import draw_tail
 
 # ── canvas ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -27,7 +28,7 @@ def test_the_last_stroke_is_on_top_and_each_cell_has_an_owner() -> None:
 
 
 def test_what_was_drawn_before_leaves_no_trace() -> None:
-    def small() -> list[Row]:
+    def small() -> list[CellRow]:
         return draw(12, 3, [Stroke([0, 12], [1, 0]), Stroke([3, 6], [1, 2], "•", joined=False)], (0, 12), (0, 2))
 
     first = small()

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import pairwise
 
-from lazytrain.tui.charts.canvas import BLANK, Row
+from lazytrain.tui.terminal.cell_row import BLANK, CellRow
 
 NEAR, FAR = 0.0001 + 0.0016585662, 0.0001 + 0.001516152
 """How far inside the canvas, in cells, plotext puts its first and its last edge: its alignment's, and its kernel's."""
@@ -21,7 +21,7 @@ BITS = ((0x01, 0x08), (0x02, 0x10), (0x04, 0x20), (0x40, 0x80))
 """Of a braille cell's dots, by row from the top, and column."""
 
 
-def draw_tail(width: int, height: int, strokes: Sequence[Sequence[tuple[int, int]]], first: int) -> list[Row]:
+def draw_tail(width: int, height: int, strokes: Sequence[Sequence[tuple[int, int]]], first: int) -> list[CellRow]:
     """Lines through dots, on the columns from `first` on of a canvas of `width` × `height` cells.
 
     Args:
@@ -55,4 +55,4 @@ def draw_tail(width: int, height: int, strokes: Sequence[Sequence[tuple[int, int
                 share += part
             put(to_x, to_y, owner)
     drawn = [[chr(0x2800 + cell) if cell else " " for cell in line] for line in bits]
-    return [Row(characters, of) for characters, of in zip(drawn, owners, strict=True)]
+    return [CellRow(characters, of) for characters, of in zip(drawn, owners, strict=True)]
