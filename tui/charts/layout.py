@@ -67,6 +67,8 @@ class Plot:
         self._range: YRange = StickyRange()
         self._shown_before: object = None
         self._cuts: dict[str, _Cut] = {}
+        self._frame_of: object = None
+        self._frame: list[Line] = []
 
     def compose(
         self, width: int, height: int, data: ChartData | None, *, cursor: int | None = None, empty_text: str = ""
@@ -77,12 +79,15 @@ class Plot:
             self.sheet = None
             return self._compose_figures(width, height, data.figures if data else (), empty_text)
         head = self._head(data)
-        lines = framed(width, height, head)
         tags = max((len(curve.tag) for curve in data.curves), default=0) if data else 0
         margin = min(tags, width // 4) + 1 if tags else 0
         limits = (data.view.window or (0.0, max(data.x_end, 1e-9))) if data else (0.0, 1.0)
-        sheet = self.sheet = ChartSheet(lines, width - AROUND[0] - margin, height - AROUND[1], limits)
-        values = None
+        sheet = self.sheet = ChartSheet([], width - AROUND[0] - margin, height - AROUND[1], limits)
+        drawn = [self._draw(sheet, curve, data) for curve in data.curves] if data else []
+        values = self._limits(data, drawn) if data else None
+        if values is not None:
+            sheet.y_limits = values
+        lines = sheet.lines = self._framed(sheet, width, head, data.view.by if data and values is not None else None)
         if data is not None:
             room = width - 3 - len(head) - 6
             figures = data.figures if cursor is None else self._figures_at(sheet, data, cursor, room)
@@ -90,17 +95,13 @@ class Plot:
             if start is not None:
                 lines[0].put(start - 1, " " * (width - 1 - start), "frame")
                 put_figures(lines[0], start, width - 3, figures)
-            drawn = [self._draw(sheet, curve, data) for curve in data.curves]
             labels = {curve.label for curve in data.curves}
             self._cuts = {label: cut for label, cut in self._cuts.items() if label in labels}
-            values = self._limits(data, drawn)
             if values is not None:
-                sheet.y_limits = values
                 self._put_curves(sheet, data, drawn)
                 if margin:
                     ends = [(float(each.shown[1][-1]), each.curve) for each in drawn if len(each.shown[1])]
                     sheet.put_tags([(y, curve.tag, curve.tone) for y, curve in ends if curve.tag], margin - 1)
-                self._put_axes(sheet, data)
                 if cursor is not None:
                     sheet.put_vertical(min(cursor, sheet.width - 1), "│", "cursor")
         if values is None:
@@ -270,7 +271,17 @@ class Plot:
             values = np.interp(places, x, y).tolist()
             sheet.put_points(zip(places, values, strict=True), drawn.curve.marker, drawn.curve.tone)
 
-    def _put_axes(self, sheet: ChartSheet, data: ChartData) -> None:
+    def _framed(self, sheet: ChartSheet, width: int, head: str, by: AxisKind | None) -> list[Line]:
+        """Lines with a frame, a title and, unless `by` is None, axes; kept, since most charts have the last one's."""
+        shown = (width, sheet.width, sheet.height, sheet.x_limits, sheet.y_limits, head, self._log, by)
+        if shown != self._frame_of:
+            sheet.lines = framed(width, sheet.height + AROUND[1], head)
+            if by is not None:
+                self._put_axes(sheet, by)
+            self._frame_of, self._frame = shown, sheet.lines
+        return [line.copy() for line in self._frame]
+
+    def _put_axes(self, sheet: ChartSheet, by: AxisKind) -> None:
         low, high = sheet.y_limits
         if self._log:
             values = log_ticks(10**low, 10**high, max(2, min(8, sheet.height // 2)))
@@ -279,7 +290,7 @@ class Plot:
             values = ticks(low, high, max(1, min(5, sheet.height // 2)))
             labels = tick_labels(values)
             sheet.put_y_axis(values, [f"{label} %" for label in labels] if self.percent else labels)
-        sheet.put_x_axis(data.view.by)
+        sheet.put_x_axis(by)
 
 
 def _place(by: AxisKind, x: float, column: float) -> Reading:

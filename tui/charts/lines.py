@@ -37,6 +37,9 @@ class Line:
     def blank(cls, width: int) -> Line:
         return cls([" "] * width, ["axis"] * width)
 
+    def copy(self) -> Line:
+        return Line(self.characters.copy(), self.tones.copy())
+
     def put(self, column: int, text: str, tone: Tone) -> None:
         start, end = max(0, column), min(len(self.characters), column + len(text))
         if start < end:
