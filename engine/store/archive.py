@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import threading
 import zlib
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -152,7 +153,8 @@ def _checksum(points: bytes, epochs: list[EpochRecord]) -> int:
 
 def replace_file(path: Path, content: bytes) -> None:
     """Write a file so that there is the old or the new one, never half. Raises OSError."""
-    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+    # A screen and the runner beside it keep the same run's line at once, in one process.
+    temporary = path.with_name(f"{path.name}.{os.getpid()}-{threading.get_ident()}.tmp")
     try:
         with temporary.open("wb") as file:
             file.write(content)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -181,6 +183,16 @@ def test_the_folder_keeps_what_two_change_at_once(home: Path, monkeypatch: pytes
         kept = read_run(store.run_folder(run.id))
         assert kept is not None
         assert (kept["name"], kept["state"]) == ("mine", State.STOPPED)
+
+
+def test_two_threads_of_a_process_write_a_file_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    both = threading.Barrier(2, timeout=DEADLINE)
+    monkeypatch.setattr(archive.os, "fsync", lambda _: both.wait())
+    with ThreadPoolExecutor(2) as threads:
+        contents = [b"the screen's", b"the runner's line"]
+        list(threads.map(lambda content: archive.replace_file(tmp_path / "run.json", content), contents))
+    assert [path.name for path in tmp_path.iterdir()] == ["run.json"]
+    assert (tmp_path / "run.json").read_bytes() in contents
 
 
 def test_a_client_follows_to_the_rebuilt_store(bench: Bench) -> None:
