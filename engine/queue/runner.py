@@ -11,7 +11,6 @@ import os
 import platform
 import threading
 import time
-import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -19,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeVar
 
 from lazytrain.engine.compute.preload import load_torch
-from lazytrain.engine.errors import DeviceError
+from lazytrain.engine.errors import DeviceError, describe, text_of, traceback_of
 from lazytrain.engine.queue.answers import answer_newest
 from lazytrain.engine.queue.lookout import Lookout
 from lazytrain.engine.queue.wishes import Wishes
@@ -185,11 +184,11 @@ class Runner:
                     if not left:
                         raise
         except (StoreError, DeviceError) as problem:
-            error = str(problem)
-        except Exception as problem:  # noqa: BLE001  the end of a thread: whoever looks at the status must see why
-            error = f"{type(problem).__name__}: {problem}"
+            error = text_of(problem)
+        except BaseException as problem:  # noqa: BLE001  the end of a thread: whoever looks at the status must see why
+            error = describe(problem)
             with contextlib.suppress(OSError):
-                (self._home / "runner-error.txt").write_text(traceback.format_exc(), encoding="utf-8")
+                (self._home / "runner-error.txt").write_text(traceback_of(problem), encoding="utf-8")
         finally:
             self._lookout.end()
             if self._herald.busy:
