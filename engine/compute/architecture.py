@@ -232,7 +232,12 @@ def _try_elsewhere(
     module_folder: Path | None,
     device: str,
 ) -> list[tuple[str, str, int]]:
-    """`try_architecture` in a process of its own. Raises PresetError; on the meta device TrialFailed, which may be its fault."""
+    """`try_architecture` in a process of its own.
+
+    Raises:
+        PresetError: as `check_net` does.
+        TrialFailed: it failed on the meta device, which may be that device's fault.
+    """
     request = {
         "architecture": architecture.model_dump(mode="json"),
         "input_shape": input_shape,
@@ -251,11 +256,8 @@ def _try_elsewhere(
         )
     except subprocess.TimeoutExpired as error:
         raise PresetError(f"{architecture.title}: two images took over {CHECK_SECONDS} s on the CPU") from error
-    match (
-        json.loads(done.stdout)
-        if done.stdout
-        else {"failed": f"it ended its process ({describe_end(done.returncode)})"}
-    ):
+    ended = {"failed": f"it ended the process that tried it ({describe_end(done.returncode)})"}
+    match json.loads(done.stdout) if done.stdout else ended:
         case {"rows": rows}:
             return [(name, size, count) for name, size, count in rows]
         case {"refused": refused}:

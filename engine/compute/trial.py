@@ -1,4 +1,4 @@
-"""One net, two images: a process of its own, since a user's module may hang, end its process, or set what others go by."""
+"""One net, two images: a process of its own, since a user's module may hang, end it, or set what others go by."""
 
 from __future__ import annotations
 
