@@ -21,6 +21,7 @@ import torch
 from torch import Tensor
 
 from lazytrain.engine.errors import first_line
+from lazytrain.engine.store.generations import generation_path, generations
 
 FORMAT = "lazytrain checkpoint 1"
 GENERATIONS = 3
@@ -66,7 +67,7 @@ def save_checkpoint(folder: Path, snapshot: Mapping[str, Any]) -> Saved:
     position = snapshot["position"]
     step = int(position["step"])
     digest = weights_sha256(snapshot["net"])
-    path = folder / f"step-{step:012d}.ckpt"
+    path = generation_path(folder, step)
     _write(path, snapshot, {"step": step, "best_epoch": position.get("best_epoch", 0), "weights_sha256": digest})
     kept = generations(folder)
     for old in kept[GENERATIONS:]:
@@ -87,11 +88,6 @@ def save_best(folder: Path, weights: Mapping[str, Any], epoch: int) -> None:
 def best_path(folder: Path, epoch: int) -> Path:
     """Where the weights of `epoch` lie, if it was the best by one of the checkpoints in `folder`."""
     return folder / f"best-{epoch:06d}.ckpt"
-
-
-def generations(folder: Path) -> list[Path]:
-    """The checkpoints in `folder`, newest first."""
-    return sorted(folder.glob("step-*.ckpt"), reverse=True) if folder.is_dir() else []
 
 
 def load_checkpoint(path: Path) -> dict[str, Any]:
