@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from pathlib import Path
 
@@ -22,3 +23,15 @@ def python_command(module: str, *arguments: str) -> list[str]:
     there for the user's own nets.
     """
     return [sys.executable, "-P", "-c", _START, str(ROOT), module, *arguments]
+
+
+def describe_end(status: int) -> str:
+    """How a process ended whose `Popen` has this status: `SIGSEGV, segmentation fault`, `exit status 3`."""
+    if status >= 0:
+        return f"exit status {status}"
+    try:
+        number = signal.Signals(-status)
+    except ValueError:  # a real-time signal has no name of its own
+        return f"signal {-status}"
+    about = (signal.strsignal(number) or "").lower()
+    return f"{number.name}, {about}" if about else number.name

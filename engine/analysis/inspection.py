@@ -20,6 +20,7 @@ from lazytrain.engine.analysis.findings import Filters, Inspection, InspectionEr
 from lazytrain.engine.analysis.identity import digest_module
 from lazytrain.engine.compute.architecture import build_net
 from lazytrain.engine.compute.metrics import count_confusions
+from lazytrain.engine.compute.net_state import load_net_state
 from lazytrain.engine.configuration import RunConfiguration
 from lazytrain.engine.confusion import Confusion
 from lazytrain.engine.data.batches import normalise
@@ -80,7 +81,7 @@ def inspect_run(
 # ── what is looked at ──────────────────────────────────────────────────────────────────────────────────────
 
 
-def load_weights(checkpoints: Path, run: Run, *, best: bool) -> tuple[Mapping[str, Tensor], str]:
+def load_weights(checkpoints: Path, run: Run, *, best: bool) -> tuple[Mapping[str, Any], str]:
     """A run's weights from its `checkpoints`, and which they are. Raises InspectionError."""
     snapshot, problem = _newest(checkpoints)
     if snapshot is None:
@@ -139,7 +140,7 @@ def _prepare(configuration: RunConfiguration, home: Path, data: Path) -> Generat
 
 
 def _restore_net(
-    configuration: RunConfiguration, dataset: Dataset, weights: Mapping[str, Tensor], home: Path
+    configuration: RunConfiguration, dataset: Dataset, weights: Mapping[str, Any], home: Path
 ) -> nn.Module:
     folder, shape = module_folder(home), tuple(dataset.test.images.shape[1:])
     module = configuration.architecture.module
@@ -149,20 +150,21 @@ def _restore_net(
         hint = f"; put the source of {module} back as it was trained" if module else ""
         raise InspectionError(f"its net can't be made any more: {error}{hint}") from error
     try:
-        net.load_state_dict(weights)
+        load_net_state(net, weights)
     except RuntimeError as error:
         raise InspectionError(_misfit(configuration, folder, len(dataset.classes), weights)) from error
     return net.eval()
 
 
-def _misfit(configuration: RunConfiguration, folder: Path, num_classes: int, weights: Mapping[str, Tensor]) -> str:
+def _misfit(configuration: RunConfiguration, folder: Path, num_classes: int, weights: Mapping[str, Any]) -> str:
     module = configuration.architecture.module
     if module is not None:
         now = digest_module(module, folder)
         changed = configuration.module_digest is not None and now != configuration.module_digest
         why = "was changed since the run was queued" if changed else "makes another net than it did"
         return f"its weights don't fit the net any more: {module} {why}; put that source back, or train it again"
-    trained = list(weights.values())[-1].shape if weights else ()
+    tensors = [each for each in weights.values() if isinstance(each, Tensor)]
+    trained = tensors[-1].shape if tensors else ()
     if trained and trained[0] != num_classes:
         dataset = configuration.hyperparameters.dataset
         return (

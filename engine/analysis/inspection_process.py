@@ -21,6 +21,7 @@ from typing import IO, Any
 
 from lazytrain.engine.analysis.findings import Inspection, InspectionError
 from lazytrain.engine.child_process import python_command
+from lazytrain.engine.errors import describe, text_of
 from lazytrain.engine.events import Progress
 
 TELL_SECONDS = 0.1
@@ -111,9 +112,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         tell(result=_inspect(options, lambda progress: tell(progress=asdict(progress))).to_record())
     except InspectionError as error:
-        tell(error=str(error))
-    except Exception as error:  # noqa: BLE001  a user's net may raise anything, and it is told where it was asked for
-        tell(error=f"looking into the net failed: {type(error).__name__}: {error}")
+        tell(error=text_of(error))
+    except BaseException as error:  # noqa: BLE001  a user's net may raise anything, and it is told where it was asked for
+        tell(error=f"looking into the net failed: {describe(error)}")
     return 0
 
 

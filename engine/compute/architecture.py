@@ -13,8 +13,10 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from lazytrain.engine.child_process import python_command
+from lazytrain.engine.child_process import describe_end, python_command
+from lazytrain.engine.compute.randomness import forked, seed_all
 from lazytrain.engine.data.augmentation import seed_for
+from lazytrain.engine.errors import first_line
 from lazytrain.presets.errors import PresetError
 from lazytrain.presets.layers import SizedLayer, size_layers
 from lazytrain.presets.schema import Architecture, AvgPool, Conv, Dropout, LeakyRelu, Linear, MaxPool, Plain
@@ -49,8 +51,8 @@ def build_net(
         LayerError: a layer list doesn't fit the images.
         PresetError: torchvision or the module has no such net, or it can't be made.
     """
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed_for(seed, "weights"))
+    with forked([]):
+        seed_all(seed_for(seed, "weights"))
         if architecture.layers is not None:
             return build_layers(size_layers(architecture.layers, input_shape, num_classes))
         return _build_other(architecture, num_classes, module_folder)
@@ -124,7 +126,7 @@ def _import_module(reference: str, folder: Path | None) -> type[nn.Module]:
         try:
             module = importlib.import_module(package)
         except ImportError as error:
-            raise PresetError(f"module = {reference!r}: {error}") from error
+            raise PresetError(f"module = {reference!r}: {first_line(error)}") from error
     if not hasattr(module, name):
         raise PresetError(f"module = {reference!r}: {package} has no {name}")
     return getattr(module, name)
@@ -150,7 +152,8 @@ def check_net(
 ) -> list[tuple[str, str, int]]:
     """Try a torchvision net or a user's module on two images, on the meta device: nothing is computed.
 
-    Where meta itself is what fails, the pass is a real one on the CPU, in a subprocess with a time limit.
+    Where meta itself is what fails, the pass is a real one on the CPU. A user's module is tried in a process of its
+    own: it may hang, end its process, or set what others go by.
 
     Returns:
         (name, output size, parameters) of its parts, for a layer table.
@@ -158,15 +161,38 @@ def check_net(
     Raises:
         PresetError: it can't be made, fails, or its output isn't N × classes.
     """
+
+    def elsewhere(device: str) -> list[tuple[str, str, int]]:
+        return _try_elsewhere(architecture, input_shape, num_classes, module_folder, device)
+
     try:
-        with torch.device("meta"):
-            net = _build_other(architecture, num_classes, module_folder)
-        rows = try_net(net, torch.empty(2, *input_shape, device="meta"), num_classes)
+        if architecture.module is not None:
+            return elsewhere("meta")
+        return try_architecture(architecture, input_shape, num_classes, module_folder, "meta")
     except PresetError:
         raise
-    except Exception as error:  # noqa: BLE001  a user's module may raise anything, and so may torch's meta kernels
-        return _check_in_subprocess(architecture, input_shape, num_classes, module_folder, error)
-    return rows
+    except Exception:  # noqa: BLE001  torch's meta kernels may raise anything, and so may a user's module
+        return elsewhere("cpu")
+
+
+class TrialFailed(RuntimeError):
+    """A net that was tried in a process of its own failed there; the message says how."""
+
+
+def try_architecture(
+    architecture: Architecture,
+    input_shape: tuple[int, ...],
+    num_classes: int,
+    module_folder: Path | None,
+    device: str,
+) -> list[tuple[str, str, int]]:
+    """`check_net` in this process, on `device`. Raises PresetError, and whatever the net raises."""
+    if architecture.module is not None:
+        # What stands beside the class is made where it will be made in a training.
+        _import_module(architecture.module, module_folder)
+    with torch.device(device):
+        net = _build_other(architecture, num_classes, module_folder)
+    return try_net(net, torch.zeros(2, *input_shape, device=device), num_classes)
 
 
 def try_net(net: nn.Module, images: Tensor, num_classes: int) -> list[tuple[str, str, int]]:
@@ -199,31 +225,46 @@ def _parameters(module: nn.Module) -> int:
     return sum(parameter.numel() for parameter in module.parameters())
 
 
-def _check_in_subprocess(
+def _try_elsewhere(
     architecture: Architecture,
     input_shape: tuple[int, ...],
     num_classes: int,
     module_folder: Path | None,
-    first: Exception,
+    device: str,
 ) -> list[tuple[str, str, int]]:
+    """`try_architecture` in a process of its own.
+
+    Raises:
+        PresetError: as `check_net` does.
+        TrialFailed: it failed on the meta device, which may be that device's fault.
+    """
     request = {
         "architecture": architecture.model_dump(mode="json"),
         "input_shape": input_shape,
         "num_classes": num_classes,
         "module_folder": None if module_folder is None else str(module_folder),
+        "device": device,
     }
     try:
         done = subprocess.run(
             python_command("lazytrain.engine.compute.trial"),
-            input=json.dumps(request),
-            capture_output=True,
-            text=True,
+            input=json.dumps(request).encode(),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
             timeout=CHECK_SECONDS,
             check=False,
         )
     except subprocess.TimeoutExpired as error:
         raise PresetError(f"{architecture.title}: two images took over {CHECK_SECONDS} s on the CPU") from error
-    if done.returncode:
-        last = (done.stderr.strip().splitlines() or [str(first)])[-1]
-        raise PresetError(f"{architecture.title}: fails on images of {'×'.join(map(str, input_shape))}: {last}")
-    return [(name, size, count) for name, size, count in json.loads(done.stdout.splitlines()[-1])]
+    ended = {"failed": f"it ended the process that tried it ({describe_end(done.returncode)})"}
+    match json.loads(done.stdout) if done.stdout else ended:
+        case {"rows": rows}:
+            return [(name, size, count) for name, size, count in rows]
+        case {"refused": refused}:
+            raise PresetError(refused)
+        case {"failed": failed}:
+            if device == "meta":
+                raise TrialFailed(failed)
+            raise PresetError(f"{architecture.title}: fails on images of {'×'.join(map(str, input_shape))}: {failed}")
+        case other:
+            raise AssertionError(f"no answer of a trial: {other}")

@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 from lazytrain.engine.compute.paths import make_path
+from lazytrain.engine.compute.randomness import forked
 from lazytrain.engine.data.batches import Block
 from lazytrain.presets.schema import Hyperparameters
 
@@ -34,7 +35,7 @@ def choose_threads(
     candidates = candidate_threads(os.cpu_count() or 1, thread_limit(os.environ))
     before = torch.get_num_threads()
     rates: dict[int, float] = {}
-    with torch.random.fork_rng(devices=[]):
+    with forked([]):
         try:
             for threads in candidates:
                 torch.set_num_threads(threads)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import platform
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
 
-from lazytrain.engine.errors import DeviceError
+from lazytrain.engine.errors import DeviceError, text_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,28 +67,13 @@ def make_exact(device: str, *, deterministic: bool) -> None:
 
 def is_not_deterministic(error: RuntimeError) -> bool:
     """Whether torch refused a kernel only because exact results were asked for."""
-    return torch.are_deterministic_algorithms_enabled() and "deterministic" in str(error)
+    return torch.are_deterministic_algorithms_enabled() and "deterministic" in text_of(error)
 
 
 def allow_inexact(error: RuntimeError) -> str:
     """Go on with the kernels there are, after such a refusal; returns what a person should know."""
     torch.use_deterministic_algorithms(False)
-    return f"not exact: {str(error).split('.')[0]}"
-
-
-def random_state(device: torch.device) -> dict[str, torch.Tensor]:
-    """torch's random state, on the CPU and on a CUDA device."""
-    state = {"cpu": torch.get_rng_state()}
-    if device.type == "cuda":
-        state["cuda"] = torch.cuda.get_rng_state(device)
-    return state
-
-
-def set_random_state(state: Mapping[str, torch.Tensor], device: torch.device) -> None:
-    """Go on from a saved random state."""
-    torch.set_rng_state(state["cpu"])
-    if "cuda" in state:
-        torch.cuda.set_rng_state(state["cuda"], device)
+    return f"not exact: {text_of(error).split('.')[0]}"
 
 
 def is_out_of_memory(error: BaseException) -> bool:
@@ -96,7 +81,7 @@ def is_out_of_memory(error: BaseException) -> bool:
     if isinstance(error, (MemoryError, torch.OutOfMemoryError)):
         return True
     return isinstance(error, RuntimeError) and any(
-        words in str(error) for words in ("can't allocate memory", "backend out of memory")
+        words in text_of(error) for words in ("can't allocate memory", "backend out of memory")
     )
 
 

@@ -18,7 +18,7 @@ from lazytrain.engine.compute.backward import TensorRateUpdate, Update
 from lazytrain.engine.compute.derived import DerivedPath
 from lazytrain.engine.compute.device import is_not_deterministic, is_out_of_memory
 from lazytrain.engine.data.batches import Block
-from lazytrain.engine.errors import DeviceError
+from lazytrain.engine.errors import DeviceError, first_line
 from lazytrain.presets.schema import Hyperparameters
 
 MOST_GRAPH_IMAGES = 1_024
@@ -189,7 +189,7 @@ class GraphedPath(WholeBlocks):
         except RuntimeError as error:
             if is_not_deterministic(error) or is_out_of_memory(error):
                 raise
-            raise PathUnavailable(f"CUDA graphs can't be captured here: {str(error).splitlines()[0]}") from error
+            raise PathUnavailable(f"CUDA graphs can't be captured here: {first_line(error)}") from error
         finally:
             self._set_state(state)
         if not agree:
@@ -211,8 +211,7 @@ def compiled(function: Callable[P, R], *, whole: bool = False) -> Callable[P, R]
         try:
             result = call(*args, **kwargs)
         except Exception as error:  # the compiler's errors have no class in common but this
-            reason = str(error).strip().splitlines()[0]
-            text = f"compile = true, but torch can't compile this here: {reason}. Set compile = false"
+            text = f"compile = true, but torch can't compile this here: {first_line(error)}. Set compile = false"
             raise DeviceError(text) from error
         works = True
         return result

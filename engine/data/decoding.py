@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from lazytrain.engine.beat import BEAT_SECONDS
+from lazytrain.engine.errors import encodable, first_line
 
 _MOST_THREADS = 8
 _CHUNK_IMAGES = 256
@@ -149,8 +150,8 @@ def _explain(error: Exception) -> str:
         case FileNotFoundError():
             return "not there"
         case OSError(strerror=str(reason)):
-            return reason.lower()
+            return encodable(reason.lower())
         case Image.UnidentifiedImageError():
             return "not an image"
         case _:
-            return (str(error).splitlines() or [""])[0] or type(error).__name__
+            return first_line(error)

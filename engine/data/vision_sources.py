@@ -21,7 +21,7 @@ from lazytrain.engine.data.image_folders import SPLITS
 from lazytrain.engine.data.sources import add_decoded, skipped
 from lazytrain.engine.data.tensors import Dataset
 from lazytrain.engine.data.vision.vision_set import DIVIDED, VisionSet
-from lazytrain.engine.errors import DatasetError
+from lazytrain.engine.errors import DatasetError, text_of, type_name
 from lazytrain.engine.events import Progress
 
 TEST_EVERY = 5
@@ -98,7 +98,7 @@ def _construct(vision_set: VisionSet, data_folder: Path, size: int) -> list[Any]
     try:
         return [make(**options, **part) for part in vision_set.parts]
     except Exception as error:  # torchvision and what it reads with raise nearly anything about damaged files
-        reason = " ".join(str(error).split()) or type(error).__name__
+        reason = " ".join(text_of(error).split()) or type_name(error)
         raise SetDamaged(
             f"torchvision doesn't take the files of {vision_set.name} in {data_folder}: {reason}"
         ) from error

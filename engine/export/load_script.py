@@ -26,6 +26,8 @@ class LoadScript:
     classes: tuple[str, ...]
     """In the order of the logits."""
     notes: tuple[str, ...] = ()
+    whole: bool = True
+    """Whether the weights are all of the net's state."""
 
     def text(self) -> str:
         """The file."""
@@ -42,6 +44,7 @@ class LoadScript:
             shape=self.input_shape,
             height=height,
             width=width,
+            strict="" if self.whole else ", strict=False",
         )
 
 
@@ -75,8 +78,9 @@ def build_net() -> nn.Module:
 def load_net(folder: Path = Path(__file__).parent) -> nn.Module:
     """The trained net, in eval mode, on the CPU."""
     net = build_net()
-    net.load_state_dict(torch.load(folder / "weights.pt", weights_only=True))
-    # Or: from safetensors.torch import load_file; net.load_state_dict(load_file(folder / "weights.safetensors"))
+    net.load_state_dict(torch.load(folder / "weights.pt", weights_only=True){strict})
+    # Or, after `from safetensors.torch import load_file`:
+    # net.load_state_dict(load_file(folder / "weights.safetensors"){strict})
     return net.eval()
 
 

@@ -34,6 +34,8 @@ class Weights:
 
     tensors: dict[str, Tensor]
     """As `state_dict` names them; contiguous, none sharing memory with another."""
+    whole: bool
+    """Whether that is all of its state: what else a net's `get_extra_state` gives is not taken along."""
     moment: str
     """`its best epoch, 14`, `its last checkpoint, at step 12,500`."""
 
@@ -58,7 +60,7 @@ def read_weights(reader: Reader, run: Run, which: Which) -> Weights:
                 f"{run.name} ({run.id}): the weights of its best epoch ({run.best_epoch}) aren't there: {error}; "
                 "`--checkpoint last` takes those of its newest checkpoint"
             ) from None
-        return Weights(tensors=_separate(content["net"]), moment=f"its best epoch, {run.best_epoch}")
+        return _weights(content["net"], f"its best epoch, {run.best_epoch}")
     for path in generations(folder):
         try:
             content = load_checkpoint(path)
@@ -66,14 +68,17 @@ def read_weights(reader: Reader, run: Run, which: Which) -> Weights:
             problems.append(str(error))
             continue
         step = content["position"]["step"]
-        return Weights(tensors=_separate(content["net"]), moment=f"its last checkpoint, at step {step:,}")
+        return _weights(content["net"], f"its last checkpoint, at step {step:,}")
     why = "; ".join(problems) or "it has none yet"
     raise ExportError(f"{run.name} ({run.id}): no checkpoint to take weights from: {why}")
 
 
-def _separate(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    """safetensors takes no two tensors that share memory."""
-    return {name: tensor.detach().clone().contiguous() for name, tensor in tensors.items()}
+def _weights(state: dict[str, Any], moment: str) -> Weights:
+    from torch import Tensor
+
+    # safetensors takes no two tensors that share memory.
+    tensors = {name: each.detach().clone().contiguous() for name, each in state.items() if isinstance(each, Tensor)}
+    return Weights(tensors=tensors, whole=len(tensors) == len(state), moment=moment)
 
 
 def write_safetensors(weights: Weights, run: Run, script: LoadScript, file: BinaryIO) -> None:
@@ -122,12 +127,15 @@ def describe_net(run: Run, configuration: RunConfiguration, weights: Weights, de
         notes.append(f"The set's own: {'; '.join(facts.notes)}.")
     if architecture.module is not None:
         notes.append(f"{architecture.module} is your own code: it must be importable from here.")
+    if not weights.whole:
+        notes.append("What its get_extra_state gave is not among the weights.")
     return LoadScript(
         about=f"{run.name} ({run.id}): {architecture.title} on {values.dataset}, weights of {weights.moment}.",
         net=_build_expression(configuration, shape, num_classes),
         input_shape=shape,
         classes=known or tuple(str(number) for number in range(num_classes)),
         notes=tuple(notes),
+        whole=weights.whole,
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from lazytrain.engine.errors import first_line
 from lazytrain.engine.places import module_folder
 from lazytrain.engine.store.journal import Journal
 from lazytrain.engine.store.trouble import StoreTrouble
@@ -20,8 +21,8 @@ def answer_newest(journal: Journal, device: str) -> None:
         result = _find_out(question, device, module_folder(journal.home))
     except StoreTrouble:
         raise
-    except Exception as error:  # noqa: BLE001  a user's net may raise anything; the asker is told
-        journal.answer(key, error=str(error).strip().splitlines()[0] if str(error).strip() else repr(error))
+    except BaseException as error:  # noqa: BLE001  a user's net may raise anything, SystemExit too; the asker is told
+        journal.answer(key, error=first_line(error))
     else:
         journal.answer(key, result)
 

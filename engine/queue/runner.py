@@ -11,7 +11,6 @@ import os
 import platform
 import threading
 import time
-import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -19,8 +18,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeVar
 
 from lazytrain.engine.compute.preload import load_torch
-from lazytrain.engine.errors import DeviceError
+from lazytrain.engine.errors import DeviceError, describe, text_of, traceback_of
 from lazytrain.engine.queue.answers import answer_newest
+from lazytrain.engine.queue.jobs import JobError, Jobs
 from lazytrain.engine.queue.lookout import Lookout
 from lazytrain.engine.queue.wishes import Wishes
 from lazytrain.engine.records import Run, RunnerRecord, State
@@ -29,7 +29,7 @@ from lazytrain.engine.settings.live import LiveSettings
 from lazytrain.engine.settings.notices import NOTICE_SECONDS, Herald
 from lazytrain.engine.store.database import damage
 from lazytrain.engine.store.journal import Journal
-from lazytrain.engine.store.locks import FileLock, LockHeld, touch
+from lazytrain.engine.store.locks import FileLock, LockHeld, is_held, lock_name, touch
 from lazytrain.engine.store.rebuild import rebuild
 from lazytrain.engine.store.store import RunNotFound, Store
 from lazytrain.engine.store.trouble import Reserve, StoreDamaged, StoreError, StoreTrouble, reason, trouble_kind
@@ -69,6 +69,8 @@ class Runner:
         command: what a person started, shown to others that wait for the device.
         may_train: why nothing may be trained now, for a person, or None; by default what the home's settings say.
         ended: told of each run that ended here; by default the notices that the home's settings ask for.
+        in_job: this process is one run's own. Else a run of a user's own net gets one (`jobs`): what it sets in
+            torch or Python is no matter of the runs after it, and if it dies, it dies alone.
         clock: seconds, for when to save a run and when to let a paused one go.
     """
 
@@ -84,6 +86,7 @@ class Runner:
         command: str = "lazytrain",
         may_train: Callable[[], str | None] | None = None,
         ended: Callable[[Run], object] | None = None,
+        in_job: bool = False,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._home = home
@@ -96,12 +99,16 @@ class Runner:
         self._clock = clock
         settings = LiveSettings(home)
         self._may_train = may_train or Availability(settings)
+        # Whether the hours are another's matter than the settings'.
+        self._anyway = may_train is not None
         self._herald = Herald(home, settings)
         self._ended = ended or self._herald
         self._status = RunnerStatus(phase="loading", text="starting")
         self._loads_torch = False
         self._wishes = Wishes()
         self._lookout = Lookout(home, self._wishes)
+        self._in_job = in_job
+        self._jobs = Jobs(home, data, command, self._wishes.tell)
         self._worker = threading.Thread(target=self._work, name="lazytrain-worker")
 
     # ── for clients in this process ────────────────────────────────────────────────────────────────────────
@@ -145,10 +152,12 @@ class Runner:
 
         For a process that is to be frozen. False if the worker didn't get there in `seconds`.
         """
+        self._jobs.halt()
         return self._wishes.halt(seconds)
 
     def go_on(self) -> None:
         """Let a halted worker go on."""
+        self._jobs.go_on()
         self._wishes.go_on()
 
     def start(self) -> None:
@@ -184,12 +193,12 @@ class Runner:
                 except StoreDamaged:
                     if not left:
                         raise
-        except (StoreError, DeviceError) as problem:
-            error = str(problem)
-        except Exception as problem:  # noqa: BLE001  the end of a thread: whoever looks at the status must see why
-            error = f"{type(problem).__name__}: {problem}"
+        except (StoreError, DeviceError, JobError) as problem:
+            error = text_of(problem)
+        except BaseException as problem:  # noqa: BLE001  the end of a thread: whoever looks at the status must see why
+            error = describe(problem)
             with contextlib.suppress(OSError):
-                (self._home / "runner-error.txt").write_text(traceback.format_exc(), encoding="utf-8")
+                (self._home / "runner-error.txt").write_text(traceback_of(problem), encoding="utf-8")
         finally:
             self._lookout.end()
             if self._herald.busy:
@@ -221,6 +230,14 @@ class Runner:
             self._insist(lambda: journal.announce(self._record(lock, choice)), choice)
             self._insist(journal.complete_archives, choice)
             self._train_queue(journal, choice)
+        except StoreDamaged:
+            # The jobs meet it too, and each goes on in the store that is put in its place.
+            raise
+        except BaseException:
+            self._jobs.stop(journal, choice.device)
+            raise
+        else:
+            self._jobs.stop(journal, choice.device)
         finally:
             self._lookout.device_lock = None
             # A line that stays counts for nothing: its lock is free.
@@ -303,14 +320,25 @@ class Runner:
 
     def _recover(self, journal: Journal) -> None:
         """Take up runs whose trainer died; those that have failed by it have ended here."""
-        for run in journal.recover():
+        for run in journal.recover(self._jobs.ends):
             if run.state.over:
                 self._ended(run)
+        self._jobs.ends.clear()
 
     def _train_next(self, journal: Journal, choice: DeviceChoice) -> bool:
         """Train the first queued run that nobody holds; False if there is none."""
+        if self._jobs:
+            # The store was in trouble, or put in another's place, while it was attended.
+            self._attend(journal, choice)
+            return True
         for run_id in journal.queued() if self._only is None else [self._only]:
             lock = FileLock(journal.run_folder(run_id) / "lock")
+            if self._has_own_net(journal, run_id):
+                if is_held(lock.path):
+                    continue
+                self._jobs.start(run_id, choice.device, "--silent", *(["--anyway"] if self._anyway else []))
+                self._attend(journal, choice)
+                return True
             try:
                 lock.acquire()
             except LockHeld:
@@ -330,6 +358,33 @@ class Runner:
                 # A run that was discarded meanwhile leaves nothing behind, its lock included.
                 _remove_if_gone(journal, run_id)
         return False
+
+    def _has_own_net(self, journal: Journal, run_id: str) -> bool:
+        """Whether the run's net is a user's own, and gets a process for it."""
+        if self._in_job:
+            return False
+        try:
+            return journal.configuration(run_id).architecture.module is not None
+        except RunNotFound:
+            return False  # discarded meanwhile
+
+    def _attend(self, journal: Journal, choice: DeviceChoice) -> None:
+        """Wait for the job that trains a run; it obeys what is wanted of the run by itself."""
+        [run_id] = self._jobs
+        with contextlib.suppress(RunNotFound):
+            text = f"trains {journal.run(run_id).name}"
+            self._status = RunnerStatus(phase="training", text=text, device=choice.device)
+        while not self._jobs.reap(journal, choice.device):
+            if self._wishes.leaving:
+                self._jobs.stop(journal, choice.device)
+                break
+            self._wishes.check_store()
+            self._wishes.wait(LOOK_SECONDS)
+        died = any(run.id == run_id and run.state.active for run in journal.runs())
+        self._recover(journal)
+        if not died:
+            with contextlib.suppress(RunNotFound):
+                self._ended(journal.run(run_id))
 
     def _train(self, journal: Journal, run: Run, choice: DeviceChoice) -> None:
         status = RunnerStatus(phase="training", text=f"trains {run.name}", device=choice.device)
@@ -392,12 +447,6 @@ class Runner:
         )
 
 
-def lock_name(device: str, sharer: int | None = None) -> str:
-    """The name of a device's lock here; or of the lock of process `sharer`, which trains beside the device's holder."""
-    suffix = f"-shared-{sharer}" if sharer is not None else ""
-    return f"{platform.node()}-{device.replace(':', '-')}{suffix}.lock"
-
-
 def _remove_if_gone(store: Store, run_id: str) -> None:
     try:
         store.run(run_id)
@@ -407,4 +456,4 @@ def _remove_if_gone(store: Store, run_id: str) -> None:
         return  # It can't be told now.
 
 
-__all__ = ["Runner", "RunnerStatus", "lock_name"]
+__all__ = ["Runner", "RunnerStatus"]

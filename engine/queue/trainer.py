@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import gc
 import time
-import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -28,7 +27,7 @@ from lazytrain.engine.compute.paths import DIVIDING
 from lazytrain.engine.configuration import RunConfiguration
 from lazytrain.engine.data.datasets import DatasetError
 from lazytrain.engine.data.loading import Dataset
-from lazytrain.engine.errors import DeviceError
+from lazytrain.engine.errors import DeviceError, describe, first_line, text_of, traceback_of
 from lazytrain.engine.events import EpochEnded, Event, Noticed, RunDiverged, RunFinished, RunStarted, StepsDone
 from lazytrain.engine.places import module_folder, screens_lock
 from lazytrain.engine.queue.patience import Patience
@@ -94,6 +93,8 @@ class Trainer:
         self._keep = self._patience.keep
         self._training: Training | None = None
         self._micro_batches = run.micro_batches
+        self._threads = run.threads
+        """What was measured for it: killed before its first checkpoint, it goes by that again."""
 
     def train(self) -> None:
         """Train the run to its end, or until a client wants it otherwise; every end is written down.
@@ -115,19 +116,21 @@ class Trainer:
         """Train to the end. Raises Left, StoreDamaged."""
         try:
             event = self._train()
+            if isinstance(event, RunFinished):
+                # A net has its word in this: `get_extra_state`.
+                self._save()
         except (Left, StoreDamaged):
             raise
         except (DatasetError, DeviceError, PresetError, LayerError) as error:
-            return _failed(str(error))
-        except Exception as error:  # noqa: BLE001  a net may raise anything, and the queue goes on
+            return _failed(text_of(error))
+        except BaseException as error:  # noqa: BLE001  a net may raise anything, SystemExit too, and the queue goes on
             if is_out_of_memory(error):
-                return _failed(f"out of memory on {self._choice.device}: {_first_line(error)}")
-            return _failed(f"{type(error).__name__}: {_first_line(error)}{self._trace()}")
+                return _failed(f"out of memory on {self._choice.device}: {first_line(error)}")
+            return _failed(f"{describe(error)}{self._trace(error)}")
         if isinstance(event, RunDiverged):
             write = partial(self._journal.write, self._run.id, points=event.points)
             self._keep(write)
             return _failed(event.reason, step=event.step)
-        self._save()
         return _Ending(State.FINISHED, {"outcome": event.reason})
 
     def _train(self) -> RunFinished | RunDiverged:
@@ -164,6 +167,7 @@ class Trainer:
             self._choice.device,
             snapshot=snapshot,
             micro_batches=self._micro_batches,
+            threads=self._threads,
         )
         self._training = self._wishes.training = training
         self._obey()
@@ -236,7 +240,9 @@ class Trainer:
         match event:
             case RunStarted():
                 text = f"{self._choice.name}, {self._choice.reason}"
+                # On the disk before the first step that goes by it.
                 self._keep(partial(journal.begin, run_id, event, text, describe_versions()))
+                self._threads = event.threads
                 self._patience.state = State.RUNNING
             case StepsDone(points=points, progress=progress):
                 self._keep(partial(journal.write, run_id, points=points, progress=progress))
@@ -337,10 +343,11 @@ class Trainer:
                 self._patience.give_up()
                 if self._training is not None:
                     self._saver.save(self._training)
-            except (StoreTrouble, OSError) as error:
-                if trouble_kind(error) is None:
-                    raise
-                outcome += f"; what came after its last checkpoint is lost: {reason(error)}"
+            except StoreDamaged:
+                raise
+            except BaseException as error:  # noqa: BLE001  the disk, or the net's own `get_extra_state`, which may raise anything
+                why = reason(error) if trouble_kind(error) is not None else f"{describe(error)}{self._trace(error)}"
+                outcome += f"; what came after its last checkpoint is lost: {why}"
             journal.end(run_id, left.state, outcome=outcome)
         except StoreDamaged:
             raise
@@ -348,11 +355,11 @@ class Trainer:
             # The store still says that the run is trained: the next runner finds that it isn't.
             return
 
-    def _trace(self) -> str:
-        """Keep the traceback of the error at hand in the run's folder; says where, for a person."""
+    def _trace(self, error: BaseException) -> str:
+        """Keep the error's traceback in the run's folder; says where, for a person."""
         place = self._journal.run_folder(self._run.id) / "error.txt"
         try:
-            place.write_text(traceback.format_exc(), encoding="utf-8")
+            place.write_text(traceback_of(error), encoding="utf-8")
         except OSError:
             return ""
         return f" (all of it in {place})"
@@ -365,7 +372,3 @@ class Trainer:
 
 def _failed(error: str, **columns: Any) -> _Ending:
     return _Ending(State.FAILED, {"error": error, **columns})
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error).strip().splitlines() or [""])[0]

@@ -20,6 +20,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from lazytrain.engine.errors import first_line
+from lazytrain.engine.store.generations import generation_path, generations
+
 FORMAT = "lazytrain checkpoint 1"
 GENERATIONS = 3
 """Checkpoints kept of a run, the newest; the weights of the best epoch by each of them are kept beside them."""
@@ -43,10 +46,12 @@ class Saved:
     weights_sha256: str
 
 
-def weights_sha256(weights: Mapping[str, Tensor]) -> str:
-    """SHA-256 over each tensor in order: contiguous, on the CPU, little-endian, names left out."""
+def weights_sha256(weights: Mapping[str, Any]) -> str:
+    """SHA-256 over each tensor in order: contiguous, on the CPU, little-endian; neither names nor what is no tensor."""
     digest = hashlib.sha256()
     for tensor in weights.values():
+        if not isinstance(tensor, Tensor):
+            continue
         whole = tensor.detach().cpu().contiguous()
         # As bytes, so that bfloat16, which numpy doesn't know, works as well.
         digest.update(whole.reshape(-1).view(torch.uint8).numpy().tobytes() if whole.numel() else b"")
@@ -62,7 +67,7 @@ def save_checkpoint(folder: Path, snapshot: Mapping[str, Any]) -> Saved:
     position = snapshot["position"]
     step = int(position["step"])
     digest = weights_sha256(snapshot["net"])
-    path = folder / f"step-{step:012d}.ckpt"
+    path = generation_path(folder, step)
     _write(path, snapshot, {"step": step, "best_epoch": position.get("best_epoch", 0), "weights_sha256": digest})
     kept = generations(folder)
     for old in kept[GENERATIONS:]:
@@ -71,7 +76,7 @@ def save_checkpoint(folder: Path, snapshot: Mapping[str, Any]) -> Saved:
     return Saved(path, step, digest)
 
 
-def save_best(folder: Path, weights: Mapping[str, Tensor], epoch: int) -> None:
+def save_best(folder: Path, weights: Mapping[str, Any], epoch: int) -> None:
     """Save the weights of epoch `epoch`, the best so far. Raises OSError as `save_checkpoint` does.
 
     Saved before the checkpoint that calls this epoch the best; it goes when no checkpoint that is kept does.
@@ -83,11 +88,6 @@ def save_best(folder: Path, weights: Mapping[str, Tensor], epoch: int) -> None:
 def best_path(folder: Path, epoch: int) -> Path:
     """Where the weights of `epoch` lie, if it was the best by one of the checkpoints in `folder`."""
     return folder / f"best-{epoch:06d}.ckpt"
-
-
-def generations(folder: Path) -> list[Path]:
-    """The checkpoints in `folder`, newest first."""
-    return sorted(folder.glob("step-*.ckpt"), reverse=True) if folder.is_dir() else []
 
 
 def load_checkpoint(path: Path) -> dict[str, Any]:
@@ -111,7 +111,7 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
     except OSError as error:
         raise CheckpointError(f"{path}: can't be read ({error.strerror})") from error
     except (ValueError, KeyError, TypeError) as error:
-        raise CheckpointDamaged(f"{path}: damaged ({error})") from error
+        raise CheckpointDamaged(f"{path}: damaged ({first_line(error)})") from error
 
 
 def load_newest(folder: Path) -> tuple[dict[str, Any] | None, list[str]]:

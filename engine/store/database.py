@@ -13,7 +13,7 @@ from typing import Any, Self
 
 from lazytrain.engine.store.trouble import Reserve, StoreDamaged, StoreError, StoreTrouble, sqlite_trouble
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 MIGRATIONS: dict[int, tuple[str, ...]] = {
     1: (
         "ALTER TABLE runs ADD COLUMN attempts INTEGER NOT NULL DEFAULT 0",
@@ -29,6 +29,7 @@ MIGRATIONS: dict[int, tuple[str, ...]] = {
         "run_id TEXT NOT NULL REFERENCES runs ON DELETE CASCADE, epoch INTEGER NOT NULL,"
         " classes TEXT NOT NULL, counts BLOB NOT NULL, PRIMARY KEY (run_id, epoch)) STRICT, WITHOUT ROWID",
     ),
+    3: ("ALTER TABLE runs ADD COLUMN attempt_checkpoint INTEGER NOT NULL DEFAULT 0",),
 }
 """Version → the statements that make the next one of it."""
 

@@ -12,6 +12,7 @@ from lazytrain.engine.events import POINT_FORMAT, EpochRecord, Point, Progress, 
 from lazytrain.engine.records import ACTIVE, CHUNK_POINTS, Run, RunnerRecord, State, Wanted, epoch_columns
 from lazytrain.engine.store.archive import RUN
 from lazytrain.engine.store.database import durable, transaction
+from lazytrain.engine.store.generations import newest_step
 from lazytrain.engine.store.locks import FileLock, LockHeld
 from lazytrain.engine.store.store import RunNotFound, Store
 
@@ -48,10 +49,13 @@ class Journal(Store):
         self.archive(run_id)
         return self.run(run_id)
 
-    def recover(self) -> list[Run]:
+    def recover(self, ends: Mapping[str, str] | None = None) -> list[Run]:
         """Queue runs whose trainer died in front, or end them if that was wanted; returns them as they stand now.
 
         A trainer's life is the lock on its run, never a process id.
+
+        Args:
+            ends: run id → how its process ended, of those where that is known.
         """
         recovered: list[Run] = []
         for run in (run for run in self.runs() if run.state in ACTIVE):
@@ -65,7 +69,7 @@ class Journal(Store):
                     run = self.run(run.id)  # noqa: PLW2901  as it is now that its lock is ours
                     if run.state not in ACTIVE:
                         continue
-                    self._take_up(run)
+                    self._take_up(run, (ends or {}).get(run.id))
                 if run.wanted is Wanted.DISCARD:
                     self.remove_folder(run.id)
                 else:
@@ -258,7 +262,7 @@ class Journal(Store):
 
     # ── inside a transaction ───────────────────────────────────────────────────────────────────────────────
 
-    def _take_up(self, run: Run) -> None:
+    def _take_up(self, run: Run, end: str | None) -> None:
         """Decide what becomes of a run whose trainer died."""
         at = f"after step {run.step:,}"
         match run.wanted:
@@ -271,23 +275,30 @@ class Journal(Store):
                 self._set(run.id, state=State.STOPPED, **ended)
                 self._say(run.id, f"stopped {at}: {outcome}", "warning")
             case Wanted.RUN | Wanted.ANYWAY:
-                self._interrupt(run, at)
+                self._interrupt(run, at, end)
 
-    def _interrupt(self, run: Run, at: str) -> None:
-        reached = self.connection.execute("SELECT attempt_step FROM runs WHERE id = ?", (run.id,)).fetchone()[0]
-        attempts = 0 if run.step > reached else run.attempts + 1
-        counted = {"attempts": attempts, "attempt_step": max(reached, run.step), "progress": None}
+    def _interrupt(self, run: Run, at: str, end: str | None) -> None:
+        """Queue it again, unless it died too often; a death after progress, seen or saved, is not counted."""
+        row = self.connection.execute(
+            "SELECT attempt_step, attempt_checkpoint FROM runs WHERE id = ?", (run.id,)
+        ).fetchone()
+        reached, saved = row["attempt_step"], row["attempt_checkpoint"]
+        newest = newest_step(self.run_folder(run.id) / "checkpoints")
+        attempts = 0 if run.step > reached or newest > saved else run.attempts + 1
+        reached, saved = max(reached, run.step), max(saved, newest)
+        counted = {"attempts": attempts, "attempt_step": reached, "attempt_checkpoint": saved, "progress": None}
         if attempts >= MAX_ATTEMPTS:
             error = (
-                f"its process ended {attempts} times without getting past step {max(reached, run.step):,}, killed or "
-                "out of memory; resume it to try again"
+                f"its process ended {attempts} times without getting past step {reached:,}, "
+                f"{f'at last by {end}' if end else 'killed or out of memory'}; resume it to try again"
             )
             self._set(run.id, state=State.FAILED, error=error, ended=self.clock(), **counted)
             self._say(run.id, f"failed: {error}", "error")
             return
         position = self._queue_end(first=True)
         self._set(run.id, state=State.QUEUED, wanted=Wanted.RUN, position=position, error=None, **counted)
-        self._say(run.id, f"interrupted {at}: its process ended; queued in front", "warning")
+        how = f" ({end})" if end else ""
+        self._say(run.id, f"interrupted {at}: its process ended{how}; queued in front", "warning")
 
     def _append(self, run_id: str, packed: bytes) -> int:
         """Append packed points to the run's chunks; returns how many points it has now."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import platform
 import time
 from pathlib import Path
 from types import TracebackType
@@ -75,6 +76,12 @@ class FileLock:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.release()
+
+
+def lock_name(device: str, sharer: int | None = None) -> str:
+    """The name of a device's lock here; or of the lock of process `sharer`, which trains beside the device's holder."""
+    suffix = f"-shared-{sharer}" if sharer is not None else ""
+    return f"{platform.node()}-{device.replace(':', '-')}{suffix}.lock"
 
 
 def is_held(path: Path) -> bool:

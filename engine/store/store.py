@@ -13,6 +13,7 @@ import shutil
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from lazytrain.engine.errors import encodable
 from lazytrain.engine.records import CHUNK_POINTS, Answer, Run, State, Wanted
 from lazytrain.engine.store.archive import write_run
 from lazytrain.engine.store.database import StoreDamaged, StoreError, StoreTrouble, transaction
@@ -252,11 +253,14 @@ class Store(Reader):
 
     def _set(self, run_id: str, **columns: Any) -> None:
         names = ", ".join(f"{name} = ?" for name in columns)
-        self.connection.execute(f"UPDATE runs SET {names} WHERE id = ?", (*columns.values(), run_id))
+        # Reasons and notes hold names of files, which needn't be UTF-8; SQLite's texts are.
+        values = (encodable(value) if isinstance(value, str) else value for value in columns.values())
+        self.connection.execute(f"UPDATE runs SET {names} WHERE id = ?", (*values, run_id))
 
     def _say(self, run_id: str, text: str, level: str = "info") -> None:
         self.connection.execute(
-            "INSERT INTO messages (run_id, time, level, text) VALUES (?, ?, ?, ?)", (run_id, self.clock(), level, text)
+            "INSERT INTO messages (run_id, time, level, text) VALUES (?, ?, ?, ?)",
+            (run_id, self.clock(), level, encodable(text)),
         )
 
     def _new_id(self) -> str:

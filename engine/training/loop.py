@@ -13,18 +13,18 @@ from dataclasses import astuple
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from lazytrain.engine.compute.calibration import choose_threads
 from lazytrain.engine.compute.device import (
     RunAhead,
     allow_inexact,
     is_not_deterministic,
-    random_state,
-    set_random_state,
 )
 from lazytrain.engine.compute.metrics import Means
+from lazytrain.engine.compute.net_state import copied, load_net_state, net_state
 from lazytrain.engine.compute.paths import ready_path
+from lazytrain.engine.compute.randomness import random_state, seed_all, set_random_state
 from lazytrain.engine.configuration import RunConfiguration
 from lazytrain.engine.data.batches import Batches, held_out
 from lazytrain.engine.data.tensors import Dataset, resident_on
@@ -56,6 +56,7 @@ class Training:
         snapshot: goes on from what `snapshot()` gave, in place of starting anew, by the path it was made by.
         path: how steps are computed, instead of by the rule in `engine.compute.paths`.
         micro_batches: parts each batch is computed in, where one whole doesn't fit in memory.
+        threads: what was measured for this run before, and is not to be measured again.
         clock: seconds, for the times in events.
     """
 
@@ -69,19 +70,20 @@ class Training:
         snapshot: Mapping[str, Any] | None = None,
         path: str | None = None,
         micro_batches: int = 1,
+        threads: int | None = None,
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
         self.values = configuration.hyperparameters
         self.configuration = configuration
         self.wake = False
         """Set from any thread: the next event comes after the step at work. It never moves a stored point."""
-        self.best_weights: dict[str, Tensor] | None = None
-        """Copies of the weights of the best epoch so far, once there is one."""
+        self.best_weights: dict[str, Any] | None = None
+        """A copy of the net's state after the best epoch so far, once there is one."""
         self._device = torch.device(device)
         self._watch = Stopwatch(clock)
         self._net = net
         input_shape = tuple(dataset.train.images.shape[1:])
-        self.threads = self._choose_threads(snapshot, input_shape, len(dataset.classes))
+        self.threads = self._choose_threads(snapshot, threads, input_shape, len(dataset.classes))
         """Torch's threads: the configuration's, measured, or those of the snapshot, which a resume repeats."""
         name = snapshot["path"] if snapshot else path
         self._path, self._notices = ready_path(net, self.values, input_shape, name, micro_batches)
@@ -106,12 +108,16 @@ class Training:
         self._best_accuracy = -1.0
         self._outcome: str | None = None
         self._warned_nan = False
-        self._rng: dict[str, Tensor] | None = None
+        self._rng: dict[str, Any] | None = None
         if snapshot is not None:
             self._restore(snapshot)
 
     def _choose_threads(
-        self, snapshot: Mapping[str, Any] | None, input_shape: tuple[int, ...], num_classes: int
+        self,
+        snapshot: Mapping[str, Any] | None,
+        measured: int | None,
+        input_shape: tuple[int, ...],
+        num_classes: int,
     ) -> int:
         if snapshot is not None:
             return snapshot["threads"]
@@ -119,6 +125,8 @@ class Training:
             return self.values.threads
         if self._device.type != "cpu":
             return 1
+        if measured is not None:
+            return measured
         return choose_threads(self._net, self.values, input_shape, num_classes)
 
     @property
@@ -145,10 +153,10 @@ class Training:
     def __iter__(self) -> Iterator[Event]:
         torch.set_num_threads(self.threads)
         if self._rng is None:
-            # Dropout and its like have a random state of this run's own.
-            torch.manual_seed(self.values.seed)
+            # Dropout, and whatever a net draws for itself, have a random state of this run's own.
+            seed_all(self.values.seed)
         else:
-            set_random_state(self._rng, self._device)
+            set_random_state(self._rng, self._device, self.values.seed)
         yield RunStarted(
             num_epochs=self.values.epochs,
             steps_per_epoch=self.steps_per_epoch,
@@ -297,7 +305,7 @@ class Training:
         best = record.chosen_accuracy > self._best_accuracy
         if best:
             self._best_epoch, self._best_accuracy = record.epoch, record.chosen_accuracy
-            self.best_weights = {name: value.detach().clone() for name, value in self._net.state_dict().items()}
+            self.best_weights = copied(net_state(self._net))
         confusion = self._evaluation.confusion
         self._outcome = self._stop_reason(record)
         whole = self._step == self.steps_per_epoch
@@ -347,7 +355,7 @@ class Training:
             "device": str(self._device),
             "torch": str(torch.__version__),
             "configuration": self.configuration.model_dump_json(),
-            "net": self._net.state_dict(),
+            "net": net_state(self._net),
             "optimizer": self._path.state_dict(),
             "rng": random_state(self._device),
             "window": self._window.state_dict(),
@@ -366,7 +374,7 @@ class Training:
         }
 
     def _restore(self, snapshot: Mapping[str, Any]) -> None:
-        self._net.load_state_dict(snapshot["net"])
+        load_net_state(self._net, snapshot["net"])
         self._path.load_state_dict(snapshot["optimizer"])
         self._window.load_state_dict(snapshot["window"])
         self._rng = snapshot["rng"]

@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from lazytrain.engine.compute.architecture import build_net
+from lazytrain.engine.compute.randomness import forked
 from lazytrain.engine.configuration import RunConfiguration
 from lazytrain.engine.data.batches import normalise
 from lazytrain.engine.data.loading import Dataset, Split
@@ -48,7 +49,7 @@ def measure(
         | {"validation_fraction": 0.0, "time_budget_minutes": None, "early_stopping_epochs": 0, "compile": False}
     )
     threads = torch.get_num_threads()
-    with torch.random.fork_rng():
+    with forked():
         try:
             net = build_net(configuration.architecture, input_shape, num_classes, seed=0, module_folder=module_folder)
             num_train = max(4 * values.batch_size, min(NUM_TRAIN, 64 * 2**20 // (3 * input_shape[1] * input_shape[2])))

@@ -199,14 +199,16 @@ def follow_queue(
     told, trouble_told = QueueTold(store, reporter, reporter_for, interrupts), TroubleTold(reporter)
     interrupts.attend(runner, told.leave_terminal)
     runner.start()
-    asked_to_stop, last_status = False, ""
+    asked_to_stop, last_status, device = False, "", None
     try:
         while True:
             ended = runner.join(0)
             status = runner.status
+            # One that has ended has no device any more, and may have ended a run in its last moment.
+            device = status.device or device
             with trouble_told:
                 if store.changed() or ended:
-                    told.tell(status.device)
+                    told.tell(device)
             if status.phase == "waiting" and status.text != last_status:
                 last_status = status.text
                 reporter.warn(status.text)

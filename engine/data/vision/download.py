@@ -20,6 +20,8 @@ import urllib.request
 from typing import Any, TextIO
 from urllib.parse import urlparse
 
+from lazytrain.engine.errors import encodable, text_of, type_name
+
 SILENT_SECONDS = 20.0
 """A server that sends nothing for this long is given up."""
 MEGABYTE = 10**6
@@ -72,7 +74,9 @@ class ByteReporter(urllib.request.BaseHandler):
 
 def explain(error: Exception, reporter: ByteReporter) -> dict[str, Any]:
     """Why there is no set, for whoever reads the last line."""
-    text = " ".join(str(getattr(error, "reason", None) or error).split()) or type(error).__name__
+    reason = getattr(error, "reason", None)
+    said = encodable(reason) if isinstance(reason, str) else text_of(reason if isinstance(reason, Exception) else error)
+    text = " ".join(said.split()) or type_name(error)
     match error:
         case LentDamaged():
             return {"error": text, "lent": text}

@@ -118,7 +118,7 @@ def test_processes_that_die_at_once_are_not_started_for_ever(bench: Workplace) -
     bench.runners.append(supervisor)
     supervisor.start()
     assert supervisor.join(DEADLINE)
-    assert f"3 processes for run {run.id} ended with status 1" in (supervisor.status.error or "")
+    assert f"3 processes for run {run.id} ended with exit status 1" in (supervisor.status.error or "")
     assert bench.state(run) is State.QUEUED
 
 
