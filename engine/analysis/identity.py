@@ -14,6 +14,7 @@ A module's digest is of its file, or of every `.py` file of its package, not of 
 
 from __future__ import annotations
 
+import ast
 import hashlib
 import json
 import os
@@ -75,6 +76,62 @@ def digest_module(reference: str, module_folder: Path | None) -> str | None:
     except OSError:
         return None
     return digest.hexdigest()[:32] if spec is not None else None
+
+
+def module_sources(reference: str, module_folder: Path | None) -> dict[str, str]:
+    """File → SHA-256 of the source of `package.module:Class`, and of what it imports from the folder it is in.
+
+    More than `digest_module` looks at, by which runs are the same and which so can't change: this tells whether the net
+    of a run that goes on is still what it was. Found by reading the import lines: nothing is imported.
+    """
+    top = reference.partition(":")[0].partition(".")[0]
+    search = [*([str(module_folder)] if module_folder else []), *sys.path]
+    spec = PathFinder.find_spec(top, search)
+    place = _folder_of(spec)
+    found: dict[str, str] = {}
+    waiting = [top]
+    while waiting:
+        name = waiting.pop()
+        spec = PathFinder.find_spec(name, [str(place)]) if place is not None else None
+        for inner, path in _sources(spec):
+            file = f"{name}/{inner}" if inner else path.name
+            if file in found:
+                break
+            try:
+                content = path.read_bytes()
+            except OSError:
+                continue
+            found[file] = hashlib.sha256(content).hexdigest()
+            if not _is_installed(path):
+                waiting += sorted(_imported(content))
+    return dict(sorted(found.items()))
+
+
+def _folder_of(spec: ModuleSpec | None) -> Path | None:
+    """Where a module's file or a package's folder lies."""
+    if spec is None:
+        return None
+    place = next(iter(spec.submodule_search_locations or ()), spec.origin)
+    return Path(place).parent if place and spec.origin not in ("built-in", "frozen") else None
+
+
+def _is_installed(path: Path) -> bool:
+    """Beside what is installed lies all the rest that is: not the user's own, and known by its version."""
+    return not {"site-packages", "dist-packages"}.isdisjoint(path.parts)
+
+
+def _imported(content: bytes) -> set[str]:
+    """The first names of what a source imports; none where it can't be understood."""
+    try:
+        nodes = list(ast.walk(ast.parse(content)))
+    except (SyntaxError, ValueError):
+        return set()
+    plain = {alias.name.partition(".")[0] for node in nodes if isinstance(node, ast.Import) for alias in node.names}
+    return plain | {
+        node.module.partition(".")[0]
+        for node in nodes
+        if isinstance(node, ast.ImportFrom) and not node.level and node.module
+    }
 
 
 def _sources(spec: ModuleSpec | None) -> list[tuple[str, Path]]:

@@ -17,7 +17,7 @@ import secrets
 import zlib
 from collections.abc import Generator
 from dataclasses import dataclass, replace
-from io import FileIO
+from io import BufferedReader
 from pathlib import Path
 from typing import BinaryIO
 
@@ -26,13 +26,16 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from torch import Tensor
 
 from lazytrain.engine.beat import Beat
+from lazytrain.engine.data.aside import open_regular
 from lazytrain.engine.data.datasets import DatasetError
+from lazytrain.engine.data.pictures import USUAL_DEPTH, Depth
+from lazytrain.engine.data.rules import NEWEST, Rules
 from lazytrain.engine.data.tensors import Dataset, Split
 from lazytrain.engine.events import Progress
 from lazytrain.engine.half_written import sweep_parts
 
 _VERSION = 1
-"""Of the file format and of how images are decoded: a cache of another version is rebuilt."""
+"""Of the file format: a cache of another version is rebuilt."""
 
 _SLICE = 1 << 23
 """Bytes read and summed at a time: 8 MiB."""
@@ -57,6 +60,10 @@ class _Meta(BaseModel):
     crc: int
     """CRC-32 of the body, `header` and `checksum`."""
     notes: list[str]
+    rules: list[int] = [int(Rules.FIRST)]
+    """By which the images are what they are here."""
+    integer_bits: int = USUAL_DEPTH.integers
+    float_bits: int = USUAL_DEPTH.floats
 
     @property
     def image_bytes(self) -> int:
@@ -86,25 +93,44 @@ class CachedDataset:
     """Of the source's files: a cache with another is of another time, and rebuilt."""
     memory_limit: int
     """Bytes of images above which they are mapped from the file instead of held in memory."""
+    rules: Rules = NEWEST
 
     def read(self, beat: Beat) -> Generator[Progress, None, Dataset | None]:
         """The dataset, or None if there is none, or one of other source files. Raises CacheDamaged or OSError."""
-        try:
-            meta = _Meta.model_validate_json(self.path.with_suffix(".json").read_bytes())
-        except FileNotFoundError:
+        meta = self._meta()
+        if meta is None or self.rules not in meta.rules:
             return None
-        except ValidationError as error:
-            raise CacheDamaged(f"{self.path.with_suffix('.json')} is not what was written") from error
-        if (meta.version, meta.fingerprint) != (_VERSION, self.fingerprint):
-            return None
-        with self.path.open("rb", buffering=0) as file:
+        with open_regular(self.path) as file:
             if os.fstat(file.fileno()).st_size != meta.body_bytes:
                 raise CacheDamaged(f"{self.path} has another length than was written")
             resident = meta.body_bytes <= self.memory_limit
             body = yield from self._read_body(file, meta, beat, resident)
-        return _dataset(self.name, meta, body, resident=resident, path=self.path)
+        return _dataset(self.name, meta, body, resident=resident, path=self.path, rules=self.rules)
 
-    def _read_body(self, file: FileIO, meta: _Meta, beat: Beat, resident: bool) -> Generator[Progress, None, Tensor]:
+    def rules_there(self) -> list[int]:
+        """By which rules these very files are kept here; none where they aren't. Raises CacheDamaged or OSError."""
+        meta = self._meta()
+        return [] if meta is None else meta.rules
+
+    def allow(self, rules: Rules) -> None:
+        """The images that are kept are the same by other rules too. Raises CacheDamaged or OSError."""
+        meta = self._meta()
+        if meta is not None:
+            _write_beside(self.path, meta.model_copy(update={"rules": sorted({*meta.rules, rules})}))
+
+    def _meta(self) -> _Meta | None:
+        try:
+            with open_regular(self.path.with_suffix(".json")) as file:
+                meta = _Meta.model_validate_json(file.read())
+        except FileNotFoundError:
+            return None
+        except ValidationError as error:
+            raise CacheDamaged(f"{self.path.with_suffix('.json')} is not what was written") from error
+        return meta if (meta.version, meta.fingerprint) == (_VERSION, self.fingerprint) else None
+
+    def _read_body(
+        self, file: BufferedReader, meta: _Meta, beat: Beat, resident: bool
+    ) -> Generator[Progress, None, Tensor]:
         """The body, checked: held in memory if `resident`, else mapped."""
         total = meta.body_bytes
         body = torch.empty(total if resident else min(_SLICE, total), dtype=torch.uint8)
@@ -184,9 +210,21 @@ class DatasetBuilder:
                 self._lose_cache(error)
 
     def finish(
-        self, classes: tuple[str, ...], train_labels: Tensor, test_labels: Tensor, notes: tuple[str, ...] = ()
+        self,
+        classes: tuple[str, ...],
+        train_labels: Tensor,
+        test_labels: Tensor,
+        notes: tuple[str, ...] = (),
+        *,
+        rules: tuple[Rules, ...] = tuple(Rules),
+        depth: Depth = USUAL_DEPTH,
     ) -> Dataset:
-        """The dataset, once all images are added."""
+        """The dataset, once all images are added.
+
+        Args:
+            rules: all by which the images are these.
+            depth: of grey images of more than 8 bits.
+        """
         self.add(train_labels)
         self.add(test_labels)
         meta = _Meta(
@@ -199,6 +237,9 @@ class DatasetBuilder:
             checksum="",
             crc=0,
             notes=list(notes),
+            rules=[int(each) for each in rules],
+            integer_bits=depth.integers,
+            float_bits=depth.floats,
         )
         self._digest.update(meta.header)
         checksum = self._digest.hexdigest()
@@ -212,7 +253,7 @@ class DatasetBuilder:
         body, path = self._memory, self._cached.path if self._cached else None
         if body is None:
             body = torch.from_file(str(path), shared=False, size=meta.body_bytes, dtype=torch.uint8)
-        dataset = _dataset(self._name, meta, body, resident=self.resident, path=path)
+        dataset = _dataset(self._name, meta, body, resident=self.resident, path=path, rules=rules[-1])
         return replace(dataset, notes=(*dataset.notes, *self._notes))
 
     def _keep(self, file: BinaryIO, path: Path, meta: _Meta) -> None:
@@ -220,12 +261,7 @@ class DatasetBuilder:
         os.fsync(file.fileno())
         file.close()
         self._part.replace(path)
-        part = self._part.with_suffix(".json-part")
-        with part.open("wb") as beside:
-            beside.write(meta.model_dump_json(indent=1).encode())
-            beside.flush()
-            os.fsync(beside.fileno())
-        part.replace(path.with_suffix(".json"))
+        _write_beside(path, meta)
         self._file = None
 
     def _lose_cache(self, error: OSError) -> None:
@@ -246,10 +282,25 @@ class DatasetBuilder:
                 file.close()
             with contextlib.suppress(OSError):
                 self._part.unlink(missing_ok=True)
-                self._part.with_suffix(".json-part").unlink(missing_ok=True)
 
 
-def _dataset(name: str, meta: _Meta, body: Tensor, *, resident: bool, path: Path | None) -> Dataset:
+def _write_beside(path: Path, meta: _Meta) -> None:
+    """Write the JSON file of the body at `path`, whole or not at all. Raises OSError."""
+    part = path.with_suffix(f".{secrets.token_hex(4)}.json-part")
+    try:
+        with part.open("wb") as file:
+            file.write(meta.model_dump_json(indent=1).encode())
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(path.with_suffix(".json"))
+    except OSError:
+        part.unlink(missing_ok=True)
+        raise
+
+
+def _dataset(
+    name: str, meta: _Meta, body: Tensor, *, resident: bool, path: Path | None, rules: Rules = NEWEST
+) -> Dataset:
     """Views of a body as the dataset's two splits."""
     images = (meta.num_train + meta.num_test) * meta.image_bytes
     train = meta.num_train * meta.image_bytes
@@ -267,4 +318,6 @@ def _dataset(name: str, meta: _Meta, body: Tensor, *, resident: bool, path: Path
         checksum=meta.checksum,
         resident=resident,
         notes=tuple(notes),
+        rules=rules,
+        depth=Depth(integers=meta.integer_bits, floats=meta.float_bits),
     )

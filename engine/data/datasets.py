@@ -9,7 +9,8 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from lazytrain.engine.data.image_folders import Listing, digest_files, few, list_images
+from lazytrain.engine.data.aside import open_regular
+from lazytrain.engine.data.image_folders import Listing, digest_files, list_images
 from lazytrain.engine.data.vision.sets import PREFIX, NoSuchSet, find_set
 from lazytrain.engine.data.vision.table import SETS
 from lazytrain.engine.data.vision.vision_set import VisionSet
@@ -209,9 +210,8 @@ def locate_cifar10_images(data_folder: Path) -> ImageFolder | Missing:
 def count_notes(dataset: str, listing: Listing) -> tuple[str, ...]:
     """What a person should know of the counts."""
     if dataset == "cifar10" and (listing.num_train, listing.num_test) != (50_000, 10_000):
-        return (not_whole("CIFAR-10", listing.num_train, listing.num_test, SETS["CIFAR10"]),)
-    untested = [name for name, files in zip(listing.classes, listing.test, strict=True) if not files]
-    return (f"no test images of {few(untested)}",) if untested else ()
+        return (not_whole("CIFAR-10", listing.num_train, listing.num_test, SETS["CIFAR10"]), *listing.notes)
+    return listing.notes
 
 
 def not_whole(title: str, num_train: int, num_test: int, whole: VisionSet) -> str:
@@ -236,8 +236,9 @@ def _vision_facts(
     classes = vision_set.classes or tuple(str(number) for number in range(vision_set.num_classes))
     num_train, num_test = vision_set.num_train, vision_set.num_test
     try:
-        known = json.loads(cached.with_suffix(".json").read_bytes()) if cached is not None else None
-        if known is not None:
+        if cached is not None:
+            with open_regular(cached.with_suffix(".json")) as file:
+                known = json.load(file)
             num_train, num_test = int(known["num_train"]), int(known["num_test"])
             classes = tuple(map(str, known["classes"]))
     except (OSError, ValueError, LookupError, TypeError):

@@ -6,7 +6,7 @@ import os
 import threading
 from collections import deque
 from collections.abc import Callable, Generator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future, wait
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -17,6 +17,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from lazytrain.engine.beat import BEAT_SECONDS
+from lazytrain.engine.data.aside import Aside
+from lazytrain.engine.data.pictures import Way, is_the_same_by_first_rules, read_file
 from lazytrain.engine.errors import encodable, first_line
 
 _MOST_THREADS = 8
@@ -45,15 +47,15 @@ class Decoded:
     unreadable: tuple[Unreadable, ...]
 
 
-def decode_files(folder: Path, files: Sequence[tuple[str, int]], size: int) -> Generator[Decoded | None, None, None]:
-    """Decode `files`, (path relative to `folder`, label) each, to `size` × `size` RGB. See `decode_items`."""
+def decode_files(folder: Path, files: Sequence[tuple[str, int]], way: Way) -> Generator[Decoded | None, None, None]:
+    """Decode `files`, (path relative to `folder`, label) each, to RGB. See `decode_items`."""
     root = str(folder)
 
     def read(file: tuple[str, int]) -> tuple[NDArray[np.uint8], int]:
         path, label = file
-        return read_file(f"{root}/{path}", size), label
+        return read_file(f"{root}/{path}", way), label
 
-    return decode_items(files, read, lambda file: file[0], size)
+    return decode_items(files, read, lambda file: file[0], way.size)
 
 
 def decode_items(
@@ -65,16 +67,16 @@ def decode_items(
     """Have `read` make an image [3, size, size] and its label of each item; one that raises is unreadable.
 
     Yields the images chunk by chunk in the order given, and None whenever nothing was ready for a tenth of a second.
-    Closing it ends the threads: each finishes the one image it is at. A few chunks are decoded ahead, no more, so
-    that memory stays bounded.
+    Closing it ends the threads: each finishes the one image it is at, or is left alone with it if that takes long. A
+    few chunks are decoded ahead, no more, so that memory stays bounded.
     """
-    threads = max(1, min(_MOST_THREADS, os.cpu_count() or 1))
+    threads = _num_threads()
     step = max(1, min(_CHUNK_IMAGES, _CHUNK_BYTES // (3 * size * size)))
     chunks = [items[start : start + step] for start in range(0, len(items), step)]
     abandoned = threading.Event()
     waiting: deque[Future[Decoded]] = deque()
     Image.preinit()  # here, so that the threads don't all do it
-    pool = ThreadPoolExecutor(threads, thread_name_prefix="decode")
+    pool = Aside(threads, "decode")
     try:
         for chunk in chunks:
             waiting.append(pool.submit(partial(_decode_chunk, chunk, read, name, size, abandoned)))
@@ -84,7 +86,46 @@ def decode_items(
             yield from _next(waiting)
     finally:
         abandoned.set()
-        pool.shutdown(wait=True, cancel_futures=True)
+        pool.close()
+
+
+def are_the_same_by_first_rules(paths: Sequence[str]) -> Generator[None, None, bool]:
+    """Whether the first rules make the same of all the images in files; those that can't be read count for nothing.
+
+    Yields every tenth of a second.
+    """
+    step = 256
+    differs = threading.Event()
+
+    def look(some: Sequence[str]) -> None:
+        for path in some:
+            if differs.is_set():
+                return
+            try:
+                alike = is_the_same_by_first_rules(path)
+            except Exception:  # noqa: BLE001  # damaged bytes make PIL raise nearly anything: unreadable by all rules
+                continue
+            if not alike:
+                differs.set()
+
+    Image.preinit()
+    pool = Aside(_num_threads(), "look")
+    try:
+        waiting = [pool.submit(partial(look, paths[start : start + step])) for start in range(0, len(paths), step)]
+        for each in waiting:
+            while not wait([each], timeout=BEAT_SECONDS).done:
+                yield None
+            each.result()
+            if differs.is_set():
+                return False
+        return True
+    finally:
+        differs.set()
+        pool.close()
+
+
+def _num_threads() -> int:
+    return max(1, min(_MOST_THREADS, os.cpu_count() or 1))
 
 
 def _next(waiting: deque[Future[Decoded]]) -> Generator[Decoded | None, None, None]:
@@ -114,35 +155,6 @@ def _decode_chunk(
         else:
             count += 1
     return Decoded(images[:count], labels[:count], tuple(unreadable))
-
-
-def read_file(path: str | Path, size: int) -> NDArray[np.uint8]:
-    """The image in a file: uint8 [3, size, size]."""
-    with open(path, "rb") as file, Image.open(file) as image:  # noqa: PTH123  # a Path each is slower by a tenth
-        # A large JPEG is decoded at a fraction of its size, twice what is needed or more: many times faster.
-        image.draft("RGB", (2 * size, 2 * size))
-        return to_array(image, size)
-
-
-def to_array(image: Image.Image, size: int) -> NDArray[np.uint8]:
-    """Any image as RGB, squeezed to `size` × `size`: uint8 [3, size, size]."""
-    pixels = _to_rgb(image)
-    if pixels.size != (size, size):
-        pixels = pixels.resize((size, size), Image.Resampling.BILINEAR)
-    return np.asarray(pixels).transpose(2, 0, 1)
-
-
-def _to_rgb(image: Image.Image) -> Image.Image:
-    if image.mode == "RGB" and "transparency" not in image.info:
-        image.load()
-        return image
-    if image.mode.startswith("I"):  # 16 bits a pixel, which PIL would clip at 255
-        return Image.fromarray((np.asarray(image).astype(np.int64) >> 8).clip(0, 255).astype(np.uint8)).convert("RGB")
-    if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
-        clear = image.convert("RGBA")
-        opaque = Image.new("RGBA", clear.size, (0, 0, 0, 255))
-        return Image.alpha_composite(opaque, clear).convert("RGB")
-    return image.convert("RGB")
 
 
 def _explain(error: Exception) -> str:

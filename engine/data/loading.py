@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
-import os
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from lazytrain.engine.beat import Beat
+from lazytrain.engine.data.aside import aside
 from lazytrain.engine.data.cache import CacheDamaged, CachedDataset
 from lazytrain.engine.data.datasets import (
     CIFAR10_FOLDER,
@@ -25,9 +24,12 @@ from lazytrain.engine.data.datasets import (
     locate_cifar10_images,
     pixels,
 )
-from lazytrain.engine.data.image_folders import SPLITS, list_images
+from lazytrain.engine.data.decoding import are_the_same_by_first_rules
+from lazytrain.engine.data.image_folders import IMAGE_ENDINGS, SPLITS, list_images
+from lazytrain.engine.data.manifest import digest, stat_files
 from lazytrain.engine.data.memory import free_memory
-from lazytrain.engine.data.sources import build_batches, build_digits, build_images, find_damage
+from lazytrain.engine.data.rules import NEWEST, Rules
+from lazytrain.engine.data.sources import as_progress, build_batches, build_digits, build_images, find_damage
 from lazytrain.engine.data.tensors import Dataset, Split
 from lazytrain.engine.data.vision.fetching import FetchFailed, fetch_set
 from lazytrain.engine.data.vision.table import SETS
@@ -40,6 +42,7 @@ __all__ = ["Dataset", "DatasetError", "Split", "load_dataset", "prepare_dataset"
 
 _MEMORY_SHARE = 0.5
 """Of the memory that is free, for images held in it."""
+_BEGUN = Progress(phase="preparing data", done=0, total=0)
 
 
 def prepare_dataset(
@@ -49,10 +52,12 @@ def prepare_dataset(
     image_size: int = 32,
     *,
     memory_limit: int | None = None,
+    rules: Rules = NEWEST,
 ) -> Generator[Progress, None, Dataset]:
     """The dataset: from the cache, or downloaded and decoded, saying where it stands about ten times a second.
 
-    Closing the generator ends its threads and leaves no half-written file. Files are decoded again when the name,
+    Closing the generator ends its threads and leaves no half-written file; it may be closed between two reports while
+    a file is read that takes for ever. Only regular files are opened. Files are decoded again when the name,
     size or modification time of any of them changed, or the cache doesn't match its checksum. Up to 1 % of a folder's
     images may be unreadable: they are skipped and named in `Dataset.notes`.
 
@@ -63,17 +68,19 @@ def prepare_dataset(
         image_size: height and width that a folder's and torchvision's images are resized to; others are 32.
         memory_limit: bytes of images above which they are mapped from the cache instead of held in memory; half of
             the memory that is free by default.
+        rules: by which images are found and made RGB: those that a run was begun with.
 
     Raises:
         DatasetError: it can't be had; the message says what was tried and how to go on.
     """
-    yield Progress(phase="preparing data", done=0, total=0)
+    yield _BEGUN
     source = locate(dataset, data_folder)
     if isinstance(source, Bundled):
         return build_digits(dataset)
     if memory_limit is None:
         memory_limit = int(free_memory() * _MEMORY_SHARE)
-    work = _Preparation(dataset, pixels(dataset, image_size), data_folder, cache_folder, memory_limit)
+    size = pixels(dataset, image_size)
+    work = _Preparation(dataset, size, data_folder, cache_folder, memory_limit, rules)
     match source:
         case ImageFolder():
             return (yield from work.from_images(source))
@@ -109,13 +116,16 @@ class _Preparation:
     data_folder: Path
     cache_folder: Path
     memory_limit: int
+    rules: Rules
     beat: Beat = field(default_factory=Beat)
+    files: bytes = b""
+    """What is known of the files that the images are made of."""
     notes: list[str] = field(default_factory=list)
     """What was noticed on the way."""
 
     def from_images(self, source: ImageFolder) -> Generator[Progress, None, Dataset]:
         """From a folder of images."""
-        listing = list_images(source.folder)
+        listing = yield from as_progress(aside(lambda: list_images(source.folder, self.rules)), _BEGUN)
         paths = [path for split in SPLITS for path, _ in listing.files(split)]
         cached = yield from self._cached(source.folder, paths)
         found = yield from self._read(cached)
@@ -180,9 +190,24 @@ class _Preparation:
 
     def _cached(self, folder: Path, paths: Sequence[str]) -> Generator[Progress, None, CachedDataset]:
         """Where the decoded images of the files `paths` in `folder` are kept."""
-        fingerprint = yield from _fingerprint(folder, paths, self.beat)
+        self.files = yield from as_progress(aside(lambda: stat_files(folder, paths)), _BEGUN)
         path = cache_path(self.cache_folder, self.dataset, self.size, folder)
-        return CachedDataset(self.dataset, path, self.size, fingerprint, self.memory_limit)
+        cached = CachedDataset(self.dataset, path, self.size, digest(self.files), self.memory_limit, self.rules)
+        try:
+            there = cached.rules_there()
+            if self.rules is Rules.FIRST and Rules.FIRST not in there:
+                # Not in the place of those that newer runs share.
+                return replace(cached, path=path.with_stem(f"{path.stem}-first"))
+            if there and self.rules not in there and (yield from self._are_the_same(folder, paths)):
+                cached.allow(self.rules)
+        except (CacheDamaged, OSError):
+            pass  # reading it says so
+        return cached
+
+    def _are_the_same(self, folder: Path, paths: Sequence[str]) -> Generator[Progress, None, bool]:
+        """Whether what an older lazytrain decoded is what these rules make: looked for once, in the images' heads."""
+        images = [f"{folder}/{path}" for path in paths if path.lower().endswith(IMAGE_ENDINGS)]
+        return (yield from as_progress(are_the_same_by_first_rules(images), _BEGUN))
 
     def _read(self, cached: CachedDataset) -> Generator[Progress, None, Dataset | None]:
         try:
@@ -194,20 +219,4 @@ class _Preparation:
         return None
 
     def _noted(self, dataset: Dataset) -> Dataset:
-        return replace(dataset, notes=(*dataset.notes, *self.notes))
-
-
-def _fingerprint(folder: Path, paths: Sequence[str], beat: Beat) -> Generator[Progress, None, str]:
-    """A digest of each file's path, size and modification time."""
-    digest = hashlib.blake2b(digest_size=16)
-    root = f"{folder}/"
-    for count, path in enumerate(paths):
-        try:
-            status = os.stat(root + path)  # noqa: PTH116  # a Path each would double the time
-            facts = f"{path}\0{status.st_size}\0{status.st_mtime_ns}\0"
-        except OSError as error:  # decoding will name it
-            facts = f"{path}\0{error.errno}\0\0"
-        digest.update(os.fsencode(facts))
-        if count % 256 == 0 and beat.due():
-            yield Progress(phase="preparing data", done=0, total=len(paths))
-    return digest.hexdigest()
+        return replace(dataset, notes=(*dataset.notes, *self.notes), files=self.files)

@@ -2,27 +2,33 @@
 
 from __future__ import annotations
 
-import io
+import hashlib
 import pickle
 from collections.abc import Generator, Iterable, Mapping
 from contextlib import closing
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from lazytrain.engine.beat import Beat
+from lazytrain.engine.data.aside import aside, open_regular
 from lazytrain.engine.data.cache import CachedDataset, DatasetBuilder
 from lazytrain.engine.data.datasets import CIFAR10_TEST, CIFAR10_TRAIN
 from lazytrain.engine.data.decoding import Decoded, Unreadable, decode_files
 from lazytrain.engine.data.digits import load_digits
 from lazytrain.engine.data.image_folders import SPLITS, Listing, readable
+from lazytrain.engine.data.pictures import USUAL_DEPTH, Depth, Way
+from lazytrain.engine.data.rules import Rules
 from lazytrain.engine.data.tensors import Dataset
 from lazytrain.engine.data.vision.table import CIFAR10_CLASSES
 from lazytrain.engine.errors import DatasetError
 from lazytrain.engine.events import Progress
+
+T = TypeVar("T")
 
 _MOST_UNREADABLE = 0.01
 """Share of a dataset's images that may be skipped; above it the dataset is refused."""
@@ -42,17 +48,34 @@ def build_digits(name: str) -> Dataset:
 
 def find_damage(folder: Path) -> Generator[Progress, None, str | None]:
     """What is wrong with torchvision's batches in `folder`, by their MD5; None if nothing."""
-    yield Progress(phase="checking CIFAR-10", done=0, total=0)
+    progress = Progress(phase="checking CIFAR-10", done=0, total=0)
+    yield progress
+    checking = aside(lambda: _compare_sums(folder))
+    return (yield from as_progress(checking, progress))
+
+
+def _compare_sums(folder: Path) -> str | None:
     from torchvision.datasets import CIFAR10  # here, since it takes seconds
-    from torchvision.datasets.utils import check_md5
 
     for name, md5 in CIFAR10.train_list + CIFAR10.test_list:
         try:
-            if not check_md5(folder / name, md5):
-                return f"{folder / name} is damaged (its MD5 is not {md5})"
+            with open_regular(folder / name) as file:
+                if hashlib.file_digest(file, "md5").hexdigest() != md5:
+                    return f"{folder / name} is damaged (its MD5 is not {md5})"
         except OSError as error:
             return f"{folder / name} can't be read ({error.strerror})"
     return None
+
+
+def as_progress(waiting: Generator[None, None, T], progress: Progress) -> Generator[Progress, None, T]:
+    """What is waited for, saying at each beat where it stands."""
+    with closing(waiting):
+        while True:
+            try:
+                next(waiting)
+            except StopIteration as ended:
+                return ended.value
+            yield progress
 
 
 def build_batches(cached: CachedDataset, folder: Path, beat: Beat) -> Generator[Progress, None, Dataset]:
@@ -63,13 +86,19 @@ def build_batches(cached: CachedDataset, folder: Path, beat: Beat) -> Generator[
     with DatasetBuilder(cached, cached.name, cached.size, 60_000) as builder:
         for split in SPLITS:
             for name in files[split]:
-                batch: dict[str, Any] = pickle.load(io.BytesIO((folder / name).read_bytes()), encoding="latin1")
+                progress = Progress(phase="preparing data", done=done, total=60_000)
+                batch = yield from as_progress(aside(partial(_load_batch, folder / name)), progress)
                 builder.add(torch.from_numpy(np.ascontiguousarray(batch["data"])))
                 labels[split].extend(batch["labels"])
                 done += len(batch["labels"])
                 if beat.due():
                     yield Progress(phase="preparing data", done=done, total=60_000)
         return builder.finish(CIFAR10_CLASSES, torch.tensor(labels["train"]), torch.tensor(labels["test"]))
+
+
+def _load_batch(path: Path) -> dict[str, Any]:
+    with open_regular(path) as file:
+        return pickle.load(file, encoding="latin1")
 
 
 def build_images(
@@ -80,12 +109,30 @@ def build_images(
     Raises:
         DatasetError: more than 1 % of the images are unreadable, or all of a class.
     """
+    depth = USUAL_DEPTH
+    while True:
+        built = yield from _build_images(cached, folder, listing, beat, depth)
+        if isinstance(built, Dataset):
+            return built
+        # How much of their range grey images of many bits use is known once all were seen.
+        depth = built
+
+
+def _build_images(
+    cached: CachedDataset, folder: Path, listing: Listing, beat: Beat, depth: Depth
+) -> Generator[Progress, None, Dataset | Depth]:
+    """Decode it by `depth`; or say which other depth fits, where it is the usual one that doesn't."""
+    way = Way(cached.size, cached.rules, depth)
     total = listing.num_train + listing.num_test
-    chunks = {split: decode_files(folder, list(listing.files(split)), cached.size) for split in SPLITS}
+    chunks = {split: decode_files(folder, list(listing.files(split)), way) for split in SPLITS}
     with DatasetBuilder(cached, cached.name, cached.size, total) as builder:
         labels, unreadable = yield from add_decoded(builder, str(folder), chunks, total, beat)
         _refuse_emptied(folder, listing, labels, unreadable)
-        return builder.finish(listing.classes, labels["train"], labels["test"], tuple(skipped(unreadable, total)))
+        fitting = way.seen.fitting()
+        if way.rules > Rules.FIRST and depth == USUAL_DEPTH and fitting != depth:
+            return fitting
+        notes = tuple(skipped(unreadable, total))
+        return builder.finish(listing.classes, labels["train"], labels["test"], notes, rules=way.fulfilled, depth=depth)
 
 
 def add_decoded(

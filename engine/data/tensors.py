@@ -7,6 +7,9 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
+from lazytrain.engine.data.pictures import USUAL_DEPTH, Depth
+from lazytrain.engine.data.rules import NEWEST, Rules
+
 
 @dataclass(frozen=True, slots=True)
 class Split:
@@ -35,6 +38,11 @@ class Dataset:
     """False where the images are larger than memory allows and are read from a file as they are used."""
     notes: tuple[str, ...] = ()
     """What a person should know: skipped images, `streamed: …`."""
+    files: bytes = b""
+    """What the images were made of, as `engine.data.origin` compares it; empty where that is always the same."""
+    rules: Rules = NEWEST
+    """By which they were found and made RGB."""
+    depth: Depth = USUAL_DEPTH
 
 
 def resident_on(dataset: Dataset, device: torch.device) -> Dataset:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import inspect
 import os
 from collections.abc import Generator, Sequence
-from concurrent.futures import ThreadPoolExecutor, wait
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,12 +12,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lazytrain.engine.beat import BEAT_SECONDS, Beat
+from lazytrain.engine.beat import Beat
+from lazytrain.engine.data.aside import aside
 from lazytrain.engine.data.cache import CachedDataset, DatasetBuilder
 from lazytrain.engine.data.datasets import not_whole
-from lazytrain.engine.data.decoding import decode_items, read_file, to_array
+from lazytrain.engine.data.decoding import decode_items
 from lazytrain.engine.data.image_folders import SPLITS
-from lazytrain.engine.data.sources import add_decoded, skipped
+from lazytrain.engine.data.pictures import Way, read_file, to_array
+from lazytrain.engine.data.sources import add_decoded, as_progress, skipped
 from lazytrain.engine.data.tensors import Dataset
 from lazytrain.engine.data.vision.vision_set import DIVIDED, VisionSet
 from lazytrain.engine.errors import DatasetError, text_of, type_name
@@ -54,10 +55,12 @@ def build_set(
         SetDamaged: torchvision doesn't take its files.
         DatasetError: more than 1 % of its images are unreadable, or a class has none.
     """
-    parts = yield from _open(vision_set, data_folder, cached.size)
+    way = Way(cached.size, cached.rules)
+    opening = aside(lambda: _construct(vision_set, data_folder, way), "open")
+    parts = yield from as_progress(opening, Progress(phase="preparing data", done=0, total=0))
     classes = vision_set.classes or _class_names(parts[0])
     which = _divide(vision_set, parts)
-    read = partial(_read, vision_set=vision_set, num_classes=len(classes), size=cached.size)
+    read = partial(_read, vision_set=vision_set, num_classes=len(classes), way=way)
     chunks = {
         split: decode_items(items, partial(read, part), partial("{} image {}".format, split), cached.size)
         for split, (part, items) in which.items()
@@ -73,26 +76,17 @@ def build_set(
         notes = [*([DIVIDED] if vision_set.whole else []), *skipped(unreadable, total)]
         if total < vision_set.num_train + vision_set.num_test:
             notes.append(not_whole(cached.name, len(labels["train"]), len(labels["test"]), vision_set))
-        return builder.finish(classes, labels["train"], labels["test"], tuple(notes))
+        return builder.finish(classes, labels["train"], labels["test"], tuple(notes), rules=way.fulfilled)
 
 
-def _open(vision_set: VisionSet, data_folder: Path, size: int) -> Generator[Progress, None, list[Any]]:
-    """torchvision's own objects, one a part: their lists of images or all their bytes are read in another thread."""
-    with ThreadPoolExecutor(1, thread_name_prefix="open") as pool:
-        opening = pool.submit(_construct, vision_set, data_folder, size)
-        while not wait([opening], timeout=BEAT_SECONDS).done:
-            yield Progress(phase="preparing data", done=0, total=0)
-        return opening.result()
-
-
-def _construct(vision_set: VisionSet, data_folder: Path, size: int) -> list[Any]:
+def _construct(vision_set: VisionSet, data_folder: Path, way: Way) -> list[Any]:
     from torchvision import datasets  # here, since it takes seconds
 
     make = getattr(datasets, vision_set.class_name)
     options: dict[str, Any] = {"root": str(data_folder)}
     signature = inspect.signature(make).parameters
     if "loader" in signature:
-        options["loader"] = partial(read_file, size=size)
+        options["loader"] = partial(read_file, way=way)
     if "download" in signature:  # one of them would unasked
         options["download"] = False
     try:
@@ -119,14 +113,12 @@ def _divide(vision_set: VisionSet, parts: Sequence[Any]) -> dict[str, tuple[Any,
     return {"train": (parts[0], np.flatnonzero(~test).tolist()), "test": (parts[0], np.flatnonzero(test).tolist())}
 
 
-def _read(
-    part: Any, index: int, *, vision_set: VisionSet, num_classes: int, size: int
-) -> tuple[NDArray[np.uint8], int]:
+def _read(part: Any, index: int, *, vision_set: VisionSet, num_classes: int, way: Way) -> tuple[NDArray[np.uint8], int]:
     image, target = part[index]
     if target is None:
         raise ValueError("has no label")
     label = int(target) - vision_set.first_label
     if not 0 <= label < num_classes:
         raise ValueError(f"its label is {target}, of {num_classes} classes")
-    pixels = image if isinstance(image, np.ndarray) else to_array(image, size)
+    pixels = image if isinstance(image, np.ndarray) else to_array(image, way)
     return pixels.transpose(0, 2, 1) if vision_set.sideways else pixels, label

@@ -9,14 +9,17 @@ from pathlib import Path
 from lazytrain.engine.beat import BEAT_SECONDS
 from lazytrain.engine.data.datasets import Missing, cache_path, locate
 from lazytrain.engine.data.loading import Dataset, prepare_dataset
+from lazytrain.engine.data.rules import NEWEST, Rules
 from lazytrain.engine.events import Progress
 from lazytrain.engine.places import cache_folder
 from lazytrain.engine.store.locks import FileLock, LockHeld
 from lazytrain.presets.schema import Hyperparameters
 
 
-def prepare_in_turn(values: Hyperparameters, data: Path, home: Path) -> Generator[Progress, None, Dataset]:
-    """`prepare_dataset` of what `values` name; where it has to be downloaded, one after the other.
+def prepare_in_turn(
+    values: Hyperparameters, data: Path, home: Path, rules: Rules = NEWEST
+) -> Generator[Progress, None, Dataset]:
+    """`prepare_dataset` of what `values` name, by `rules`; where it has to be downloaded, one after the other.
 
     Raises:
         DatasetError: it can't be had; the message says what was tried and how to go on.
@@ -26,7 +29,7 @@ def prepare_in_turn(values: Hyperparameters, data: Path, home: Path) -> Generato
     try:
         if isinstance(locate(values.dataset, data), Missing):
             yield from _take(lock, values.dataset)
-        return (yield from prepare_dataset(values.dataset, data, cache, values.image_size))
+        return (yield from prepare_dataset(values.dataset, data, cache, values.image_size, rules=rules))
     finally:
         lock.release()
 

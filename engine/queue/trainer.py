@@ -27,9 +27,11 @@ from lazytrain.engine.compute.paths import DIVIDING
 from lazytrain.engine.configuration import RunConfiguration
 from lazytrain.engine.data.datasets import DatasetError
 from lazytrain.engine.data.loading import Dataset
+from lazytrain.engine.data.rules import Rules
 from lazytrain.engine.errors import DeviceError, describe, first_line, text_of, traceback_of
 from lazytrain.engine.events import EpochEnded, Event, Noticed, RunDiverged, RunFinished, RunStarted, StepsDone
 from lazytrain.engine.places import module_folder, screens_lock
+from lazytrain.engine.queue.beginning import Beginning, Changed
 from lazytrain.engine.queue.patience import Patience
 from lazytrain.engine.queue.preparing import prepare_in_turn
 from lazytrain.engine.queue.saving import Saver, differences
@@ -121,7 +123,7 @@ class Trainer:
                 self._save()
         except (Left, StoreDamaged):
             raise
-        except (DatasetError, DeviceError, PresetError, LayerError) as error:
+        except (DatasetError, DeviceError, PresetError, LayerError, Changed) as error:
             return _failed(text_of(error))
         except BaseException as error:  # noqa: BLE001  a net may raise anything, SystemExit too, and the queue goes on
             if is_out_of_memory(error):
@@ -138,7 +140,9 @@ class Trainer:
         if configuration.device not in ("auto", self._choice.device):
             # The run was queued for another device than the one this runner holds.
             self._choice = choose_device(configuration.device)
-        dataset = self._prepare(configuration)
+        beginning = Beginning(self._journal, self._run.id, configuration, self._keep, self._say)
+        dataset = self._prepare(configuration, beginning.rules)
+        beginning.check(dataset)
         make_exact(self._choice.device, deterministic=configuration.hyperparameters.deterministic)
         snapshot = self._resume()
         while True:
@@ -182,10 +186,10 @@ class Trainer:
 
     # ── before the first step ──────────────────────────────────────────────────────────────────────────────
 
-    def _prepare(self, configuration: RunConfiguration) -> Dataset:
+    def _prepare(self, configuration: RunConfiguration, rules: Rules) -> Dataset:
         """Load or decode the data; can be paused and stopped meanwhile."""
         values = configuration.hyperparameters
-        steps = prepare_in_turn(values, self._data, self._journal.home)
+        steps = prepare_in_turn(values, self._data, self._journal.home, rules)
         try:
             while True:
                 progress = next(steps)

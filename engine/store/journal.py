@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, fields
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lazytrain.engine.confusion import Confusion
 from lazytrain.engine.events import POINT_FORMAT, EpochRecord, Point, Progress, RunStarted
@@ -15,6 +15,9 @@ from lazytrain.engine.store.database import durable, transaction
 from lazytrain.engine.store.generations import newest_step
 from lazytrain.engine.store.locks import FileLock, LockHeld
 from lazytrain.engine.store.store import RunNotFound, Store
+
+if TYPE_CHECKING:
+    from lazytrain.engine.configuration import RunConfiguration
 
 QUESTION_SECONDS = 120.0
 """A question older than this is nobody's any more: its asker would have asked again."""
@@ -115,6 +118,11 @@ class Journal(Store):
         with transaction(self.connection):
             self._set(run_id, micro_batches=micro_batches)
             self._say(run_id, reason, "warning")
+
+    def reconfigure(self, run_id: str, configuration: RunConfiguration) -> None:
+        """What the run refers to was changed between queueing and its begin: its digests are of what it is trained on."""
+        with transaction(self.connection):
+            self._set(run_id, configuration=configuration.model_dump_json())
 
     def sync(self, run_id: str) -> None:
         """Wait until all that was written so far is on the disk itself, where a power cut can't take it."""
