@@ -28,7 +28,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
             signal.signal(getattr(signal, name), signal.SIG_IGN)
     began = time.time()
     runner = Runner(
-        options.home, options.data, device=options.device, only=options.run, share=True, command=options.command
+        options.home,
+        options.data,
+        make=False,
+        device=options.device,
+        only=options.run,
+        share=True,
+        command=options.command,
     )
     runner.screenless = True
     signal.signal(signal.SIGTERM, lambda *_: runner.stop())
@@ -38,7 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     runner.join()
     if orphaned.is_set():
         # Nobody wanted it stopped: the next runner is to go on with it.
-        with Store(options.home) as store:
+        with Store(options.home, make=False) as store:
             queue_again(store, began)
     if runner.status.error:
         sys.stderr.write(f"lazytrain: {runner.status.error}\n")
