@@ -5,6 +5,18 @@ from __future__ import annotations
 from pathlib import Path
 
 
+def make_folder(folder: Path, levels: int) -> None:
+    """Make `folder` where it isn't there, with the folders above it: at most `levels` in all, and so never a home.
+
+    A home that is gone for a moment, moved or unmounted, must not find another in its place when it comes back.
+
+    Raises:
+        OSError: it can't be made; FileNotFoundError if the home is gone.
+    """
+    for each in (*reversed(folder.parents[: levels - 1]), folder):
+        each.mkdir(exist_ok=True)
+
+
 def store_file(home: Path) -> Path:
     """The run store."""
     return home / "store.sqlite3"

@@ -37,7 +37,6 @@ def write_log(home: Path, text: str) -> None:
     """Add a line to the log; a disk that takes none is no reason to stop. A long log is put aside once."""
     path = log_path(home)
     with contextlib.suppress(OSError):
-        home.mkdir(parents=True, exist_ok=True)
         if path.exists() and path.stat().st_size > MOST_LOG_BYTES:
             path.replace(path.with_name("lazytrain.log.1"))
         with path.open("a", encoding="utf-8") as file:

@@ -33,6 +33,7 @@ from lazytrain.engine.data.rules import NEWEST, Rules
 from lazytrain.engine.data.tensors import Dataset, Split
 from lazytrain.engine.events import Progress
 from lazytrain.engine.half_written import sweep_parts
+from lazytrain.engine.places import make_folder
 
 _VERSION = 1
 """Of the file format: a cache of another version is rebuilt."""
@@ -181,7 +182,7 @@ class DatasetBuilder:
         self._notes: list[str] = []
         if cached is not None:
             try:
-                cached.path.parent.mkdir(parents=True, exist_ok=True)
+                make_folder(cached.path.parent, 2)
                 sweep_parts(cached.path.parent, "*part")
                 self._part = cached.path.with_suffix(f".{secrets.token_hex(4)}.part")
                 self._file = self._part.open("xb")

@@ -40,6 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     runner = Runner(
         options.home,
         options.data,
+        make=False,
         device=options.device,
         only=options.run,
         share=True,
@@ -55,7 +56,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     runner.join()
     if orphaned.is_set():
         # Nobody wanted it stopped: the next runner is to go on with it.
-        with Store(options.home) as store:
+        with Store(options.home, make=False) as store:
             queue_again(store, began)
     if runner.status.error:
         sys.stderr.write(f"lazytrain: {runner.status.error}\n")

@@ -7,9 +7,10 @@ import time
 from functools import partial
 from pathlib import Path
 
+from lazytrain.engine.places import make_folder
 from lazytrain.engine.queue.wishes import Wishes
 from lazytrain.engine.store.journal import Journal
-from lazytrain.engine.store.locks import touch
+from lazytrain.engine.store.locks import FileLock, LockHeld, touch
 from lazytrain.engine.store.trouble import StoreError
 
 POLL_SECONDS = 0.05
@@ -25,8 +26,10 @@ class Lookout:
     """Hands what clients want from the store to the worker thread."""
 
     def __init__(self, home: Path, wishes: Wishes) -> None:
-        self.device_lock: Path | None = None
+        self.device_lock: FileLock | None = None
         """The lock that the runner holds."""
+        self.run_lock: FileLock | None = None
+        """That of the run at work."""
         self._home = home
         self._wishes = wishes
         self._nudged = threading.Event()
@@ -48,9 +51,12 @@ class Lookout:
             self._thread.join(END_SECONDS)
 
     def _watch(self) -> None:
+        make = True
         while not self._ended.is_set():
             try:
-                with Journal(self._home) as journal:
+                with Journal(self._home, make=make) as journal:
+                    # From here on a home that is gone comes back: it isn't made anew.
+                    make = False
                     self._look_after(journal)
             except StoreError:
                 # The worker meets the same trouble and says so; here it is only looked at again.
@@ -66,6 +72,7 @@ class Lookout:
                 self._be_seen(journal, seen)
             if journal.replaced():
                 wishes.tell()
+            self._keep_locks(journal)
             if not journal.changed():
                 continue
             run_id = wishes.run_id
@@ -81,7 +88,27 @@ class Lookout:
     def _be_seen(self, journal: Journal, now: float) -> None:
         """Touch the locks that are held. Not a row in the store: that would wake every client every time."""
         if self.device_lock is not None:
-            touch(self.device_lock, now)
+            touch(self.device_lock.path, now)
         run_id = self._wishes.run_id
         if run_id is not None:
             touch(journal.run_folder(run_id) / "lock", now)
+
+    def _keep_locks(self, journal: Journal) -> None:
+        """Make lock files anew that somebody deleted: nobody may take a run for a dead process's."""
+        held = ((self.device_lock, 1), (self.run_lock, 2))
+        if not journal.path.exists():
+            return  # The home is gone: its locks come back with it.
+        for lock, levels in held:
+            if lock is None:
+                continue
+            try:
+                if not lock.path.parent.exists():
+                    make_folder(lock.path.parent, levels)
+                if lock.keep():
+                    touch(lock.path, time.time())
+            except LockHeld:
+                if lock is self.run_lock:
+                    self._wishes.taken = True
+                    self._wishes.tell()
+            except OSError:
+                continue  # The worker meets the same trouble and says so.

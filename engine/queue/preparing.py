@@ -11,7 +11,7 @@ from lazytrain.engine.data.datasets import Missing, cache_path, locate
 from lazytrain.engine.data.loading import Dataset, prepare_dataset
 from lazytrain.engine.data.rules import NEWEST, Rules
 from lazytrain.engine.events import Progress
-from lazytrain.engine.places import cache_folder
+from lazytrain.engine.places import cache_folder, make_folder
 from lazytrain.engine.store.locks import FileLock, LockHeld
 from lazytrain.presets.schema import Hyperparameters
 
@@ -37,6 +37,7 @@ def prepare_in_turn(
 def _take(lock: FileLock, dataset: str) -> Generator[Progress, None, None]:
     while True:
         try:
+            make_folder(lock.path.parent, 2)
             lock.acquire()
         except LockHeld:
             yield Progress(phase=f"waiting for {dataset}, which another run downloads", done=0, total=0)

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Literal, TypeVar
 
 from lazytrain.engine.compute.preload import load_torch
 from lazytrain.engine.errors import DeviceError, describe, text_of, traceback_of
+from lazytrain.engine.places import make_folder
 from lazytrain.engine.queue.answers import answer_newest
 from lazytrain.engine.queue.jobs import JobError, Jobs
 from lazytrain.engine.queue.lookout import Lookout
@@ -32,7 +33,15 @@ from lazytrain.engine.store.journal import Journal
 from lazytrain.engine.store.locks import FileLock, LockHeld, is_held, lock_name, touch
 from lazytrain.engine.store.rebuild import rebuild
 from lazytrain.engine.store.store import RunNotFound, Store
-from lazytrain.engine.store.trouble import Reserve, StoreDamaged, StoreError, StoreTrouble, reason, trouble_kind
+from lazytrain.engine.store.trouble import (
+    Reserve,
+    StoreDamaged,
+    StoreError,
+    StoreReplaced,
+    StoreTrouble,
+    reason,
+    trouble_kind,
+)
 
 if TYPE_CHECKING:
     from lazytrain.engine.compute.device import DeviceChoice
@@ -63,6 +72,7 @@ class Runner:
         home: the folder of the store.
         data: the folder of the datasets.
         device: `auto`, or a torch device's name.
+        make: make the store where there is none; else it is waited for, as a home is that is gone for a moment.
         only: train just this run, if it is still queued when the device is free, and end.
         until_empty: end when the queue is empty.
         share: don't wait for the device: train beside whoever holds it.
@@ -80,6 +90,7 @@ class Runner:
         data: Path,
         *,
         device: str = "auto",
+        make: bool = True,
         only: str | None = None,
         until_empty: bool = False,
         share: bool = False,
@@ -92,6 +103,7 @@ class Runner:
         self._home = home
         self._data = data
         self._asked = device
+        self._make = make
         self._only = only
         self._until_empty = until_empty
         self._share = share
@@ -105,6 +117,8 @@ class Runner:
         self._ended = ended or self._herald
         self._status = RunnerStatus(phase="loading", text="starting")
         self._loads_torch = False
+        self._at_work: str | None = None
+        """The run that was trained when another store was found in the place of its own."""
         self._wishes = Wishes()
         self._lookout = Lookout(home, self._wishes)
         self._in_job = in_job
@@ -186,12 +200,16 @@ class Runner:
     def _work(self) -> None:
         error = None
         try:
-            for left in reversed(range(MAX_REBUILDS)):
+            num_rebuilds = 0
+            while True:
                 try:
                     self._serve_once()
                     break
+                except StoreReplaced:
+                    continue
                 except StoreDamaged:
-                    if not left:
+                    num_rebuilds += 1
+                    if num_rebuilds == MAX_REBUILDS:
                         raise
         except (StoreError, DeviceError, JobError) as problem:
             error = text_of(problem)
@@ -210,20 +228,41 @@ class Runner:
 
     def _serve_once(self) -> None:
         """Open the store, rebuilt if need be, and serve. Raises StoreDamaged to be called again."""
-        with Journal(self._home) as journal:
+        journal = self._open_store() if self._make else self._insist(self._open_store)
+        if journal is None:
+            return
+        with journal:
+            self._wishes.replaced = journal.replaced
+            try:
+                self._serve(journal)
+            except StoreReplaced:
+                journal.part()
+                raise
+
+    def _open_store(self) -> Journal:
+        """The store, sound; it knows the run that was trained when it took the place of another."""
+        with Journal(self._home, make=self._make) as journal:
             found = damage(journal.connection)
         if found is not None:
             rebuild(journal.path, found)
-        with Journal(self._home) as journal:
-            self._wishes.replaced = journal.replaced
-            self._serve(journal)
+        # From here on a home that is gone comes back: it isn't made anew.
+        self._make = False
+        journal = Journal(self._home, make=False)
+        try:
+            if self._at_work is not None:
+                journal.adopt(self._at_work)
+                self._at_work = None
+        except BaseException:
+            journal.close()
+            raise
+        return journal
 
     def _serve(self, journal: Journal) -> None:
         held = self._take_device(journal)
         if held is None:
             return
         lock, choice = held
-        self._lookout.device_lock = lock.path
+        self._lookout.device_lock = lock
         try:
             touch(lock.path, time.time())
             Reserve(self._home).make()
@@ -245,7 +284,7 @@ class Runner:
                 journal.withdraw(lock.path.name)
             lock.release()
 
-    def _insist(self, act: Callable[[], T], choice: DeviceChoice) -> T | None:
+    def _insist(self, act: Callable[[], T], choice: DeviceChoice | None = None) -> T | None:
         """Do it, again and again while the disk is full or doesn't work; None if the runner is stopped meanwhile."""
         while not self._wishes.leaving:
             try:
@@ -259,9 +298,10 @@ class Runner:
                 self._wishes.wait(RETRY_SECONDS)
         return None
 
-    def _show_trouble(self, text: str, choice: DeviceChoice) -> None:
+    def _show_trouble(self, text: str, choice: DeviceChoice | None) -> None:
         text = f"{text}; it is tried again every few seconds"
-        self._status = RunnerStatus(phase=self._status.phase, text=text, device=choice.device, error=text)
+        device = choice.device if choice is not None else None
+        self._status = RunnerStatus(phase=self._status.phase, text=text, device=device, error=text)
 
     def _take_device(self, journal: Journal) -> tuple[FileLock, DeviceChoice] | None:
         """Wait for the device and lock it; None if there is nothing more to wait for."""
@@ -339,11 +379,13 @@ class Runner:
                 self._jobs.start(run_id, choice.device, "--silent", *(["--anyway"] if self._anyway else []))
                 self._attend(journal, choice)
                 return True
+            make_folder(lock.path.parent, 2)
             try:
                 lock.acquire()
             except LockHeld:
                 continue
             try:
+                self._lookout.run_lock = lock
                 touch(lock.path, time.time())
                 run = journal.claim(run_id)
                 if run is None:
@@ -352,7 +394,11 @@ class Runner:
                 with contextlib.suppress(RunNotFound):
                     self._ended(journal.run(run_id))
                 return True
+            except StoreReplaced:
+                self._at_work = run_id
+                raise
             finally:
+                self._lookout.run_lock = None
                 self._wishes.end()
                 lock.release()
                 # A run that was discarded meanwhile leaves nothing behind, its lock included.

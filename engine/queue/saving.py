@@ -11,7 +11,7 @@ from typing import Any
 import torch
 
 from lazytrain.engine.compute.device import DeviceChoice
-from lazytrain.engine.store.archive import History
+from lazytrain.engine.store.archive import RUN, History, write_run
 from lazytrain.engine.store.checkpoint import CheckpointError, best_path, load_checkpoint, save_best, save_checkpoint
 from lazytrain.engine.store.journal import Journal
 from lazytrain.engine.training.loop import Training
@@ -109,10 +109,14 @@ class Saver:
         started = self._clock()
         journal, run_id = self._journal, self._run_id
         snapshot: dict[str, Any] = {**training.snapshot(), "place": self._place}
+        if not (self.folder.parent / RUN).exists() and (line := journal.line(run_id)) is not None:
+            # Somebody deleted the run's folder: all that it held is written anew.
+            write_run(self.folder.parent, line)
         self._history.save(journal, run_id)
         journal.sync(run_id)
         best_epoch = snapshot["position"]["best_epoch"]
-        if training.best_weights is not None and self._best_saved != best_epoch:
+        missing = self._best_saved != best_epoch or not best_path(self.folder, best_epoch).exists()
+        if training.best_weights is not None and missing:
             save_best(self.folder, training.best_weights, best_epoch)
             self._best_saved = best_epoch
         saved = save_checkpoint(self.folder, snapshot)

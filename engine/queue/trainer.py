@@ -38,9 +38,10 @@ from lazytrain.engine.queue.saving import Saver, differences
 from lazytrain.engine.queue.wishes import Left, Wishes
 from lazytrain.engine.records import Run, State, Wanted
 from lazytrain.engine.store.checkpoint import load_newest
+from lazytrain.engine.store.database import damage
 from lazytrain.engine.store.journal import Journal
 from lazytrain.engine.store.locks import is_held
-from lazytrain.engine.store.trouble import StoreDamaged, StoreTrouble, reason, trouble_kind
+from lazytrain.engine.store.trouble import StoreDamaged, StoreReplaced, StoreTrouble, reason, trouble_kind
 from lazytrain.engine.training.loop import Training
 from lazytrain.presets.errors import PresetError
 from lazytrain.presets.layers import LayerError
@@ -111,6 +112,9 @@ class Trainer:
             self._keep(lambda: self._journal.end(self._run.id, ending.state, **ending.columns))
         except Left as left:
             self._leave(left)
+        except StoreReplaced:
+            self._save_for_another_store()
+            raise
         finally:
             self._let_training_go()
 
@@ -205,8 +209,8 @@ class Trainer:
 
     def _resume(self) -> Mapping[str, Any] | None:
         """The newest checkpoint that verifies; what was written after it is taken back."""
-        snapshot, problems = load_newest(self._saver.folder)
         journal, run = self._journal, self._run
+        snapshot, problems = self._keep(self._load_newest)
         for problem in problems:
             self._say(f"checkpoint skipped: {problem}")
         if snapshot is not None and self._micro_batches > 1 and snapshot["path"] not in DIVIDING:
@@ -215,6 +219,8 @@ class Trainer:
         position = {"step": 0, "epoch": 0, "best_epoch": 0} if snapshot is None else snapshot["position"]
         if snapshot is None and (problems or run.step or run.num_points):
             self._say("starts anew: there is no checkpoint to go on from")
+        if snapshot is not None:
+            self._keep(lambda: journal.refill(run.id, position["step"], position["epoch"]))
         if snapshot is not None or run.step or run.num_points:
             self._keep(lambda: journal.rewind(run.id, position["step"], position["epoch"]))
         lost = self._saver.start(position["best_epoch"])
@@ -226,6 +232,12 @@ class Trainer:
         for difference in differences(snapshot, self._choice):
             self._say(difference)
         return snapshot
+
+    def _load_newest(self) -> tuple[Mapping[str, Any] | None, list[str]]:
+        """As `load_newest`. Raises FileNotFoundError where that found little since the whole home is gone."""
+        found = load_newest(self._saver.folder)
+        self._journal.path.stat()
+        return found
 
     def _divide(self, configuration: RunConfiguration) -> bool:
         """The batch didn't fit into memory: try it in twice as many parts; False if they can't get smaller."""
@@ -358,6 +370,17 @@ class Trainer:
         except StoreTrouble:
             # The store still says that the run is trained: the next runner finds that it isn't.
             return
+
+    def _save_for_another_store(self) -> None:
+        """Keep in the run's folder all that the store told of it whose place another has taken."""
+        if self._training is None or self._wishes.taken or damage(self._journal.connection) is not None:
+            return
+        try:
+            self._saver.save(self._training)
+        except (StoreTrouble, OSError) as error:
+            if trouble_kind(error) is None:
+                raise
+            return  # It goes on from its last checkpoint.
 
     def _trace(self, error: BaseException) -> str:
         """Keep the error's traceback in the run's folder; says where, for a person."""

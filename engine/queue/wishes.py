@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from lazytrain.engine.records import State, Wanted
-from lazytrain.engine.store.trouble import StoreDamaged
+from lazytrain.engine.store.trouble import StoreReplaced
 
 KEPT = "kept: the program ended"
 """How a run ended that was stopped with its process."""
@@ -42,7 +42,9 @@ class Wishes:
         self.held = False
         """The run at work waits for room on the disk: any change of the store is a reason to try again."""
         self.replaced: Callable[[], bool] = lambda: False
-        """Whether another process put a rebuilt store in the place of the one that the worker writes to."""
+        """Whether another file stands in the place of the store that the worker writes to."""
+        self.taken = False
+        """The run's lock was deleted, and another process has it now: it is that one's to train."""
         self.screenless = False
         """No screen of this process shows the run: with no other either, a pause doesn't hold the device for ever."""
         self.run_id: str | None = None
@@ -55,7 +57,7 @@ class Wishes:
 
     def begin(self, run_id: str) -> None:
         """The worker takes up a run."""
-        self.wanted = Wanted.RUN
+        self.wanted, self.taken = Wanted.RUN, False
         self.run_id = run_id
 
     def learn(self, run_id: str, read: Callable[[], Wanted]) -> bool:
@@ -71,13 +73,15 @@ class Wishes:
             return True
 
     def check_store(self) -> None:
-        """Raises StoreDamaged when another store stands in its place."""
+        """Raises StoreReplaced when another store stands in its place, or another process has what is trained here."""
         self._halt_if_asked()
         if self.replaced():
-            raise StoreDamaged("the run store was rebuilt by another process", "damaged")
+            raise StoreReplaced("another file stands in the run store's place", "damaged")
+        if self.taken:
+            raise StoreReplaced("a lock file was deleted, and another process has taken the lock", "damaged")
 
     def check(self) -> None:
-        """Raises Left when the run is to be left, StoreDamaged as `check_store` does."""
+        """Raises Left when the run is to be left, StoreReplaced as `check_store` does."""
         self.check_store()
         if self.leaving:
             raise Left(State.STOPPED, KEPT)
@@ -89,6 +93,7 @@ class Wishes:
     def end(self) -> None:
         """The worker has left its run."""
         self.run_id = self.training = None
+        self.taken = False
 
     def tell(self) -> None:
         """Have the worker look: at its next step if it trains, at once if it waits."""

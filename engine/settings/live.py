@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lazytrain.engine.places import settings_path
+from lazytrain.engine.places import settings_path, store_file
 
 if TYPE_CHECKING:
     from lazytrain.engine.settings.settings import Settings
@@ -43,6 +43,9 @@ class LiveSettings:
     def _read(self) -> Settings:
         from lazytrain.engine.settings.settings import Settings, SettingsError, load_settings
 
+        if self._settings is not None and not store_file(self._home).exists():
+            # The home is gone for now: what was set there still counts.
+            return self._settings
         self._seen, self._error = self._stamp(), None
         try:
             return load_settings(self._home)

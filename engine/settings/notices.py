@@ -90,7 +90,7 @@ class Herald:
         # A run that was discarded meanwhile, or a disk that is full: then nobody can be told.
         with contextlib.suppress(StoreError, sqlite3.IntegrityError, OSError):
             if problem is not None:
-                with Journal(self._home) as journal:
+                with Journal(self._home, make=False) as journal:
                     journal.say(run.id, problem, "warning")
 
 

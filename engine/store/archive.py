@@ -18,6 +18,7 @@ from typing import Any, Protocol
 
 from lazytrain.engine.confusion import Confusion
 from lazytrain.engine.events import POINT_FORMAT, EpochRecord
+from lazytrain.engine.places import make_folder
 
 RUN, HISTORY, CONFUSIONS = "run.json", "history", "confusions.json"
 _LONGEST_HEADER = 2**24
@@ -25,7 +26,7 @@ _LONGEST_HEADER = 2**24
 
 def write_run(folder: Path, row: dict[str, Any]) -> None:
     """Keep the run's line. Raises OSError."""
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder, 2)
     replace_file(folder / RUN, json.dumps(row, ensure_ascii=False, indent=1).encode())
 
 
@@ -57,10 +58,15 @@ class History:
     def __init__(self, folder: Path) -> None:
         self._path = folder / HISTORY
         self._confusions_path = folder / CONFUSIONS
+        self._begin()
+
+    def _begin(self) -> None:
         self._num_points = 0
         self._epoch = 0
         self._size: int | None = None
         """Bytes known to be whole; None before the first save, which writes everything."""
+        self._file: tuple[int, int] | None = None
+        """Which file it is."""
         self._confusions_epoch: int | None = None
         """The last epoch when the confusions were written."""
 
@@ -70,10 +76,20 @@ class History:
         Raises:
             OSError: it can't be written; the next save tries again.
         """
+        if self._size is not None and not self._is_whole(self._size):
+            self._begin()
         self._save_curve(store, run_id)
         if self._confusions_epoch != self._epoch:
             write_confusions(self._confusions_path.parent, store.confusions(run_id))
             self._confusions_epoch = self._epoch
+
+    def _is_whole(self, size: int) -> bool:
+        """Whether what was saved is still there: not deleted, nor an older one put in its place."""
+        try:
+            status = self._path.stat()
+        except FileNotFoundError:
+            return False
+        return (status.st_dev, status.st_ino) == self._file and status.st_size >= size
 
     def _save_curve(self, store: CurveSource, run_id: str) -> None:
         points = store.packed_points(run_id, self._num_points)
@@ -81,7 +97,8 @@ class History:
         piece = _piece(points, epochs)
         if self._size is None:
             replace_file(self._path, piece)
-            self._size = 0
+            status = self._path.stat()
+            self._size, self._file = 0, (status.st_dev, status.st_ino)
         elif points or epochs:
             with self._path.open("r+b") as file:
                 # A save that failed may have left half a piece.

@@ -21,6 +21,7 @@ import torch
 from torch import Tensor
 
 from lazytrain.engine.errors import first_line
+from lazytrain.engine.places import make_folder
 from lazytrain.engine.store.generations import generation_path, generations
 
 FORMAT = "lazytrain checkpoint 1"
@@ -158,7 +159,7 @@ def _write(path: Path, content: Mapping[str, Any], about: Mapping[str, Any]) -> 
     body = buffer.getbuffer()
     header = {"format": FORMAT, **about, "length": len(body), "sha256": hashlib.sha256(body).hexdigest()}
     if not path.parent.is_dir():
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(path.parent, 3)
         # The folders on the way to it are new as well.
         for folder in (path.parent.parent, path.parent.parent.parent):
             _sync_folder(folder)

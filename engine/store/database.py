@@ -101,15 +101,18 @@ class Connection(sqlite3.Connection):
         return sqlite_trouble(error, self.path) or error
 
 
-def connect(path: Path) -> Connection:
-    """Open the store at `path`, made if absent. The connection belongs to the calling thread.
+def connect(path: Path, *, make: bool = True) -> Connection:
+    """Open the store at `path`; if there is none, make one, or the home with it. The connection is the thread's own.
 
     Raises:
         StoreDamaged: the file is no store, or not what was written.
-        StoreError: the folder cannot be written, or a newer lazytrain made the store.
+        StoreError: the folder cannot be written, or a newer lazytrain made the store; there is none, unless `make`.
     """
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        if make:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        elif not path.exists():
+            raise StoreTrouble(f"{path}: it is gone", "gone")
         return _open(path)
     except StoreTrouble as trouble:
         if trouble.kind not in ("full", "failing"):

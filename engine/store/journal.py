@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, fields
 from typing import TYPE_CHECKING, Any
 
 from lazytrain.engine.confusion import Confusion
 from lazytrain.engine.events import POINT_FORMAT, EpochRecord, Point, Progress, RunStarted
+from lazytrain.engine.places import make_folder
 from lazytrain.engine.records import ACTIVE, CHUNK_POINTS, Run, RunnerRecord, State, Wanted, epoch_columns
-from lazytrain.engine.store.archive import RUN
+from lazytrain.engine.store.archive import RUN, read_history
 from lazytrain.engine.store.database import durable, transaction
 from lazytrain.engine.store.generations import newest_step
 from lazytrain.engine.store.locks import FileLock, LockHeld
+from lazytrain.engine.store.rebuild import add_curve, add_from_folder
 from lazytrain.engine.store.store import RunNotFound, Store
 
 if TYPE_CHECKING:
@@ -21,6 +24,8 @@ if TYPE_CHECKING:
 
 QUESTION_SECONDS = 120.0
 """A question older than this is nobody's any more: its asker would have asked again."""
+MISSING_SECONDS = 0.5
+"""A trainer looks ten times as often whether its lock is there."""
 MAX_ATTEMPTS = 3
 """So many deaths of a run's process without getting further, and it has failed: it may well be the cause."""
 _EPOCH_FIELDS = tuple(field.name for field in fields(EpochRecord))
@@ -63,7 +68,12 @@ class Journal(Store):
         recovered: list[Run] = []
         for run in (run for run in self.runs() if run.state in ACTIVE):
             lock = FileLock(self.run_folder(run.id) / "lock")
+            make_folder(lock.path.parent, 2)
+            missing = not lock.path.exists()
             try:
+                if missing:
+                    # Deleted under a trainer that lives, it is made anew by that at once.
+                    time.sleep(MISSING_SECONDS)
                 lock.acquire()
             except LockHeld:
                 continue
@@ -82,6 +92,37 @@ class Journal(Store):
             finally:
                 lock.release()
         return recovered
+
+    def adopt(self, run_id: str) -> bool:
+        """Take up the run that was trained here, if the store that stands in the place of another doesn't know it.
+
+        Returns whether it is known now: its folder tells it.
+        """
+        with transaction(self.connection):
+            if self.connection.execute("SELECT 1 FROM runs WHERE id = ?", (run_id,)).fetchone():
+                return True
+            if add_from_folder(self.connection, self.run_folder(run_id)) is None:
+                return False
+            self._say(run_id, "taken up from its folder: the run store was replaced by one without it", "warning")
+        return True
+
+    def refill(self, run_id: str, step: int, epoch: int) -> bool:
+        """Take the curve from the run's folder, if the store has less of it than a checkpoint at `step` goes on from.
+
+        An older copy of the store that was put in its place has. Returns whether it was so.
+        """
+        run = self.run(run_id)
+        packed, epochs = read_history(self.run_folder(run_id))
+        size = POINT_FORMAT.size
+        steps = (POINT_FORMAT.unpack_from(packed, start)[0] for start in range(0, len(packed), size))
+        there = sum(each <= step for each in steps)
+        if run.num_points >= there and run.epoch >= min(epoch, len(epochs)):
+            return False
+        with transaction(self.connection):
+            count = add_curve(self.connection, run_id, self.run_folder(run_id))
+            self._set(run_id, num_points=count, **epoch_columns(self.epochs(run_id)))
+            self._say(run_id, "the store had less of its curve than its folder, which counts", "warning")
+        return True
 
     def complete_archives(self) -> None:
         """Keep the line of every run whose folder has none: made by an older lazytrain, or while the disk was full."""

@@ -5,9 +5,12 @@ from __future__ import annotations
 import contextlib
 import os
 import platform
+import threading
 import time
 from pathlib import Path
 from types import TracebackType
+
+from lazytrain.engine.places import make_folder
 
 try:
     import fcntl
@@ -26,13 +29,16 @@ class LockHeld(RuntimeError):
 class FileLock:
     """A lock on a file, held until `release` or the process's end: exclusive, or `shared` with others that share it.
 
-    The file stays: deleting it would let two processes hold "the" lock on two files of one name.
+    The file stays: deleting it would let two processes hold "the" lock on two files of one name. Where somebody does
+    delete it, `keep` takes it anew.
     """
 
     def __init__(self, path: Path, *, shared: bool = False) -> None:
         self.path = path
         self._shared = shared
         self._descriptor: int | None = None
+        self._keeping = threading.Lock()
+        """One thread lets go while another looks whether the file is still there."""
 
     @property
     def held(self) -> bool:
@@ -44,7 +50,7 @@ class FileLock:
         deadline = time.monotonic() + wait_seconds
         while True:
             try:
-                self._take()
+                self._descriptor = self._take()
             except LockHeld:
                 if time.monotonic() >= deadline:
                     raise
@@ -52,21 +58,37 @@ class FileLock:
             else:
                 return
 
-    def _take(self) -> None:
-        self.path.parent.mkdir(parents=True, exist_ok=True)
+    def _take(self) -> int:
+        make_folder(self.path.parent, 1)
         descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o644)
         try:
             _lock(descriptor, shared=self._shared)
         except OSError as error:
             os.close(descriptor)
             raise LockHeld(str(self.path)) from error
-        self._descriptor = descriptor
+        return descriptor
+
+    def keep(self) -> bool:
+        """Take it anew, if it is held and its file was deleted or replaced; whether that was so.
+
+        Raises:
+            LockHeld: somebody else has taken it meanwhile.
+            OSError: the file can't be made.
+        """
+        with self._keeping:
+            if self._descriptor is None or _is_file(self.path, self._descriptor):
+                return False
+            new, old = self._take(), self._descriptor
+            self._descriptor = new
+            os.close(old)
+            return True
 
     def release(self) -> None:
         """Let go; nothing happens if it isn't held."""
-        if self._descriptor is not None:
-            os.close(self._descriptor)
-            self._descriptor = None
+        with self._keeping:
+            if self._descriptor is not None:
+                os.close(self._descriptor)
+                self._descriptor = None
 
     def __enter__(self) -> FileLock:
         self.acquire()
@@ -111,6 +133,13 @@ def last_seen(path: Path) -> float | None:
         return path.stat().st_mtime
     except OSError:
         return None
+
+
+def _is_file(path: Path, descriptor: int) -> bool:
+    try:
+        return os.path.samestat(os.stat(path), os.fstat(descriptor))  # noqa: PTH116  asked twenty times a second
+    except FileNotFoundError:
+        return False
 
 
 def _lock(descriptor: int, *, shared: bool = False) -> None:

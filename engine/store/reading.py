@@ -5,9 +5,9 @@ A connection belongs to the thread that opened it; open another for another thre
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import json
-import os
 import sqlite3
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -22,7 +22,15 @@ from lazytrain.engine.records import ACTIVE, CHUNK_POINTS, Message, Run, RunnerR
 from lazytrain.engine.store.database import StoreDamaged, connect, damage, num_changes
 from lazytrain.engine.store.known_runs import KnownRuns, list_order, make_run
 from lazytrain.engine.store.locks import is_held, last_seen
-from lazytrain.engine.store.rebuild import NOTICE, is_lost, rebuild
+from lazytrain.engine.store.rebuild import (
+    NOTICE,
+    drop_leftovers,
+    identities_beside,
+    identity,
+    is_lost,
+    put_back,
+    rebuild,
+)
 
 if TYPE_CHECKING:
     from lazytrain.engine.configuration import RunConfiguration
@@ -30,6 +38,8 @@ if TYPE_CHECKING:
 SUSPENDED_SECONDS = 6.0
 """A trainer that was not seen for so long is frozen: a live one shows itself every two seconds."""
 NOTICE_SECONDS = 24 * 3600.0
+DELETED_SECONDS = 1.0
+"""A store's file that is missing so long in its home was deleted, and is put back."""
 MOST_PARAMETERS = 500
 """Of one query: SQLite may be built for no more than 999."""
 
@@ -79,7 +89,7 @@ class Reader:
 
     mends: ClassVar[bool] = True
 
-    def __init__(self, home: Path, *, clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, home: Path, *, clock: Callable[[], float] = time.time, make: bool = True) -> None:
         self.home = home
         self.path = store_file(home)
         self.clock = clock
@@ -88,6 +98,8 @@ class Reader:
         self.mending = False
         """Whether a look or wish is at work that mends what it finds damaged."""
         self._seen_version: int | None = None
+        self._gone_since: float | None = None
+        """When the store's file was first missed, by `time.monotonic`."""
         self._known = KnownRuns()
         self._known_version: tuple[int, int, int] | None = None
         """Of the store, when `_known` was all of it."""
@@ -96,21 +108,24 @@ class Reader:
         try:
             if is_lost(self.path):
                 raise StoreDamaged("the file is gone", "damaged")
-            self._open()
+            self._open(make=make)
         except StoreDamaged as found:
             rebuild(self.path, str(found).removeprefix(f"{self.path}: "))
-            self._open()
+            self._open(make=make)
 
-    def _open(self) -> None:
-        before = _identity(self.path)
-        self.connection = connect(self.path)
-        self._file = _identity(self.path)
-        while before not in (self._file, None):
+    def _open(self, *, make: bool = False) -> None:
+        before = identity(self.path)
+        connection = connect(self.path, make=make)
+        found = identity(self.path)
+        while before not in (found, None):
             # Another process put a rebuilt one in its place meanwhile: SQLite may have made an empty one in between.
-            before = self._file
-            self.connection.close()
-            self.connection = connect(self.path)
-            self._file = _identity(self.path)
+            before = found
+            connection.close()
+            connection = connect(self.path, make=make)
+            found = identity(self.path)
+        self.connection, self._file = connection, found
+        self._folder, self._beside = identity(self.home), identities_beside(self.path)
+        self._seen_version = self._gone_since = None
         self.generation += 1
 
     def close(self) -> None:
@@ -126,11 +141,15 @@ class Reader:
 
     @mending
     def changed(self) -> bool:
-        """Whether another connection wrote since the last call (True the first time). Costs microseconds."""
-        if self.replaced():
-            self.connection.close()
+        """Whether another connection wrote since the last call (True the first time). Costs microseconds.
+
+        Another file in the store's place is opened; one that was deleted is put back from what is still open here.
+        """
+        if self.replaced() or self._put_back_if_deleted():
+            self.part()
+            old = self.connection
             self._open()
-            self._seen_version = None
+            old.close()
         version = self._data_version()
         changed, self._seen_version = version != self._seen_version, version
         return changed
@@ -141,16 +160,44 @@ class Reader:
         Raises:
             StoreError: that can't be done.
         """
-        found = damage(self.connection)
-        self.connection.close()
+        # Of another file in its place, opening tells.
+        found = None if self.replaced() else damage(self.connection)
+        old = self.connection
         if found is not None:
             rebuild(self.path, found)
-        self._open()
-        self._seen_version = None
+        try:
+            self._open()
+        except StoreDamaged as also:
+            rebuild(self.path, str(also).removeprefix(f"{self.path}: "))
+            self._open()
+        old.close()
 
     def replaced(self) -> bool:
-        """Whether another process put a rebuilt store in this one's place; `changed` opens that."""
-        return _identity(self.path) not in (self._file, None)
+        """Whether another file stands in the store's place; `changed` opens that."""
+        return identity(self.path) not in (self._file, None)
+
+    def part(self) -> None:
+        """Another file stands in the store's place: see that SQLite doesn't mix it with what it kept of this one."""
+        if self.replaced():
+            drop_leftovers(self.path, self._beside)
+
+    def _put_back_if_deleted(self) -> bool:
+        """Whether the store's file was deleted, and is there again.
+
+        Where the whole home is gone it was moved or unmounted, and is waited for.
+        """
+        if self._file is None or identity(self.path) is not None or identity(self.home) != self._folder:
+            self._gone_since = None
+            return False
+        now = time.monotonic()
+        if self._gone_since is None:
+            self._gone_since = now
+        # Whoever restores a store may move one away and then the other in.
+        if now - self._gone_since < DELETED_SECONDS:
+            return False
+        with contextlib.suppress(OSError):
+            put_back(self.path, self.connection)
+        return self.replaced()
 
     @property
     @mending
@@ -320,15 +367,6 @@ class Reader:
     def run_folder(self, run_id: str) -> Path:
         """Where the run's checkpoints and its lock lie; deleted with it."""
         return self.home / "runs" / run_id
-
-
-def _identity(path: Path) -> tuple[int, int] | None:
-    """Which file lies at `path`; None if there is none for the moment."""
-    try:
-        status = os.stat(path)  # noqa: PTH116  asked ten times a second
-    except OSError:
-        return None
-    return status.st_dev, status.st_ino
 
 
 def _epoch(row: sqlite3.Row) -> EpochRecord:

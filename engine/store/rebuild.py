@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
+import sqlite3
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from lazytrain.engine.confusion import Confusion
 from lazytrain.engine.events import POINT_FORMAT, EpochRecord
+from lazytrain.engine.places import make_folder
 from lazytrain.engine.records import ACTIVE, CHUNK_POINTS, State, Wanted, epoch_columns
 from lazytrain.engine.store.archive import RUN, read_confusions, read_history, read_run
 from lazytrain.engine.store.database import Connection, StoreDamaged, connect, damage, transaction
-from lazytrain.engine.store.locks import FileLock
+from lazytrain.engine.store.locks import FileLock, LockHeld
 
 LOCK_SECONDS = 60.0
 NOTICE = "notice"
@@ -48,9 +52,7 @@ def rebuild(path: Path, why: str) -> None:
             return
         stamp = time.strftime("%Y%m%d-%H%M%S")
         aside = path.with_name(f"{path.stem}.damaged-{stamp}{path.suffix}")
-        fresh = path.with_name(f"{path.stem}.rebuilding{path.suffix}")
-        for file in _family(fresh):
-            file.unlink(missing_ok=True)
+        fresh = _fresh(path)
         connection = connect(fresh)
         try:
             _fill(connection, path.parent, why, aside if path.exists() else None)
@@ -62,6 +64,90 @@ def rebuild(path: Path, why: str) -> None:
         fresh.replace(path)
     finally:
         lock.release()
+
+
+def put_back(path: Path, connection: Connection) -> bool:
+    """Write what `connection` still holds of a store whose file was deleted to `path` again; False if one is there.
+
+    Raises:
+        OSError: it can't be written now.
+        StoreError: likewise.
+    """
+    lock = FileLock(path.parent / "locks" / "rebuild.lock")
+    make_folder(lock.path.parent, 1)
+    lock.acquire(LOCK_SECONDS)
+    try:
+        if path.exists():
+            return False
+        for file in _family(path):
+            file.unlink(missing_ok=True)
+        fresh = _fresh(path)
+        copy = connect(fresh)
+        try:
+            connection.backup(copy)
+        except sqlite3.Error as error:
+            raise connection.explain(error) from error
+        finally:
+            copy.close()
+        fresh.replace(path)
+    finally:
+        lock.release()
+    return True
+
+
+def drop_leftovers(path: Path, beside: Sequence[tuple[int, int] | None]) -> None:
+    """Delete what SQLite kept beside a store in whose place another stands now: it would take it for the new one's.
+
+    Args:
+        beside: which files those were, by `identities`.
+    """
+    with contextlib.suppress(OSError, LockHeld), FileLock(path.parent / "locks" / "rebuild.lock") as _:
+        for file, known in zip(_family(path)[1:], beside, strict=True):
+            if known is not None and identity(file) == known:
+                file.unlink(missing_ok=True)
+
+
+def identities_beside(path: Path) -> tuple[tuple[int, int] | None, ...]:
+    """Which files SQLite keeps beside the store at `path` now."""
+    return tuple(map(identity, _family(path)[1:]))
+
+
+def identity(path: Path) -> tuple[int, int] | None:
+    """Which file lies at `path`; None if there is none for the moment."""
+    try:
+        status = os.stat(path)  # noqa: PTH116  asked ten times a second
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
+
+
+def add_from_folder(connection: Connection, folder: Path) -> int | None:
+    """Add the run that `folder` keeps, in a transaction; its number of points, None if the folder holds too little."""
+    row = read_run(folder)
+    if row is None:
+        return None
+    columns = {row["name"] for row in connection.execute("PRAGMA table_info(runs)")}
+    points, epochs = read_history(folder)
+    line = {name: value for name, value in row.items() if name in columns}
+    _add(connection, line, points, epochs, read_confusions(folder))
+    return len(points) // POINT_FORMAT.size
+
+
+def add_curve(connection: Connection, run_id: str, folder: Path) -> int:
+    """Put the curve that `folder` keeps in place of the run's in the store, in a transaction; its number of points."""
+    points, epochs = read_history(folder)
+    for table in ("chunks", "epochs", "confusions"):
+        connection.execute(f"DELETE FROM {table} WHERE run_id = ?", (run_id,))
+    _add_curve(connection, run_id, points, epochs, read_confusions(folder))
+    return len(points) // POINT_FORMAT.size
+
+
+def _fresh(path: Path) -> Path:
+    """Where a store is written before it is put at `path`, with nothing of an earlier try."""
+    fresh = path.with_name(f"{path.stem}.rebuilding{path.suffix}")
+    for file in _family(fresh):
+        file.unlink(missing_ok=True)
+    return fresh
 
 
 def _family(path: Path) -> list[Path]:
@@ -83,22 +169,18 @@ def _still_bad(path: Path) -> bool:
 
 
 def _fill(connection: Connection, home: Path, why: str, aside: Path | None) -> None:
-    columns = {row["name"] for row in connection.execute("PRAGMA table_info(runs)")}
     kept = f"it is set aside as {aside.name}" if aside else "it was gone"
     num_runs = num_empty = 0
     with transaction(connection):
         for folder in sorted(home.glob("runs/*")):
-            row = read_run(folder)
-            if row is None:
+            num_points = add_from_folder(connection, folder)
+            if num_points is None:
                 num_empty += folder.is_dir()
                 continue
-            points, epochs = read_history(folder)
-            line = {name: value for name, value in row.items() if name in columns}
-            _add(connection, line, points, epochs, read_confusions(folder))
-            text = f"rebuilt from its folder, with {len(points) // POINT_FORMAT.size:,} points: the store was damaged"
+            text = f"rebuilt from its folder, with {num_points:,} points: the store was damaged"
             connection.execute(
                 "INSERT INTO messages (run_id, time, level, text) VALUES (?, ?, 'warning', ?)",
-                (row["id"], time.time(), text),
+                (folder.name, time.time(), text),
             )
             num_runs += 1
         text = f"the run store was damaged ({why}): {kept}, and {num_runs:,} runs were rebuilt from their folders"
@@ -129,6 +211,17 @@ def _add(
     row |= {"epoch": epochs[-1].epoch if epochs else 0, **epoch_columns(epochs)}
     row["name"] = _free_name(connection, row["name"])
     _insert(connection, "runs", row)
+    _add_curve(connection, run_id, points, epochs, confusions)
+
+
+def _add_curve(
+    connection: Connection,
+    run_id: str,
+    points: bytes,
+    epochs: list[EpochRecord],
+    confusions: Mapping[int, Confusion],
+) -> None:
+    size = POINT_FORMAT.size
     for number, start in enumerate(range(0, len(points), CHUNK_POINTS * size)):
         data = points[start : start + CHUNK_POINTS * size]
         _insert(connection, "chunks", {"run_id": run_id, "number": number, "data": data})

@@ -187,18 +187,18 @@ class Store(Reader):
         """Keep the run's line in its folder, from which a damaged store is rebuilt."""
         # Where it can't be written now, it is written with the run's next change.
         with contextlib.suppress(OSError, StoreTrouble):
-            row = self._line(run_id)
+            row = self.line(run_id)
             while row is not None:
                 write_run(self.run_folder(run_id), row)
                 # Another may have changed and kept it meanwhile: whoever writes last writes what is there.
-                written, row = row, self._line(run_id)
+                written, row = row, self.line(run_id)
                 if row == written:
                     return
             # Discarded in this moment: it must not come back when a store is rebuilt.
             self.remove_folder(run_id)
 
-    def _line(self, run_id: str) -> dict[str, Any] | None:
-        """The run's line without what changes with every step; None if there is none."""
+    def line(self, run_id: str) -> dict[str, Any] | None:
+        """The run's line as its folder keeps it, without what changes with every step; None if there is none."""
         row = self.connection.execute("SELECT * FROM runs WHERE id = ?", (run_id,)).fetchone()
         return None if row is None else {**dict(row), "progress": None}
 

@@ -9,7 +9,7 @@ import sqlite3
 from pathlib import Path
 from typing import Literal
 
-Kind = Literal["full", "read-only", "failing", "busy", "damaged"]
+Kind = Literal["full", "read-only", "failing", "gone", "busy", "damaged"]
 
 _ERRNOS: dict[int, Kind] = {
     errno.ENOSPC: "full",
@@ -22,6 +22,14 @@ _ERRNOS: dict[int, Kind] = {
     errno.ESTALE: "failing",
     errno.EMFILE: "failing",
     errno.ENFILE: "failing",
+    errno.ETIMEDOUT: "failing",
+    errno.ENOENT: "gone",
+    errno.ENOTDIR: "gone",
+    errno.ENODEV: "gone",
+    errno.ENXIO: "gone",
+    errno.ENOTCONN: "gone",
+    errno.EHOSTDOWN: "gone",
+    errno.EHOSTUNREACH: "gone",
 }
 _CODES: dict[int, Kind] = {
     sqlite3.SQLITE_FULL: "full",
@@ -40,6 +48,7 @@ _SENTENCES: dict[Kind, str] = {
     "full": "no room is left on the disk",
     "read-only": "it can't be written",
     "failing": "the disk doesn't work",
+    "gone": "it is gone",
     "busy": "another program keeps it locked",
     "damaged": "it is damaged",
 }
@@ -63,12 +72,17 @@ class StoreDamaged(StoreTrouble):
     """The store's file isn't what was written; opened anew, it is set aside and rebuilt."""
 
 
+class StoreReplaced(StoreDamaged):
+    """Another file stands in the store's place: opened anew, that one counts."""
+
+
 def sqlite_trouble(error: sqlite3.Error, path: Path) -> StoreTrouble | None:
     """What is the matter with the disk under the store at `path`; None if the statement itself is wrong."""
     code = getattr(error, "sqlite_errorcode", None)
     if code is None:
         return None
-    kind = "damaged" if code == sqlite3.SQLITE_READONLY_DBMOVED else _CODES.get(code & 0xFF)
+    # Moved away it may come back; whether another stands in its place is looked at elsewhere.
+    kind = "gone" if code == sqlite3.SQLITE_READONLY_DBMOVED else _CODES.get(code & 0xFF)
     if kind is None:
         return None
     sentence = f"{path}: {_SENTENCES[kind]} ({error})" if kind != "busy" else f"{path}: {_SENTENCES[kind]}"

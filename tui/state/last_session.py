@@ -42,7 +42,6 @@ def remember(path: Path, choice: Remembered) -> None:
     text = json.dumps({name: getattr(choice, name) for name in Remembered.__slots__}, indent=2) + "\n"
     temporary = path.with_name(f"{path.name}.{os.getpid()}")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
         temporary.write_text(text, encoding="utf-8")
         temporary.replace(path)
     except OSError:
