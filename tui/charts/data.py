@@ -11,6 +11,9 @@ from lazytrain.tui.charts.tones import Tone
 AxisKind = Literal["epoch", "step", "images", "time"]
 """What the x axis counts: epochs, steps, images seen, or seconds of training."""
 AXIS_KINDS: tuple[AxisKind, ...] = ("epoch", "step", "images", "time")
+YRangeKind = Literal["held", "fitted", "full"]
+"""What the y axis shows: all that is drawn, in limits that are held as long as they can be; the curves as they settle,
+without their first quarter where that lies elsewhere; or everything that there can be (0 to 100 %)."""
 MarkKind = Literal["best", "overfit", "resumed", "bad"]
 
 
@@ -31,8 +34,8 @@ class Curve:
     """A braille line, or one with a dot (`marker`, else •) at its points, as far apart as is readable."""
     marker: str = ""
     """A shape put on a line at intervals, which tells it from others without colour."""
-    tag: str = ""
-    """Written beside the curve's end, in a margin made for it."""
+    tag: str | None = None
+    """Written beside the curve's end after its marker, in a margin made for it; cut so that it differs from others."""
     low: Any = None
     """[N], with `high`: a band around the curve, such as a mean's."""
     high: Any = None
@@ -62,6 +65,7 @@ class ChartView:
     by: AxisKind = "epoch"
     log: bool = False
     """Losses on a logarithmic axis; it never is for accuracies."""
+    y: YRangeKind = "held"
     smoothing: float = 0.0
     """Weight of what came before in the moving average, 0 (none) to below 1."""
     window: tuple[float, float] | None = None

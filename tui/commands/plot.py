@@ -21,7 +21,7 @@ from lazytrain.tui.plain.open_store import open_store
 from lazytrain.tui.plain.output import make_console
 from lazytrain.tui.plain.reporters import write_line
 from lazytrain.tui.state.environment import find_places
-from lazytrain.tui.words.text import format_fraction, format_loss, shorten
+from lazytrain.tui.words.text import format_fraction, format_loss
 
 if TYPE_CHECKING:
     from lazytrain.engine.analysis.series import Curves
@@ -34,7 +34,6 @@ WIDTH, HEIGHT = 80, 16
 """Of a chart in cells, where there is no terminal; its width is the terminal's."""
 MOST_RUNS = 8
 """There are as many colours and shapes."""
-LONGEST_TAG = 20
 CURVES, SIZE = "Curves", "Size"
 """What the options are listed under in the help."""
 
@@ -223,7 +222,7 @@ def _overlay(plotted: Sequence[PlottedRun], metric: Metric, splits: Sequence[Spl
         tone, marker = RUN_TONES[number], RUN_MARKERS[number]
         for split in splits:
             # Of both, the tests have the shapes and the name.
-            named = {"marker": marker, "tag": shorten(f"{marker} {each.run.name}", LONGEST_TAG)}
+            named = {"marker": marker, "tag": each.run.name}
             looks = named if split == splits[-1] else {}
             stroke = "dots" if split == "test" and len(splits) > 1 else "line"
             label = each.run.name if len(splits) == 1 else f"{each.run.name} {split}"

@@ -11,13 +11,14 @@ from textual.screen import Screen
 from textual.widget import Widget
 
 from lazytrain.tui.charts.chart import MetricChart
-from lazytrain.tui.charts.data import AXIS_KINDS, ChartData, ChartView
+from lazytrain.tui.charts.data import AXIS_KINDS, ChartData, ChartView, YRangeKind
 from lazytrain.tui.charts.zoom import FACTOR, followed, pan, reset, zoom
 
 SMOOTHING_LEVELS = (0.0, 0.6, 0.85, 0.95)
 PAN_SHARE = 0.25
 ZOOM_TOOLTIP = "Look closer, around the cursor or at the newest point; the mouse's wheel does so, too"
 FULL_TOOLTIP = "One chart on the whole screen, then the other, then everything as before"
+Y_TOOLTIP = "The y axis fits the curves as they settle, without their first quarter; or shows the full range"
 SMOOTH_TOOLTIP = "Exponential moving average, more with each press; the raw curves stay faint behind"
 
 
@@ -47,12 +48,16 @@ class ChartScreen(Screen[None]):
         _key("f", "full", "full screen", "full", FULL_TOOLTIP),
         _key("m", "smooth", "smooth", "smooth", SMOOTH_TOOLTIP),
         _key("L", "log_axis", "log axis", "log", "Losses on a logarithmic axis"),
+        _key("y", "next_y", "y range", "y", Y_TOOLTIP),
         _key("b", "next_axis", "by epoch, step …", "axis", "Curves by epoch, step, images seen, or training time"),
     ]
 
+    Y_KINDS: ClassVar[tuple[YRangeKind, ...]] = ("held", "fitted", "full")
+    """What the y axis can show; the first one at first."""
+
     def __init__(self) -> None:
         super().__init__()
-        self.view = ChartView()
+        self.view = ChartView(y=self.Y_KINDS[0])
         self._focused_before: Widget | None = None
         self._first_full: MetricChart | None = None
 
@@ -153,6 +158,10 @@ class ChartScreen(Screen[None]):
 
     def action_log_axis(self) -> None:
         self.look(replace(self.view, log=not self.view.log))
+
+    def action_next_y(self) -> None:
+        kinds = self.Y_KINDS
+        self.look(replace(self.view, y=kinds[(kinds.index(self.view.y) + 1) % len(kinds)]))
 
     def action_next_axis(self) -> None:
         by = AXIS_KINDS[(AXIS_KINDS.index(self.view.by) + 1) % len(AXIS_KINDS)]
