@@ -41,6 +41,8 @@ class Curve:
     high: Any = None
     smooth: bool = False
     """Whether smoothing is for it; its raw values stay faint behind."""
+    noisy: bool = False
+    """Whether its noise hides its trend."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,12 +68,16 @@ class ChartView:
     log: bool = False
     """Losses on a logarithmic axis; it never is for accuracies."""
     y: YRangeKind = "held"
-    smoothing: float = 0.0
-    """Weight of what came before in the moving average, 0 (none) to below 1."""
+    smoothing: float | None = None
+    """Weight of what came before in the moving average, 0 (none) to below 1; None: as the curves' noise asks for."""
     window: tuple[float, float] | None = None
     """The part of the x axis that is shown, in its unit; None: all of it."""
     follow: bool = False
     """Whether the window moves on with the newest point."""
+
+
+NOISY_SMOOTHING = 0.85
+"""What noisy curves are smoothed by, unless a person says otherwise."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -90,3 +96,10 @@ class ChartData:
     marks: tuple[Mark, ...] = ()
     figures: tuple[Reading, ...] = ()
     """For the frame, the most important first: the last ones go where there is no room."""
+
+    @property
+    def smoothing(self) -> float:
+        """What its curves are smoothed by: all of them alike, if one of them is noisy."""
+        if self.view.smoothing is not None:
+            return self.view.smoothing
+        return NOISY_SMOOTHING if any(curve.smooth and curve.noisy for curve in self.curves) else 0.0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from rich.cells import cell_len
@@ -62,8 +62,10 @@ class _Cut:
 class Plot:
     """Composes a chart anew for each change; what is costly, or should stay as it was, is kept between two."""
 
-    def __init__(self, title: str, *, percent: bool = False) -> None:
+    def __init__(self, title: str, *, percent: bool = False, colours: bool = True) -> None:
         self.title = title
+        self.colours = colours
+        """Whether they tell curves apart; else those of dots are dots alone, and their figures say which they are."""
         self.percent = percent
         """Whether the values are fractions, shown in %."""
         self.picture = Picture()
@@ -95,6 +97,7 @@ class Plot:
         if data is not None:
             room = width - 3 - len(head) - 6
             figures = data.figures if cursor is None else self._figures_at(sheet, data, cursor, room)
+            figures = figures if self.colours else _with_dots(figures, data.curves)
             start = fitting_start(figures, width - 3, len(head) + 6)
             if start is not None:
                 lines[0].put(start - 1, " " * (width - 1 - start), "frame")
@@ -118,8 +121,8 @@ class Plot:
 
     def _head(self, data: ChartData | None, *, brief: bool) -> str:
         parts = [self.title, *(["log"] if self._log else [])]
-        if data is not None and data.view.smoothing and any(curve.smooth for curve in data.curves):
-            parts.append(f"smoothed {data.view.smoothing:g}")
+        if data is not None and data.smoothing and any(curve.smooth for curve in data.curves):
+            parts.append(f"smoothed {data.smoothing:g}")
         if data is not None and data.view.y != "held" and not brief:
             parts.append("y fitted" if data.view.y == "fitted" else "full y")
         return ", ".join(parts)
@@ -181,10 +184,10 @@ class Plot:
         def average(y: Any) -> tuple[Any, Any]:
             x_max = max(data.x_end, data.newest) / curve.x_scale
             x, means = column_means(curve.x, y, NUM_BINS, 0, x_max)
-            return x, smooth(means, data.view.smoothing)
+            return x, smooth(means, data.smoothing)
 
         drawn = DrawnCurve(curve, *self._cut_once(sheet, curve))
-        smoothed = data.view.smoothing > 0 and curve.smooth and len(curve.x) > 0
+        smoothed = data.smoothing > 0 and curve.smooth and len(curve.x) > 0
         if smoothed:
             drawn.average = self._cut(sheet, *average(curve.y), curve.x_scale)
         if curve.low is not None and len(curve.x):
@@ -257,8 +260,9 @@ class Plot:
         if averaged:
             rows = self._behind.show(*size, [entering(each.x, each.y) for each in averaged], *scales)
             sheet.put_rows(rows, [faint(each.curve.tone) for each in averaged], over=False)
-        rows = self.picture.show(*size, [entering(*each.shown) for each in drawn], *scales)
-        sheet.put_rows(rows, [each.curve.tone for each in drawn], over=bool(averaged))
+        joined = [each for each in drawn if self.colours or each.curve.stroke != "dots"]
+        rows = self.picture.show(*size, [entering(*each.shown) for each in joined], *scales)
+        sheet.put_rows(rows, [each.curve.tone for each in joined], over=bool(averaged))
         for each in drawn:
             for column, low, high in zip(*(values.tolist() for values in each.band or ()), strict=True):
                 sheet.put_band(column, low, high, faint(each.curve.tone))
@@ -276,7 +280,8 @@ class Plot:
             return
         left, right = sheet.x_limits
         gap = float(curve.x[-1] - curve.x[0]) * curve.x_scale / max(1, len(curve.x) - 1) or right - left
-        every = max(1, math.ceil(DOT_SPACING * (right - left) / sheet.width / gap - 1e-6))
+        spacing = DOT_SPACING if self.colours else 1
+        every = max(1, math.ceil(spacing * (right - left) / sheet.width / gap - 1e-6))
         x, y = (values[every - 1 :: every] for values in (curve.x, curve.y))
         points = zip((x * curve.x_scale).tolist(), self._axis_values(y).tolist(), strict=True)
         sheet.put_points(points, curve.marker or "•", curve.tone, inside=True)
@@ -310,6 +315,12 @@ def _tags(curves: Sequence[Curve], width: int) -> dict[str, str]:
     tagged = [curve for curve in curves if curve.tag is not None]
     names = tell_apart([curve.tag or "" for curve in tagged], width - 2)
     return {curve.label: f"{curve.marker} {name}".strip() for curve, name in zip(tagged, names, strict=True)}
+
+
+def _with_dots(figures: tuple[Reading, ...], curves: Sequence[Curve]) -> tuple[Reading, ...]:
+    """`• test 0.7` where dots are that curve."""
+    dotted = {curve.label for curve in curves if curve.stroke == "dots" and not curve.marker}
+    return tuple(replace(each, label=f"• {each.label}") if each.label in dotted else each for each in figures)
 
 
 def _settled(drawn: DrawnCurve) -> Any:

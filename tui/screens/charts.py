@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar, cast
 
 from textual import on
 from textual.binding import Binding, BindingType
@@ -13,13 +13,19 @@ from textual.widget import Widget
 from lazytrain.tui.charts.chart import MetricChart
 from lazytrain.tui.charts.data import AXIS_KINDS, ChartData, ChartView, YRangeKind
 from lazytrain.tui.charts.zoom import FACTOR, followed, pan, reset, zoom
+from lazytrain.tui.state.last_session import SMOOTHINGS
 
-SMOOTHING_LEVELS = (0.0, 0.6, 0.85, 0.95)
+if TYPE_CHECKING:
+    from lazytrain.tui.state.host import Host
+
 PAN_SHARE = 0.25
 ZOOM_TOOLTIP = "Look closer, around the cursor or at the newest point; the mouse's wheel does so, too"
 FULL_TOOLTIP = "One chart on the whole screen, then the other, then everything as before"
 Y_TOOLTIP = "The y axis fits the curves as they settle, without their first quarter; or shows the full range"
-SMOOTH_TOOLTIP = "Exponential moving average, more with each press; the raw curves stay faint behind"
+SMOOTH_TOOLTIP = (
+    "Exponential moving average, more with each press, and back to what noise asks for by itself; "
+    "the raw curves stay faint behind"
+)
 
 
 def _key(keys: str, action: str, name: str, id: str, tooltip: str, display: str | None = None) -> Binding:  # noqa: A002
@@ -153,8 +159,21 @@ class ChartScreen(Screen[None]):
             self.show_charts()
 
     def action_smooth(self) -> None:
-        level = SMOOTHING_LEVELS[(SMOOTHING_LEVELS.index(self.view.smoothing) + 1) % len(SMOOTHING_LEVELS)]
+        now = next((chart.data.smoothing for chart in self.charts if chart.data is not None), 0.0)
+        place = SMOOTHINGS.index(self.view.smoothing)
+        levels = (*SMOOTHINGS[place + 1 :], *SMOOTHINGS[: place + 1])
+        # The first that looks otherwise; without any, what noise asks for.
+        level = next((level for level in levels if level != now and (level is not None or place)), None)
+        self._host.smoothing = level
         self.look(replace(self.view, smoothing=level))
+
+    def on_screen_resume(self) -> None:
+        """How curves are smoothed is one choice for all screens."""
+        self.look(replace(self.view, smoothing=self._host.smoothing))
+
+    @property
+    def _host(self) -> Host:
+        return cast("Host", self.app)
 
     def action_log_axis(self) -> None:
         self.look(replace(self.view, log=not self.view.log))
