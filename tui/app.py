@@ -146,6 +146,7 @@ class LazytrainApp(Host):
         self.compare_screen: CompareScreen | None = None
         self._remembered = recall(home / "screen.json")
         self.marks = Marks(self._remembered.marked)
+        self.smoothing = self._remembered.smoothing
         self._catalogue: Catalogue | None = None
         self._pixels: Pixels | None = None
         self._reading = threading.Lock()
@@ -402,7 +403,7 @@ class LazytrainApp(Host):
             self.pop_screen()
 
     def remember(self) -> None:
-        """Keep the choice on Launch, the theme and what is marked for the next start."""
+        """Keep the choice on Launch, the theme, what is marked and the smoothing for the next start."""
         architecture, hyperparameters = self.launch_screen.chosen
         choice = replace(
             self._remembered,
@@ -410,6 +411,7 @@ class LazytrainApp(Host):
             hyperparameters=hyperparameters,
             theme=self.theme,
             marked=self.marks.places,
+            smoothing=self.smoothing,
         )
         if choice != self._remembered:
             remember(self.home / "screen.json", choice)

@@ -202,6 +202,13 @@ def find_screen_problem(stdin: TextIO | None, stderr: TextIO | None, environment
     for stream, name in ((stdin, "standard input"), (stderr, "standard error")):
         if stream is None or not stream.isatty():
             return f"the screen needs a terminal, and {name} is none: {instead}"
+    # Textual writes with standard error's encoding, and frames are no ASCII.
+    encoding = (getattr(stderr, "encoding", None) or "utf-8").lower()
+    if not encoding.replace("-", "").startswith("utf"):
+        return (
+            f"the screen needs UTF-8, and this terminal is written to in {encoding}: "
+            "start it with `LC_ALL=C.UTF-8 lazytrain` (or PYTHONUTF8=1)"
+        )
     if environment.get("TERM", "") == "dumb":
         return f"the screen needs a terminal that can be drawn on, and TERM is 'dumb': {instead}"
     return None

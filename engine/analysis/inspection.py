@@ -266,6 +266,9 @@ def draw_filters(net: nn.Module, dataset: Dataset) -> Filters | str:
         if shape is None:
             return f"the first layer ({described}) sees {layer.in_features} values, not an image: nothing to draw"
         images = weight.reshape(-1, *shape)
+    if images.shape[1] == 3 and _is_grey(dataset):
+        # Three times the same image: what counts of a filter is the sum over them, and colours in it mean nothing.
+        images = images.mean(1, keepdim=True).expand(-1, 3, -1, -1)
     drawn = images[:MOST_FILTERS]
     are_classes = first.output is output and len(images) == len(dataset.classes)
     names = dataset.classes if are_classes else tuple(str(number + 1) for number in range(len(drawn)))
@@ -275,6 +278,12 @@ def draw_filters(net: nn.Module, dataset: Dataset) -> Filters | str:
         names=names[: len(drawn)],
         images=tuple(to_raster(_scale(each)) for each in drawn),
     )
+
+
+def _is_grey(dataset: Dataset) -> bool:
+    """Whether the channels of all test images are the same."""
+    images = dataset.test.images
+    return images.shape[1] == 3 and all(torch.equal(images[:, 0], images[:, channel]) for channel in (1, 2))
 
 
 @torch.no_grad()

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -80,6 +80,7 @@ class Curves:
         self.epochs: list[EpochRecord] = []
         self._epoch_columns: dict[str, Array] = {}
         self._overfitting: tuple[int, int | None] = (0, None)
+        self._noisy: dict[str, tuple[int, bool]] = {}
 
     @property
     def steps(self) -> Array:
@@ -121,6 +122,15 @@ class Curves:
             start = overfitting_start(self.of_epochs("test_loss"), self.of_epochs("train_loss"))
             self._overfitting = len(self.epochs), None if start is None else self.epochs[start].epoch
         return self._overfitting[1]
+
+    def is_noisy(self, metric: Literal["loss", "accuracy"]) -> bool:
+        """Whether the windows' noise hides their trend: see `is_noisy`."""
+        values = self.losses if metric == "loss" else self.accuracies
+        # Asked with every frame: found anew only when there is a quarter more.
+        count = judged_length(len(values))
+        if self._noisy.get(metric, (-1, False))[0] != count:
+            self._noisy[metric] = count, is_noisy(values[:count])
+        return self._noisy[metric][1]
 
     def bad_step(self, run: Run) -> float | None:
         """Where the loss became NaN or infinite: the window that shows it, or else the step at which that ended it."""
@@ -277,6 +287,37 @@ def extremes(curves: Sequence[Array]) -> tuple[float, float] | None:
     if not filled:
         return None
     return float(min(curve.min() for curve in filled)), float(max(curve.max() for curve in filled))
+
+
+LEAST_JUDGED = 32
+"""Values below which nothing is said of their noise."""
+
+
+def judged_length(count: int) -> int:
+    """The largest of 32 × 1.25ᵏ that is at most `count`: of so many values the noise is judged; 0 of fewer."""
+    length = LEAST_JUDGED
+    while length * 5 // 4 <= count:
+        length = length * 5 // 4
+    return length if count >= LEAST_JUDGED else 0
+
+
+def is_noisy(values: Array) -> bool:
+    """Whether noise is larger than the trend, and large enough to be seen.
+
+    Half the mean squared difference of neighbours estimates the noise's variance, whatever the trend (von Neumann, "The
+    ratio of the mean square successive difference to the variance", Annals of Mathematical Statistics 12, 1941). In the
+    second half of the values, which the steep beginning isn't in, it must be more than half of all variance; and four
+    standard deviations of it, the height of the band that is drawn, more than a tenth of the values' whole range.
+    """
+    if len(values) < LEAST_JUDGED:
+        return False
+    values = np.asarray(values, "f8")
+    late = values[len(values) // 2 :]
+    with np.errstate(over="ignore", invalid="ignore"):
+        noise = float(np.square(np.diff(late)).mean()) / 2
+        span = float(values.max() - values.min())
+        # NaN, of a diverged run, compares as False.
+        return noise > float(late.var()) / 2 and 4 * math.sqrt(noise) > span / 10
 
 
 def smooth(values: Array, weight: float) -> Array:

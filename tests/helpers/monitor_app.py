@@ -27,6 +27,7 @@ class MonitorApp(App[int]):
         self.store = Store(home, clock=clock)
         self.home, self.data, self.runner = home, home / "data", None
         self.marks = Marks()
+        self.smoothing: float | None = None
         self.pixels = None
         self.run_view = RunView()
         self.asked: list[tuple[str, str]] = []

@@ -146,6 +146,7 @@ class MetricChart(Widget):
         width, height = self.size
         if not width or not height:
             return
+        self.plot.colours = not self.app.no_color
         lines = self.plot.compose(width, height, self.data, cursor=self.cursor, empty_text=self.empty_text)
         before, self._lines = self._lines, lines
         if len(before) != height or len(before[0].characters) != width:

@@ -13,15 +13,12 @@ from lazytrain.tui.charts.lines import Reading
 from lazytrain.tui.charts.run_figures import Metric, RunAxis, Split, run_curve
 from lazytrain.tui.charts.run_marks import mark_figures, marks_on
 from lazytrain.tui.charts.tones import Tone, faint
-from lazytrain.tui.words.text import shorten
 
 if TYPE_CHECKING:
     from lazytrain.engine.analysis.series import Curves
 
 Splits = Literal["test", "train", "both"]
 SPLIT_WORDS: dict[Splits, str] = {"test": "test", "train": "train", "both": "test, train faint"}
-LABEL_WIDTH = 17
-"""Cells of a name beside its curve, at most."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,11 +86,11 @@ def _splits(splits: Splits) -> tuple[Split, ...]:
 
 def _looks(each: Overlaid, split: Split, splits: Splits, *, named: bool) -> dict[str, Any]:
     behind = splits == "both" and split == "train"
-    name = f"{each.marker} {shorten(each.label, LABEL_WIDTH)}" if named else each.marker
+    name = each.label if named else ""
     return {
         "tone": faint(each.tone) if behind else each.tone,
         "marker": "" if behind else each.marker,
-        "tag": "" if behind else name,
+        "tag": None if behind else name,
         "stroke": "line",
         "smooth": split == "train",
     }

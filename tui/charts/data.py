@@ -11,6 +11,9 @@ from lazytrain.tui.charts.tones import Tone
 AxisKind = Literal["epoch", "step", "images", "time"]
 """What the x axis counts: epochs, steps, images seen, or seconds of training."""
 AXIS_KINDS: tuple[AxisKind, ...] = ("epoch", "step", "images", "time")
+YRangeKind = Literal["held", "fitted", "full"]
+"""What the y axis shows: all that is drawn, in limits that are held as long as they can be; the curves as they settle,
+without their first quarter where that lies elsewhere; or everything that there can be (0 to 100 %)."""
 MarkKind = Literal["best", "overfit", "resumed", "bad"]
 
 
@@ -31,13 +34,15 @@ class Curve:
     """A braille line, or one with a dot (`marker`, else •) at its points, as far apart as is readable."""
     marker: str = ""
     """A shape put on a line at intervals, which tells it from others without colour."""
-    tag: str = ""
-    """Written beside the curve's end, in a margin made for it."""
+    tag: str | None = None
+    """Written beside the curve's end after its marker, in a margin made for it; cut so that it differs from others."""
     low: Any = None
     """[N], with `high`: a band around the curve, such as a mean's."""
     high: Any = None
     smooth: bool = False
     """Whether smoothing is for it; its raw values stay faint behind."""
+    noisy: bool = False
+    """Whether its noise hides its trend."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,12 +67,17 @@ class ChartView:
     by: AxisKind = "epoch"
     log: bool = False
     """Losses on a logarithmic axis; it never is for accuracies."""
-    smoothing: float = 0.0
-    """Weight of what came before in the moving average, 0 (none) to below 1."""
+    y: YRangeKind = "held"
+    smoothing: float | None = None
+    """Weight of what came before in the moving average, 0 (none) to below 1; None: as the curves' noise asks for."""
     window: tuple[float, float] | None = None
     """The part of the x axis that is shown, in its unit; None: all of it."""
     follow: bool = False
     """Whether the window moves on with the newest point."""
+
+
+NOISY_SMOOTHING = 0.85
+"""What noisy curves are smoothed by, unless a person says otherwise."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -86,3 +96,10 @@ class ChartData:
     marks: tuple[Mark, ...] = ()
     figures: tuple[Reading, ...] = ()
     """For the frame, the most important first: the last ones go where there is no room."""
+
+    @property
+    def smoothing(self) -> float:
+        """What its curves are smoothed by: all of them alike, if one of them is noisy."""
+        if self.view.smoothing is not None:
+            return self.view.smoothing
+        return NOISY_SMOOTHING if any(curve.smooth and curve.noisy for curve in self.curves) else 0.0

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any
+
+from rich.cells import cell_len
 
 from lazytrain.tui.charts.axis import LogRange, StickyRange, YRange, log_labels, log_ticks, tick_labels, ticks
 from lazytrain.tui.charts.data import AxisKind, ChartData, Curve
@@ -12,6 +15,7 @@ from lazytrain.tui.charts.drawing import Picture
 from lazytrain.tui.charts.lines import Line, Reading, figures_width, fitting_start, put_figures
 from lazytrain.tui.charts.sheet import AROUND, ChartSheet, framed
 from lazytrain.tui.charts.tones import faint
+from lazytrain.tui.words.names import tell_apart
 from lazytrain.tui.words.text import format_count, format_duration, format_fraction, format_loss
 
 SMALLEST = (40, 7)
@@ -20,6 +24,10 @@ DOT_SPACING = 4
 """Cells between two dots of a curve, at least: closer together they would hide its shape."""
 MARKER_SPACING = 12
 """Cells between two markers of a line."""
+SETTLED = 0.25
+"""Of a curve, the first part that a fitted y axis may leave out."""
+FLAT = {"held": 0.25, "zoomed": 0.1, "fitted": 0.02, "full": 0.25}
+"""The share of the largest value that the y axis covers at least: noise isn't blown up to fill a chart."""
 NUM_BINS = 200
 """Parts of the whole x axis whose means the moving average runs over: zooming doesn't change it."""
 
@@ -54,8 +62,10 @@ class _Cut:
 class Plot:
     """Composes a chart anew for each change; what is costly, or should stay as it was, is kept between two."""
 
-    def __init__(self, title: str, *, percent: bool = False) -> None:
+    def __init__(self, title: str, *, percent: bool = False, colours: bool = True) -> None:
         self.title = title
+        self.colours = colours
+        """Whether they tell curves apart; else those of dots are dots alone, and their figures say which they are."""
         self.percent = percent
         """Whether the values are fractions, shown in %."""
         self.picture = Picture()
@@ -78,9 +88,10 @@ class Plot:
         if width < SMALLEST[0] or height < SMALLEST[1]:
             self.sheet = None
             return self._compose_figures(width, height, data.figures if data else (), empty_text)
-        head = self._head(data)
-        tags = max((len(curve.tag) for curve in data.curves), default=0) if data else 0
-        margin = min(tags, width // 4) + 1 if tags else 0
+        # Where the cursor is, its figures have the room.
+        head = self._head(data, brief=cursor is not None)
+        tags = _tags(data.curves if data else (), width // 4)
+        margin = max(map(cell_len, tags.values()), default=-1) + 1
         limits = (data.view.window or (0.0, max(data.x_end, 1e-9))) if data else (0.0, 1.0)
         sheet = self.sheet = ChartSheet([], width - AROUND[0] - margin, height - AROUND[1], limits)
         drawn = [self._draw(sheet, curve, data) for curve in data.curves] if data else []
@@ -91,6 +102,7 @@ class Plot:
         if data is not None:
             room = width - 3 - len(head) - 6
             figures = data.figures if cursor is None else self._figures_at(sheet, data, cursor, room)
+            figures = figures if self.colours else _with_dots(figures, data.curves)
             start = fitting_start(figures, width - 3, len(head) + 6)
             if start is not None:
                 lines[0].put(start - 1, " " * (width - 1 - start), "frame")
@@ -100,18 +112,20 @@ class Plot:
             if values is not None:
                 self._put_curves(sheet, data, drawn)
                 if margin:
-                    ends = [(float(each.shown[1][-1]), each.curve) for each in drawn if len(each.shown[1])]
-                    sheet.put_tags([(y, curve.tag, curve.tone) for y, curve in ends if curve.tag], margin - 1)
+                    ends = [(each.shown[1], each.curve) for each in drawn if each.curve.label in tags]
+                    sheet.put_tags([(float(y[-1]), tags[curve.label], curve.tone) for y, curve in ends if len(y)])
                 if cursor is not None:
                     sheet.put_vertical(min(cursor, sheet.width - 1), "│", "cursor")
         if values is None:
             lines[height // 2].put(max(1, (width - len(empty_text)) // 2), empty_text[: width - 2], "axis")
         return lines
 
-    def _head(self, data: ChartData | None) -> str:
+    def _head(self, data: ChartData | None, *, brief: bool) -> str:
         parts = [self.title, *(["log"] if self._log else [])]
-        if data is not None and data.view.smoothing and any(curve.smooth for curve in data.curves):
-            parts.append(f"smoothed {data.view.smoothing:g}")
+        if data is not None and data.smoothing and any(curve.smooth for curve in data.curves):
+            parts.append(f"smoothed {data.smoothing:g}")
+        if data is not None and data.view.y != "held" and not brief:
+            parts.append("y fitted" if data.view.y == "fitted" else "full y")
         return ", ".join(parts)
 
     def _compose_figures(self, width: int, height: int, figures: tuple[Reading, ...], empty_text: str) -> list[Line]:
@@ -171,10 +185,10 @@ class Plot:
         def average(y: Any) -> tuple[Any, Any]:
             x_max = max(data.x_end, data.newest) / curve.x_scale
             x, means = column_means(curve.x, y, NUM_BINS, 0, x_max)
-            return x, smooth(means, data.view.smoothing)
+            return x, smooth(means, data.smoothing)
 
         drawn = DrawnCurve(curve, *self._cut_once(sheet, curve))
-        smoothed = data.view.smoothing > 0 and curve.smooth and len(curve.x) > 0
+        smoothed = data.smoothing > 0 and curve.smooth and len(curve.x) > 0
         if smoothed:
             drawn.average = self._cut(sheet, *average(curve.y), curve.x_scale)
         if curve.low is not None and len(curve.x):
@@ -213,17 +227,28 @@ class Plot:
 
     def _limits(self, data: ChartData, drawn: list[DrawnCurve]) -> tuple[float, float] | None:
         """The y axis' limits, as they were where they still do; None if there is nothing to show."""
+        import numpy as np
+
         from lazytrain.engine.analysis.series import extremes
 
+        view = data.view
+        if view.y == "full" and self.percent:
+            return 0.0, 100.0
         bands = (bound for each in drawn if each.band is not None for bound in each.band[1:])
-        found = extremes([*(each.y for each in drawn), *bands])
+        fitted = view.y == "fitted" and view.window is None
+        lines = [_settled(each) if fitted else each.y for each in drawn]
+        best = [
+            self._axis_values(np.float64(mark.y)) for mark in data.marks if mark.kind == "best" and mark.y is not None
+        ]
+        zero = [np.zeros(1)] if view.y == "full" and not self._log else []
+        found = extremes([*lines, *([] if fitted else bands), *zero, np.array(best)])
         if found is None:
             return None
-        shown = (data.key, data.view.window, self._log)
+        shown = (data.key, view.window, view.y, self._log)
         if shown != self._shown_before:
             # Who looks closer wants to see more of it: less of a flat curve's noise is hidden.
-            linear = StickyRange(100.0 if self.percent else math.inf, 0.25 if data.view.window is None else 0.1)
-            self._range = LogRange() if self._log else linear
+            flat = FLAT["zoomed" if view.window is not None and view.y == "held" else view.y]
+            self._range = LogRange() if self._log else StickyRange(100.0 if self.percent else math.inf, flat)
             self._shown_before = shown
         return self._range.fit(*found)
 
@@ -232,11 +257,13 @@ class Plot:
     def _put_curves(self, sheet: ChartSheet, data: ChartData, drawn: list[DrawnCurve]) -> None:
         size, scales = (sheet.width, sheet.height), (sheet.x_limits, sheet.y_limits)
         averaged = [each for each in drawn if each.average is not None]
+        entering = (lambda x, y: _entering(x, y, sheet.y_limits)) if data.view.y == "fitted" else (lambda x, y: (x, y))
         if averaged:
-            rows = self._behind.show(*size, [(each.x, each.y) for each in averaged], *scales)
+            rows = self._behind.show(*size, [entering(each.x, each.y) for each in averaged], *scales)
             sheet.put_rows(rows, [faint(each.curve.tone) for each in averaged], over=False)
-        rows = self.picture.show(*size, [each.shown for each in drawn], *scales)
-        sheet.put_rows(rows, [each.curve.tone for each in drawn], over=bool(averaged))
+        joined = [each for each in drawn if self.colours or each.curve.stroke != "dots"]
+        rows = self.picture.show(*size, [entering(*each.shown) for each in joined], *scales)
+        sheet.put_rows(rows, [each.curve.tone for each in joined], over=bool(averaged))
         for each in drawn:
             for column, low, high in zip(*(values.tolist() for values in each.band or ()), strict=True):
                 sheet.put_band(column, low, high, faint(each.curve.tone))
@@ -254,10 +281,11 @@ class Plot:
             return
         left, right = sheet.x_limits
         gap = float(curve.x[-1] - curve.x[0]) * curve.x_scale / max(1, len(curve.x) - 1) or right - left
-        every = max(1, math.ceil(DOT_SPACING * (right - left) / sheet.width / gap - 1e-6))
+        spacing = DOT_SPACING if self.colours else 1
+        every = max(1, math.ceil(spacing * (right - left) / sheet.width / gap - 1e-6))
         x, y = (values[every - 1 :: every] for values in (curve.x, curve.y))
         points = zip((x * curve.x_scale).tolist(), self._axis_values(y).tolist(), strict=True)
-        sheet.put_points(points, curve.marker or "•", curve.tone)
+        sheet.put_points(points, curve.marker or "•", curve.tone, inside=True)
 
     def _put_markers(self, sheet: ChartSheet, drawn: DrawnCurve, first: int) -> None:
         """Shapes on a line in fixed columns, other ones for each curve: they stay where they are as it grows."""
@@ -269,7 +297,7 @@ class Plot:
             # A curve between two of them, such as a first epoch's one point, has its marker at its end.
             places = [place for place in places if x[0] <= place <= x[-1]] or [float(x[-1])]
             values = np.interp(places, x, y).tolist()
-            sheet.put_points(zip(places, values, strict=True), drawn.curve.marker, drawn.curve.tone)
+            sheet.put_points(zip(places, values, strict=True), drawn.curve.marker, drawn.curve.tone, inside=True)
 
     def _framed(self, sheet: ChartSheet, width: int, head: str, by: AxisKind | None) -> list[Line]:
         """Lines with a frame, a title and, unless `by` is None, axes; kept, since most charts have the last one's."""
@@ -291,6 +319,40 @@ class Plot:
             labels = tick_labels(values)
             sheet.put_y_axis(values, [f"{label} %" for label in labels] if self.percent else labels)
         sheet.put_x_axis(by)
+
+
+def _tags(curves: Sequence[Curve], width: int) -> dict[str, str]:
+    """What is written beside the curves' ends, by label: marker and name, in at most `width` cells."""
+    tagged = [curve for curve in curves if curve.tag is not None]
+    names = tell_apart([curve.tag or "" for curve in tagged], width - 2)
+    return {curve.label: f"{curve.marker} {name}".strip() for curve, name in zip(tagged, names, strict=True)}
+
+
+def _with_dots(figures: tuple[Reading, ...], curves: Sequence[Curve]) -> tuple[Reading, ...]:
+    """`• test 0.7` where dots are that curve."""
+    dotted = {curve.label for curve in curves if curve.stroke == "dots" and not curve.marker}
+    return tuple(replace(each, label=f"• {each.label}") if each.label in dotted else each for each in figures)
+
+
+def _settled(drawn: DrawnCurve) -> Any:
+    """A curve's values after its first quarter."""
+    x, y = drawn.x, drawn.y
+    return y[x >= x[0] + SETTLED * (x[-1] - x[0])] if len(x) else y
+
+
+def _entering(x: Any, y: Any, limits: tuple[float, float]) -> tuple[Any, Any]:
+    """A curve from where it comes into the limits: what lies outside before that isn't drawn along the edge."""
+    import numpy as np
+
+    low, high = limits
+    inside = np.flatnonzero((y >= low) & (y <= high))
+    first = int(inside[0]) if len(inside) else 0
+    if first == 0:
+        return x, y
+    edge = low if y[first - 1] < low else high
+    share = (edge - y[first - 1]) / (y[first] - y[first - 1])
+    entry = x[first - 1] + share * (x[first] - x[first - 1])
+    return np.insert(x[first:].astype("f8"), 0, entry), np.insert(y[first:].astype("f8"), 0, edge)
 
 
 def _place(by: AxisKind, x: float, column: float) -> Reading:

@@ -97,7 +97,7 @@ def run_curve(
     """
     if split == "train":
         (x, scale), y = axis.train(), curves.losses if metric == "loss" else curves.accuracies
-        looks = {"tone": "train", "smooth": True, **looks}
+        looks = {"tone": "train", "smooth": True, "noisy": curves.is_noisy(metric), **looks}
     else:
         (x, scale), y = axis.test(), curves.of_epochs(f"test_{metric}")
         looks = {"tone": "test", "stroke": "dots", **looks}

@@ -89,15 +89,22 @@ class ChartSheet:
                     line.characters[column] = row.characters[column - COLUMN_BEFORE]
                     line.tones[column] = tones[owner]
 
-    def put_points(self, points: Iterable[tuple[float, float]], character: str, tone: Tone) -> None:
-        """A character at each point that lies inside and is a number."""
+    def put_points(
+        self, points: Iterable[tuple[float, float]], character: str, tone: Tone, *, inside: bool = False
+    ) -> None:
+        """A character at each point that is on the x axis and a number.
+
+        Args:
+            inside: leave out those that the y axis doesn't show; otherwise they are at its edge.
+        """
+        (low, high), slack = self.y_limits, 1e-9 * (self.y_limits[1] - self.y_limits[0])
         for x, value in points:
-            if self.shows(x) and math.isfinite(value):
+            if self.shows(x) and math.isfinite(value) and (not inside or low - slack <= value <= high + slack):
                 self.put(self.column_of(x), self.row_of(value), character, tone)
 
     def put_band(self, column: int, low: float, high: float, tone: Tone) -> None:
         """A column of a band, where nothing is drawn; without a lower end (a logarithm of 0) down to the axis."""
-        if math.isnan(high):
+        if math.isnan(high) or high < self.y_limits[0] or low > self.y_limits[1]:
             return
         bottom = self.height - 1 if math.isnan(low) else self.row_of(low)
         for line in self.lines[1 + self.row_of(high) : 2 + bottom]:
@@ -144,19 +151,18 @@ class ChartSheet:
         rows = (line.characters[cells] for line in self.lines[1 : 1 + self.height])
         return next((number for number, there in enumerate(rows) if all(each == " " for each in there)), None)
 
-    def put_tags(self, ends: Sequence[tuple[float, str, Tone]], width: int) -> None:
+    def put_tags(self, ends: Sequence[tuple[float, str, Tone]]) -> None:
         """Names in the margin at the right, beside the curves' ends; where two would be on one line, the next moves.
 
         Args:
             ends: each curve's last value, its name, and its tone; those without a line left for them are left out.
-            width: of the margin.
         """
         ordered = sorted(ends, key=lambda end: -end[0])[: self.height]
         taken = -1
         for number, (value, tag, tone) in enumerate(ordered):
             # Below the one before, and high enough to leave a line to each that comes.
             taken = min(max(self.row_of(value), taken + 1), self.height - (len(ordered) - number))
-            self.put(self.width + 1, taken, tag[:width], tone)
+            self.put(self.width + 1, taken, tag, tone)
 
     # ── axes ───────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -17,6 +17,7 @@ import typer
 from lazytrain.tui.commands.completion import answer_shell, shell_asks
 from lazytrain.tui.commands.options import Data, Device, Home
 from lazytrain.tui.commands.verbs import Verb, VerbGroup
+from lazytrain.tui.plain.ascii import HANDLER, register
 
 TRAIN, LOOK, STEER, TAKE_AWAY, MACHINE = "Train", "Look", "Steer", "Take away", "Machine"
 """What the subcommands are for, as `--help` groups them."""
@@ -84,10 +85,11 @@ def user_errors() -> tuple[type[Exception], ...]:
 
 def run_command_line(arguments: Sequence[str]) -> int:
     """Run `lazytrain` with `arguments`; returns the exit status. A person's mistake is no traceback."""
+    register()
     for stream in (sys.stdout, sys.stderr):
-        # A terminal that can't show a glyph shows a question mark instead of ending the command.
+        # A terminal that can't show a glyph shows a plain one instead of ending the command.
         if isinstance(stream, TextIOWrapper):
-            stream.reconfigure(errors="replace")
+            stream.reconfigure(errors=HANDLER)
     if shell_asks(os.environ):
         return answer_shell(lambda: app((), prog_name="lazytrain"), os.environ, sys.stdout)
     try:

@@ -129,7 +129,7 @@ def print_confusion(run: Run, weights: str, matrix: Confusion, console: Console)
     """The accuracy of each class, and the matrix; what is right stands in brackets."""
     right = f"{format_fraction(matrix.accuracy)} of {format_count(matrix.num_images)} test images"
     console.print(f"{run.name}, {weights}: {right}", soft_wrap=True)
-    longest = max(map(len, matrix.classes), default=0)
+    longest = max(2, *map(len, matrix.classes))
     digits = len(str(max((count for row in matrix.counts for count in row), default=0)))
     width = max(digits, LEAST_HEAD, longest)
     if console.is_terminal:

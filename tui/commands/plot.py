@@ -21,7 +21,7 @@ from lazytrain.tui.plain.open_store import open_store
 from lazytrain.tui.plain.output import make_console
 from lazytrain.tui.plain.reporters import write_line
 from lazytrain.tui.state.environment import find_places
-from lazytrain.tui.words.text import format_fraction, format_loss, shorten
+from lazytrain.tui.words.text import format_fraction, format_loss
 
 if TYPE_CHECKING:
     from lazytrain.engine.analysis.series import Curves
@@ -34,7 +34,6 @@ WIDTH, HEIGHT = 80, 16
 """Of a chart in cells, where there is no terminal; its width is the terminal's."""
 MOST_RUNS = 8
 """There are as many colours and shapes."""
-LONGEST_TAG = 20
 CURVES, SIZE = "Curves", "Size"
 """What the options are listed under in the help."""
 
@@ -85,15 +84,16 @@ def plot(
     ] = AxisChoice.EPOCH,
     log: Annotated[bool, typer.Option("--log", help="Losses on a logarithmic axis.", rich_help_panel=CURVES)] = False,
     smooth: Annotated[
-        float,
+        float | None,
         typer.Option(
             "--smooth",
             min=0.0,
             max=0.99,
-            help="Exponential moving average: weight of what came before.",
+            help="Exponential moving average: weight of what came before; 0: none. Noisy curves: 0.85.",
             rich_help_panel=CURVES,
+            show_default=False,
         ),
-    ] = 0.0,
+    ] = None,
     train: Annotated[bool, typer.Option("--train", help="Curves of the training.", rich_help_panel=CURVES)] = False,
     test: Annotated[
         bool, typer.Option("--test", help="Curves of the tests: all that several runs show.", rich_help_panel=CURVES)
@@ -174,10 +174,12 @@ def print_charts(
     """A chart for each metric and, of several runs, what is which."""
     from lazytrain.tui.charts.layout import Plot
 
+    coloured = console.color_system is not None and not console.no_color
     for metric in metrics:
         data = _one(plotted[0], metric, splits, view) if len(plotted) == 1 else _overlay(plotted, metric, splits, view)
         if data is not None:
-            for line in Plot(metric, percent=metric == "accuracy").compose(*size, data, empty_text="no figures"):
+            chart = Plot(metric, percent=metric == "accuracy", colours=coloured)
+            for line in chart.compose(*size, data, empty_text="no figures"):
                 _print(console, _styled(line))
     if len(plotted) > 1:
         for number, each in enumerate(plotted):
@@ -202,7 +204,7 @@ def _one(each: PlottedRun, metric: Metric, splits: Sequence[Split], view: ChartV
     data = (loss_chart if metric == "loss" else accuracy_chart)(shown, each.curves, view)
     if data is None:
         return None
-    curves = tuple(_smoothable(curve) for curve in data.curves if curve.label in splits)
+    curves = tuple(_smoothable(curve, view) for curve in data.curves if curve.label in splits)
     marks = tuple(mark for mark in data.marks if mark.kind != "best" or "test" in splits)
     left_out = {"train"} if splits == ["test"] else {"test", "● best test"} if splits == ["train"] else set[str]()
     figures = tuple(figure for figure in data.figures if figure.label not in left_out)
@@ -223,12 +225,12 @@ def _overlay(plotted: Sequence[PlottedRun], metric: Metric, splits: Sequence[Spl
         tone, marker = RUN_TONES[number], RUN_MARKERS[number]
         for split in splits:
             # Of both, the tests have the shapes and the name.
-            named = {"marker": marker, "tag": shorten(f"{marker} {each.run.name}", LONGEST_TAG)}
+            named = {"marker": marker, "tag": each.run.name}
             looks = named if split == splits[-1] else {}
             stroke = "dots" if split == "test" and len(splits) > 1 else "line"
             label = each.run.name if len(splits) == 1 else f"{each.run.name} {split}"
             curve = run_curve(each.curves, axis, metric, split, label=label, tone=tone, stroke=stroke, **looks)
-            curves.append(_smoothable(curve))
+            curves.append(_smoothable(curve, view))
             if split == splits[-1]:
                 validated = each.configuration.hyperparameters.validation_fraction > 0
                 happened = {"resumed_steps": each.resumed_steps, "validated": validated}
@@ -244,8 +246,9 @@ def _overlay(plotted: Sequence[PlottedRun], metric: Metric, splits: Sequence[Spl
     )
 
 
-def _smoothable(curve: Curve) -> Curve:
-    return replace(curve, smooth=True)
+def _smoothable(curve: Curve, view: ChartView) -> Curve:
+    """Who asks for smoothing asks for it of every curve; by itself it is for noisy ones."""
+    return curve if view.smoothing is None else replace(curve, smooth=True)
 
 
 # ── plain text ─────────────────────────────────────────────────────────────────────────────────────────────
@@ -253,29 +256,13 @@ def _smoothable(curve: Curve) -> Curve:
 Parts = list[tuple[str, str]]
 """Texts with their styles, as rich writes them."""
 
-_ASCII = str.maketrans(
-    {
-        **dict(zip("●▲■◆○△□◇•┊╎│┤─╭╮╰╯✗★↻░…⠀", "o^#%0A=&.::||-++++x@>:_ ", strict=True)),
-        **{chr(code): "*" for code in range(0x2801, 0x2900)},
-    }
-)
-"""For an output that has no braille."""
-
 
 def _print(console: Console, parts: Parts) -> None:
     text = Text()
     for words, style in parts:
-        text.append(words if _has_braille(console) else words.translate(_ASCII), style)
+        text.append(words, style)
     text.rstrip()
     console.print(text, soft_wrap=True)
-
-
-def _has_braille(console: Console) -> bool:
-    try:
-        "⣿●".encode(console.encoding)
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 def _styled(line: Line) -> Parts:

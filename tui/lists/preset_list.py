@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
+from rich.cells import cell_len
 from rich.segment import Segment
 from rich.style import Style
 from textual import events
@@ -17,7 +18,8 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from lazytrain.tui.lists.list_keys import moving_keys
-from lazytrain.tui.words.text import shorten
+from lazytrain.tui.words.names import tell_apart
+from lazytrain.tui.words.text import pad
 
 if TYPE_CHECKING:
     from lazytrain.presets import Catalogue
@@ -92,6 +94,8 @@ class PresetList(ScrollView, can_focus=True):
         super().__init__(id=id)
         self.border_title = title
         self.rows: tuple[PresetRow, ...] = tuple(rows)
+        self._titles: tuple[object, dict[str, str]] = (None, {})
+        """Of what they were made, and titles as they are shown."""
         self.set_reactive(PresetList.chosen, chosen)
 
     # ── what is shown ──────────────────────────────────────────────────────────────────────────────────────
@@ -129,21 +133,28 @@ class PresetList(ScrollView, can_focus=True):
             return Strip([Segment(text.ljust(width)[:width], style)], width)
         return self._strip(rows[line], width, at_cursor=rows[line].name == self.chosen)
 
+    def _shown_titles(self, width: int) -> dict[str, str]:
+        """Titles cut so that they differ, beside the widest of what stands at their right; kept until others come."""
+        rows = self.visible_rows
+        titles = tuple(row.title for row in rows)
+        room = width - 2 - max(cell_len("".join(_beside(row, width))) for row in rows)
+        if self._titles[0] != (titles, room):
+            self._titles = (titles, room), dict(zip(titles, tell_apart(titles, room), strict=True))
+        return self._titles[1]
+
     def _strip(self, row: PresetRow, width: int, *, at_cursor: bool) -> Strip:
         base = self.get_component_rich_style("preset-list--cursor") if at_cursor else self.rich_style
 
         def style(name: str) -> Style:
             return base + Style(color=self.get_component_rich_style(name).color)
 
-        detail = row.detail if width >= 24 else ""
-        mark = f" {row.mark}" if row.mark else ""
-        room = width - 1 - len(mark) - (len(detail) + 1 if detail else 0) - 1
-        title = shorten(row.title, room)
+        detail, mark = _beside(row, width)
+        room = width - 2 - cell_len(detail + mark)
         return Strip(
             [
                 Segment("▌" if at_cursor else " ", style("preset-list--bar")),
-                Segment(title.ljust(room), base),
-                Segment(f" {detail}" if detail else "", style("preset-list--detail")),
+                Segment(pad(self._shown_titles(width)[row.title], room), base),
+                Segment(detail, style("preset-list--detail")),
                 Segment(mark, style("preset-list--mark")),
                 Segment(" ", base),
             ],
@@ -249,3 +260,9 @@ class PresetList(ScrollView, can_focus=True):
         shown = self.filtering or self.filter
         self.border_subtitle = f"/{self.filter}{'▏' if self.filtering else ''}".replace("[", r"\[") if shown else None
         self.refresh_bindings()
+
+
+def _beside(row: PresetRow, width: int) -> tuple[str, str]:
+    """What stands at the right of a title, each after a blank: the detail where there is room, and the mark."""
+    detail = f" {row.detail}" if row.detail and width >= 24 else ""
+    return detail, f" {row.mark}" if row.mark else ""

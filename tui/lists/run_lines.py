@@ -18,6 +18,7 @@ from textual.strip import Strip
 from lazytrain.engine.records import Run, State, TrainerState
 from lazytrain.tui.charts.tones import RUN_TONES, component_css
 from lazytrain.tui.lists.list_keys import moving_keys
+from lazytrain.tui.words.names import tell_apart
 from lazytrain.tui.words.text import format_fraction, pad, shorten, state_colour, state_glyph, state_word
 
 if TYPE_CHECKING:
@@ -79,6 +80,8 @@ class RunLines(ScrollView, can_focus=True, inherit_bindings=False):
         self.selected_id: str | None = None
         self._lines: dict[int, tuple[object, ...]] = {}
         self._places: dict[str, int] = {}
+        self._names: tuple[object, dict[str, str]] = (None, {})
+        """Of what they were made, and names as they are shown."""
 
     @property
     def empty_text(self) -> str:
@@ -111,6 +114,24 @@ class RunLines(ScrollView, can_focus=True, inherit_bindings=False):
         run = self.runs[line]
         return self._strip(run, width, selected=run.id == self.selected_id)
 
+    @property
+    def _in_view(self) -> Sequence[Run]:
+        top = self.scroll_offset.y
+        return self.runs[top : top + max(1, self.scrollable_content_region.height)]
+
+    @property
+    def _room(self) -> int:
+        """Cells for a name and tags."""
+        width = self.scrollable_content_region.width
+        return max(0, width - 3 - (11 if width >= WIDE else 7) - 2 - (2 if self._lazytrain.marks else 0))
+
+    def _shown_names(self) -> dict[str, str]:
+        """The names in view, cut so that they differ; kept until others are in view."""
+        names, room = tuple(run.name for run in self._in_view), self._room
+        if self._names[0] != (names, room):
+            self._names = (names, room), dict(zip(names, tell_apart(names, room), strict=True))
+        return self._names[1]
+
     def _strip(self, run: Run, width: int, *, selected: bool) -> Strip:
         base = self.get_component_rich_style("run-list--cursor") if selected else self.rich_style
 
@@ -123,9 +144,8 @@ class RunLines(ScrollView, can_focus=True, inherit_bindings=False):
         mark = [Segment(f"{marks.marker(run.id)} ", style(marks.tone(run.id)))] if run.id in marks else []
         if marks and not mark:
             mark = [Segment("  ", base)]
-        room = max(0, width - 3 - column - 2 - (2 if mark else 0))
-        state = style(state_colour(run))
-        name = shorten(run.name, room)
+        room, state = self._room, style(state_colour(run))
+        name = self._shown_names().get(run.name) or shorten(run.name, room)
         return Strip(
             [
                 Segment("▌" if selected else " ", style("bar")),
@@ -142,16 +162,16 @@ class RunLines(ScrollView, can_focus=True, inherit_bindings=False):
 
     def _repaint(self) -> None:
         """Repaint the lines in view that look different."""
-        top, height = self.scroll_offset.y, self.scrollable_content_region.height
-        wide, marks = self.scrollable_content_region.width >= WIDE, self._lazytrain.marks
-        places = marks.places
+        wide, places = self.scrollable_content_region.width >= WIDE, self._lazytrain.marks.places
+        names = self._shown_names()
         lines: dict[int, tuple[object, ...]] = {
             line: (
-                *(state_glyph(run), run.name, run.tags, describe_briefly(run, wide=wide), run.id == self.selected_id),
+                *(state_glyph(run), names[run.name], run.tags, describe_briefly(run, wide=wide)),
+                run.id == self.selected_id,
                 places.get(run.id),
                 bool(places),
             )
-            for line, run in enumerate(self.runs[top : top + height], start=top)
+            for line, run in enumerate(self._in_view, start=self.scroll_offset.y)
         }
         before, self._lines = self._lines, lines
         for line, shown in lines.items():

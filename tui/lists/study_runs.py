@@ -19,7 +19,8 @@ from lazytrain.tui.lists.list_keys import moving_keys
 from lazytrain.tui.lists.preset_list import WARNING
 from lazytrain.tui.state.study_plan import StudyRow
 from lazytrain.tui.state.study_words import describe_row
-from lazytrain.tui.words.text import STATE_LOOKS, shorten
+from lazytrain.tui.words.names import tell_apart
+from lazytrain.tui.words.text import STATE_LOOKS, pad
 
 ON, OFF = "[x]", "[ ]"
 
@@ -55,6 +56,8 @@ class StudyRuns(ScrollView, can_focus=True):
         self.rows: tuple[StudyRow, ...] = ()
         self.at: str | None = None
         """Name of the run under the cursor: it stays there when the order changes."""
+        self._names: tuple[object, dict[str, str]] = (None, {})
+        """Of what they were made, and names as they are shown."""
 
     @property
     def cursor(self) -> int:
@@ -82,6 +85,14 @@ class StudyRuns(ScrollView, can_focus=True):
             return Strip([Segment(" " * width, self.rich_style)], width)
         return self._strip(self.rows[line], width, at_cursor=line == self.cursor)
 
+    def _shown_names(self, width: int) -> dict[str, str]:
+        """Names cut so that they differ, beside the longest of what stands at their right; kept until others come."""
+        names = tuple(row.planned.short_name for row in self.rows)
+        room = max(0, width - 8 - max(len(describe_row(row)) for row in self.rows))
+        if self._names[0] != (names, room):
+            self._names = (names, room), dict(zip(names, tell_apart(names, room), strict=True))
+        return self._names[1]
+
     def _strip(self, row: StudyRow, width: int, *, at_cursor: bool) -> Strip:
         base = self.get_component_rich_style("study-runs--cursor") if at_cursor else self.rich_style
 
@@ -90,12 +101,12 @@ class StudyRuns(ScrollView, can_focus=True):
 
         detail = describe_row(row)
         room = max(0, width - 8 - len(detail))
-        name = shorten(row.planned.short_name, room)
+        name = self._shown_names(width)[row.planned.short_name]
         return Strip(
             [
                 Segment("▌" if at_cursor else " ", style("bar")),
                 Segment(f"{_mark(row)} ", style("mark") if row.refusal else base if row.chosen else style("off")),
-                Segment(name.ljust(room), base if row.chosen else style("off")),
+                Segment(pad(name, room), base if row.chosen else style("off")),
                 Segment(f"  {detail} ", style("mark" if row.refusal else "detail" if row.chosen else "off")),
             ]
         ).adjust_cell_length(width, base)

@@ -54,8 +54,11 @@ def make_console(stream: TextIO | None = None) -> Console:
 
 def print_json(value: Any, stream: TextIO | None = None) -> None:
     """JSON for scripts: NaN and infinities become null."""
-    text = json.dumps(_finite(value), indent=2, ensure_ascii=False, allow_nan=False)
-    (stream or sys.stdout).write(text + "\n")
+    stream = stream or sys.stdout
+    # Where it can't be written as it is, it is escaped: a script reads the same.
+    unicode = (getattr(stream, "encoding", None) or "utf-8").lower().replace("-", "").startswith("utf")
+    text = json.dumps(_finite(value), indent=2, ensure_ascii=not unicode, allow_nan=False)
+    stream.write(text + "\n")
 
 
 def print_table(console: Console, heads: Sequence[str], rows: Sequence[Sequence[str | Text]]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar, cast
 
 from textual import on
 from textual.binding import Binding, BindingType
@@ -11,14 +11,21 @@ from textual.screen import Screen
 from textual.widget import Widget
 
 from lazytrain.tui.charts.chart import MetricChart
-from lazytrain.tui.charts.data import AXIS_KINDS, ChartData, ChartView
+from lazytrain.tui.charts.data import AXIS_KINDS, ChartData, ChartView, YRangeKind
 from lazytrain.tui.charts.zoom import FACTOR, followed, pan, reset, zoom
+from lazytrain.tui.state.last_session import SMOOTHINGS
 
-SMOOTHING_LEVELS = (0.0, 0.6, 0.85, 0.95)
+if TYPE_CHECKING:
+    from lazytrain.tui.state.host import Host
+
 PAN_SHARE = 0.25
 ZOOM_TOOLTIP = "Look closer, around the cursor or at the newest point; the mouse's wheel does so, too"
 FULL_TOOLTIP = "One chart on the whole screen, then the other, then everything as before"
-SMOOTH_TOOLTIP = "Exponential moving average, more with each press; the raw curves stay faint behind"
+Y_TOOLTIP = "The y axis fits the curves as they settle, without their first quarter; or shows the full range"
+SMOOTH_TOOLTIP = (
+    "Exponential moving average, more with each press, and back to what noise asks for by itself; "
+    "the raw curves stay faint behind"
+)
 
 
 def _key(keys: str, action: str, name: str, id: str, tooltip: str, display: str | None = None) -> Binding:  # noqa: A002
@@ -47,12 +54,16 @@ class ChartScreen(Screen[None]):
         _key("f", "full", "full screen", "full", FULL_TOOLTIP),
         _key("m", "smooth", "smooth", "smooth", SMOOTH_TOOLTIP),
         _key("L", "log_axis", "log axis", "log", "Losses on a logarithmic axis"),
+        _key("y", "next_y", "y range", "y", Y_TOOLTIP),
         _key("b", "next_axis", "by epoch, step …", "axis", "Curves by epoch, step, images seen, or training time"),
     ]
 
+    Y_KINDS: ClassVar[tuple[YRangeKind, ...]] = ("held", "fitted", "full")
+    """What the y axis can show; the first one at first."""
+
     def __init__(self) -> None:
         super().__init__()
-        self.view = ChartView()
+        self.view = ChartView(y=self.Y_KINDS[0])
         self._focused_before: Widget | None = None
         self._first_full: MetricChart | None = None
 
@@ -148,11 +159,28 @@ class ChartScreen(Screen[None]):
             self.show_charts()
 
     def action_smooth(self) -> None:
-        level = SMOOTHING_LEVELS[(SMOOTHING_LEVELS.index(self.view.smoothing) + 1) % len(SMOOTHING_LEVELS)]
+        now = next((chart.data.smoothing for chart in self.charts if chart.data is not None), 0.0)
+        place = SMOOTHINGS.index(self.view.smoothing)
+        levels = (*SMOOTHINGS[place + 1 :], *SMOOTHINGS[: place + 1])
+        # The first that looks otherwise; without any, what noise asks for.
+        level = next((level for level in levels if level != now and (level is not None or place)), None)
+        self._host.smoothing = level
         self.look(replace(self.view, smoothing=level))
+
+    def on_screen_resume(self) -> None:
+        """How curves are smoothed is one choice for all screens."""
+        self.look(replace(self.view, smoothing=self._host.smoothing))
+
+    @property
+    def _host(self) -> Host:
+        return cast("Host", self.app)
 
     def action_log_axis(self) -> None:
         self.look(replace(self.view, log=not self.view.log))
+
+    def action_next_y(self) -> None:
+        kinds = self.Y_KINDS
+        self.look(replace(self.view, y=kinds[(kinds.index(self.view.y) + 1) % len(kinds)]))
 
     def action_next_axis(self) -> None:
         by = AXIS_KINDS[(AXIS_KINDS.index(self.view.by) + 1) % len(AXIS_KINDS)]

@@ -17,7 +17,7 @@ from lazytrain.engine.store.store import RunNotFound
 from lazytrain.tui.charts.chart import MetricChart
 from lazytrain.tui.charts.run_figures import find_resumed_steps
 from lazytrain.tui.lists.run_list import RunList
-from lazytrain.tui.screens.charts import ChartScreen
+from lazytrain.tui.screens.charts import Y_TOOLTIP, ChartScreen
 from lazytrain.tui.screens.details import DetailsScreen
 from lazytrain.tui.widgets.compare_table import ComparisonTable
 from lazytrain.tui.widgets.key_footer import KeyFooter
@@ -46,6 +46,7 @@ class CompareScreen(ChartScreen):
 
     CSS_PATH = "compare.tcss"
     AUTO_FOCUS = "#runs"
+    Y_KINDS = ("fitted", "full")
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("space", "mark", "mark", id="compare.mark", tooltip="Lay the selected run's curves over the others"),
         Binding("u", "unmark_all", "unmark all", id="compare.unmark_all", tooltip="Begin anew", show=False),
@@ -58,6 +59,7 @@ class CompareScreen(ChartScreen):
             id="compare.fold",
             tooltip="Runs that differ in their seed alone as one: their mean, in a band from lowest to highest",
         ),
+        Binding("y", "next_y", "full range", id="charts.y", tooltip=Y_TOOLTIP),
         Binding(
             "i",
             "details",

@@ -28,7 +28,7 @@ from lazytrain.tui.widgets.confusion_table import ConfusionTable
 from lazytrain.tui.widgets.half_blocks import Tile, mistake_tile
 from lazytrain.tui.widgets.image_grid import ImageGrid
 from lazytrain.tui.widgets.key_footer import KeyFooter
-from lazytrain.tui.widgets.top_bar import TopBar
+from lazytrain.tui.widgets.top_bar import TopBar, chosen_tab
 from lazytrain.tui.words.text import format_count, format_fraction, shorten
 
 Page = Literal["classes", "mistakes", "filters"]
@@ -162,9 +162,7 @@ class LearnedScreen(Screen[None]):
 
     def _show_tabs(self) -> None:
         tabs = (
-            Content.styled(
-                f" {page} ", "bold $accent on $accent 20%" if page == self.page else "not bold $foreground 75%"
-            )
+            Content.styled(f" {page} ", chosen_tab(self.app) if page == self.page else "not bold $foreground 75%")
             for page in PAGES
         )
         room = max(8, self.size.width - TABS_WIDTH)

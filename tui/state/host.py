@@ -30,6 +30,7 @@ class Host(CellDiffApp[int]):
         runner: trains in this process; None where another process does, or nobody.
         marks: the runs marked for comparison.
         shelf: what is known of datasets.
+        smoothing: how much charts are smoothed; None: as the curves' noise asks for.
         device: what runs are queued for unless they say otherwise.
     """
 
@@ -41,6 +42,7 @@ class Host(CellDiffApp[int]):
     runs: list[Run]
     runner: Runner | None
     marks: Marks
+    smoothing: float | None
     shelf: DatasetShelf
 
     @property

@@ -11,6 +11,8 @@ from typing import Any
 
 FIRST_ARCHITECTURE = "coolnet-v10"
 FIRST_HYPERPARAMETERS = "quick"
+SMOOTHINGS = (None, 0.0, 0.6, 0.85, 0.95)
+"""How much charts can be smoothed; None: as the curves' noise asks for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +24,8 @@ class Remembered:
     theme: str | None = None
     marked: Mapping[str, int] = field(default_factory=dict[str, int])
     """Runs marked for comparison, each with its place among the colours."""
+    smoothing: float | None = None
+    """Of the charts' curves; None: as their noise asks for."""
 
 
 def recall(path: Path) -> Remembered:
@@ -32,6 +36,8 @@ def recall(path: Path) -> Remembered:
         known: dict[str, Any] = {name: written[name] for name in names if isinstance(written.get(name), str)}
         marked = written.get("marked", {}).items()
         known["marked"] = {run_id: place for run_id, place in marked if isinstance(place, int) and place >= 0}
+        smoothing = written.get("smoothing")
+        known["smoothing"] = smoothing if smoothing in SMOOTHINGS else None
     except (OSError, ValueError, AttributeError):
         return Remembered()
     return Remembered(**known)

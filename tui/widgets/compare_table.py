@@ -5,20 +5,24 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import ClassVar
 
+from rich.cells import cell_len
 from rich.text import Text
 from textual.binding import Binding, BindingType
 from textual.message import Message
 from textual.widgets import DataTable
 
 from lazytrain.tui.charts.tones import COLOURS, Tone
-from lazytrain.tui.words.compare_rows import BEST, BEST_ACCURACY, NAME, CompareTable, TableRow
-from lazytrain.tui.words.text import shorten
+from lazytrain.tui.words.compare_rows import BEST, BEST_ACCURACY, NAME, Column, CompareTable, TableRow
+from lazytrain.tui.words.names import tell_apart
 
+FIXED = 2
+"""Columns that always stand at the left: the run's name, and how good it got."""
 MARK = "mark"
 """Key of the column with each row's marker."""
-NAME_WIDTHS = (20, 36)
-"""Cells of a run's name, in a narrow and in a wide table."""
-WIDE = 110
+LEAST_NAME = 20
+"""Cells of a run's name, at least; where all columns have room, it has what is left."""
+PADDING = 2
+"""Cells around what stands in a cell."""
 
 
 class ComparisonTable(DataTable[Text]):
@@ -56,6 +60,8 @@ class ComparisonTable(DataTable[Text]):
         Binding("R", "reverse", "reverse", id="table.reverse", tooltip="Sort the other way round", show=False),
         Binding("k", "cursor_up", "up", id="table.up", tooltip="The row above", show=False),
         Binding("j", "cursor_down", "down", id="table.down", tooltip="The row below", show=False),
+        Binding("left", "turn(-1)", "columns before", id="table.left", tooltip="Columns at the left", show=False),
+        Binding("right", "turn(1)", "more columns", id="table.right", tooltip="Columns that had no room", show=False),
         Binding("enter", "open", "watch", id="table.open", tooltip="Show the run on Monitor"),
     ]
 
@@ -67,12 +73,21 @@ class ComparisonTable(DataTable[Text]):
             self.run_id = run_id
 
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002
-        super().__init__(id=id, cursor_type="row", cursor_foreground_priority="renderable", fixed_columns=3)
+        super().__init__(id=id, cursor_type="row", cursor_foreground_priority="renderable", fixed_columns=1 + FIXED)
         self.table = CompareTable()
         self.sort_key: str | None = None
         self.reversed_order = False
         self._markers: Mapping[str, tuple[str, Tone]] = {}
         self._structure: object = None
+        self._first = 0
+        """Of the columns that aren't fixed, the first that is shown: what doesn't fit whole isn't shown."""
+        self._columns: tuple[Column, ...] = ()
+        """Those that are shown."""
+        self._names: dict[str, str] = {}
+
+    def on_mount(self) -> None:
+        # Markers have the theme's colours in the cells themselves.
+        self.app.theme_changed_signal.subscribe(self, lambda _: self._show_rows())
 
     @property
     def order(self) -> list[TableRow]:
@@ -89,30 +104,66 @@ class ComparisonTable(DataTable[Text]):
 
     def _show_rows(self) -> None:
         order = self.order
-        wide = self.app.size.width >= WIDE
+        self._choose_columns()
         structure = (
-            [(column.key, column.title) for column in self.table.columns],
+            [(column.key, column.title) for column in self._columns],
             [row.key for row in order],
-            (self.sort_key, self.reversed_order, wide, self.app.current_theme.dark),
+            (self.sort_key, self.reversed_order, self._names, self.app.theme),
         )
         self._show_title()
         # Heads and rows that stay are kept, and with them where the table is scrolled to.
         if structure == self._structure:
-            self._update_cells(order, wide=wide)
+            self._update_cells(order)
             return
         self._structure = structure
         at = self.cursor_key
         scrolled = self.scroll_offset
         self.clear(columns=True)
         self.add_column("", key=MARK)
-        for column in self.table.columns:
-            arrow = (" ↓" if self.reversed_order else " ↑") if column.key == self.sort_key else ""
-            self.add_column(Text(column.title + arrow, justify="right" if column.right else "left"), key=column.key)
+        for column in self._columns:
+            self.add_column(Text(self._head(column), justify="right" if column.right else "left"), key=column.key)
         for row in order:
-            self.add_row(*self._cells(row, wide=wide), key=row.key)
+            self.add_row(*self._cells(row), key=row.key)
         place = next((number for number, row in enumerate(order) if row.key == at), 0)
         self.move_cursor(row=place, animate=False)
         self.scroll_to(scrolled.x, scrolled.y, animate=False)
+
+    def _head(self, column: Column) -> str:
+        arrow = (" ↓" if self.reversed_order else " ↑") if column.key == self.sort_key else ""
+        return column.title + arrow
+
+    def _choose_columns(self) -> None:
+        """Fixed columns, and of the others as many, from the first to be shown on, as have room whole."""
+        fixed, others = self.table.columns[:FIXED], self.table.columns[FIXED:]
+        widths = {
+            column.key: PADDING
+            + max(map(cell_len, (self._head(column), *(row.cells[column.key].text for row in self.table.rows))))
+            for column in self.table.columns
+        }
+        names = [row.cells[NAME].text for row in self.table.rows] if fixed else []
+        name = max(map(cell_len, names), default=0)
+        # Beside it the marker's column, and the place of a scroll bar.
+        room = (
+            max(1, self.size.width)
+            - (1 + PADDING)
+            - 1
+            - sum(widths[column.key] for column in fixed if column.key != NAME)
+        )
+        left = room - PADDING - min(name, LEAST_NAME)
+        last = len(others)
+        while last and sum(widths[column.key] for column in others[last - 1 :]) <= left:
+            last -= 1
+        self._first = max(0, min(self._first, last))
+        shown: list[Column] = []
+        for column in others[self._first :]:
+            left -= widths[column.key]
+            if left < 0:
+                left += widths[column.key]
+                break
+            shown.append(column)
+        self._columns = (*fixed, *shown)
+        width = min(name, LEAST_NAME) + max(0, left)
+        self._names = dict(zip(names, tell_apart(names, width), strict=True))
 
     @property
     def cursor_key(self) -> str | None:
@@ -120,21 +171,21 @@ class ComparisonTable(DataTable[Text]):
         keys = list(self.rows)
         return keys[self.cursor_row].value if 0 <= self.cursor_row < len(keys) else None
 
-    def _update_cells(self, order: list[TableRow], *, wide: bool) -> None:
+    def _update_cells(self, order: list[TableRow]) -> None:
         for row in order:
-            for key, cell in zip((MARK, *(column.key for column in self.table.columns)), self._cells(row, wide=wide)):  # noqa: B905  as many
+            for key, cell in zip((MARK, *(column.key for column in self._columns)), self._cells(row), strict=True):
                 if self.get_cell(row.key, key) != cell:
                     self.update_cell(row.key, key, cell, update_width=True)
 
-    def _cells(self, row: TableRow, *, wide: bool) -> list[Text]:
+    def _cells(self, row: TableRow) -> list[Text]:
         marker, tone = self._markers.get(row.key, ("", "text"))
         colours = COLOURS.get(tone)
         colour = colours[0 if self.app.current_theme.dark else 1] if colours else ""
         cells = [Text(marker, style=colour)]
-        for column in self.table.columns:
+        for column in self._columns:
             text = row.cells[column.key].text
             if column.key == NAME:
-                text = shorten(text, NAME_WIDTHS[wide])
+                text = self._names[text]
             style = "bold" if column.key == BEST_ACCURACY and row.best else ""
             cells.append(Text(text, style=style, justify="right" if column.right else "left"))
         return cells
@@ -143,7 +194,9 @@ class ComparisonTable(DataTable[Text]):
         count = len(self.table.rows)
         sorted_by = next((column.title for column in self.table.columns if column.key == self.sort_key), None)
         best = f"{BEST} best" if any(row.best for row in self.table.rows) else ""
-        parts = (f"{count} compared", f"by {sorted_by}" if sorted_by else "as marked", best)
+        there, shown = len(self.table.columns) - FIXED, len(self._columns) - FIXED
+        more = f"columns {self._first + 1}–{self._first + shown} of {there}: ←→" if shown < there else ""
+        parts = (f"{count} compared", f"by {sorted_by}" if sorted_by else "as marked", best, more)
         self.border_title = " · ".join(part for part in parts if part)
 
     # ── sorting ────────────────────────────────────────────────────────────────────────────────────────────
@@ -155,12 +208,18 @@ class ComparisonTable(DataTable[Text]):
             self.reversed_order = not self.reversed_order
         else:
             self.sort_key, self.reversed_order = key, column is not None and column.higher_first
+        if column is not None and column not in self._columns:
+            self._first = self.table.columns.index(column) - FIXED
         self._show_rows()
 
     def action_sort(self, direction: int) -> None:
         keys = [None, *(column.key for column in self.table.columns)]
         place = keys.index(self.sort_key) if self.sort_key in keys else 0
         self.sort_by(keys[(place + direction) % len(keys)])
+
+    def action_turn(self, columns: int) -> None:
+        self._first += columns
+        self._show_rows()
 
     def action_reverse(self) -> None:
         self.reversed_order = not self.reversed_order

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from rich.color import Color
+from rich.cells import cell_len
+from rich.color import ColorSystem
+from rich.color_triplet import ColorTriplet
 from rich.segment import Segment
 from rich.style import Style
 from textual.message import Message
@@ -12,6 +14,7 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from lazytrain.engine.confusion import Confusion, Mixup
+from lazytrain.tui.widgets.shades import shades
 from lazytrain.tui.words.class_names import head_names, row_name
 from lazytrain.tui.words.text import NOTHING, format_fraction, pad, shorten
 
@@ -21,7 +24,8 @@ STRONGEST = 0.5
 """Of a shade: numbers stay legible on it."""
 FULL_WRONG = 0.4
 """Share of a class from which a mistake has the strongest shade."""
-MOST_NAME, LEAST_HEAD = 16, 4
+LEAST_NAME, MOST_NAME, LEAST_HEAD = 3, 16, 4
+"""Cells: of a name at the left, `all` beneath them at least, and more than most only where there is room; of a head."""
 ACCURACY_WIDTH = 7
 """`100.0 %`."""
 MOST_MIXUPS = 24
@@ -63,6 +67,7 @@ class ConfusionTable(Widget):
         self._accuracies: tuple[float | None, ...] = ()
         self._worst: list[Mixup] = []
         self._shades: dict[tuple[str, int], Style] = {}
+        self._ramps: dict[str, list[Style]] = {}
 
     def show(self, confusion: Confusion) -> None:
         """Show these counts; what was in view stays in view."""
@@ -95,8 +100,17 @@ class ConfusionTable(Widget):
 
     @property
     def _name_width(self) -> int:
+        """As long as the longest where the numbers leave room for it."""
         names = self.confusion.classes if self.confusion else ()
-        return min(MOST_NAME, max(map(len, names), default=0))
+        longest = max(LEAST_NAME, *(map(cell_len, names or ("",))))
+        if longest > MOST_NAME:
+            numbers = len(names) * (max(self._digits, LEAST_HEAD) + 1)
+            longest = min(longest, max(MOST_NAME, self.size.width - 1 - (1 + ACCURACY_WIDTH + 1) - numbers))
+        return longest
+
+    @property
+    def _longest(self) -> int:
+        return max(map(cell_len, self.confusion.classes if self.confusion else ()), default=0)
 
     @property
     def _left(self) -> int:
@@ -109,7 +123,7 @@ class ConfusionTable(Widget):
         size = len(self.confusion.classes) if self.confusion else 1
         least = max(self._digits, LEAST_HEAD)
         room = (self.size.width - self._left - 1) // max(1, size) - 1
-        return max(least, min(room, self._name_width)) + 1
+        return max(least, min(room, self._longest)) + 1
 
     @property
     def _num_columns(self) -> int:
@@ -149,7 +163,7 @@ class ConfusionTable(Widget):
 
     def notify_style_update(self) -> None:
         super().notify_style_update()
-        self._shades = {}
+        self._shades, self._ramps = {}, {}
 
     # ── drawing ────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -232,15 +246,27 @@ class ConfusionTable(Widget):
         """The style of a number: the larger its share of the row, the stronger its background."""
         name = "right" if right else "wrong"
         strength = share if right else min(1.0, share / FULL_WRONG)
-        level = -int(-strength * LEVELS // 1)
+        ramp = self._ramp(name)
+        level = -int(-strength * len(ramp) // 1)
         key = (name, level)
         if key not in self._shades:
-            _, background = self.background_colors
-            colour = self.get_component_styles(f"confusion-table--{name}").color
-            shade = background.blend(colour, STRONGEST * level / LEVELS)
             number = self._part("number" if level else "zero")
-            self._shades[key] = number + Style(bgcolor=Color.from_rgb(*shade.rgb), bold=right)
+            self._shades[key] = number + Style(bold=right) + (ramp[level - 1] if level else Style())
         return self._shades[key]
+
+    def _ramp(self, name: str) -> list[Style]:
+        """Looks from weak to strong."""
+        if name not in self._ramps:
+            # Sixteen colours of the terminal's own have no shades.
+            ramp = [Style(), Style(bold=True), Style(bold=True, reverse=True)]
+            if not self.app.native_ansi_color:
+                _, background = self.background_colors
+                colour = self.get_component_styles(f"confusion-table--{name}").color
+                system = self.app.console._color_system or ColorSystem.TRUECOLOR
+                triplets = ColorTriplet(*background.rgb), ColorTriplet(*colour.rgb)
+                ramp = [Style(bgcolor=shade) for shade in shades(*triplets, STRONGEST, LEVELS, system)]
+            self._ramps[name] = ramp
+        return self._ramps[name]
 
 
 def _percent(fraction: float | None) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar
 
+from rich.cells import cell_len
 from rich.segment import Segment
 from rich.style import Style
 from textual.message import Message
@@ -84,10 +85,17 @@ class ImageGrid(Widget):
 
     @property
     def _tile_size(self) -> tuple[int, int]:
-        """Cells of a tile, captions included."""
+        """Cells of a tile, captions included: wider than its image where captions are, and no row has fewer for it."""
         sizes = [fit_size(tile.image, self.pixels) for tile in self.tiles[:1]] or [(1, 2)]
         captions = max((len(tile.captions) for tile in self.tiles), default=0)
-        return sizes[0][0], -(-sizes[0][1] // 2) + captions
+        words = (
+            cell_len(left) + (cell_len(right) + 1 if right else 0)
+            for tile in self.tiles
+            for left, right in tile.captions
+        )
+        width = sizes[0][0]
+        spare = (self.size.width + GAP) // max(1, (self.size.width + GAP) // (width + GAP)) - GAP
+        return max(width, min(spare, max(words, default=0))), -(-sizes[0][1] // 2) + captions
 
     @property
     def _num_columns(self) -> int:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from textual import events
+from textual.app import App
 from textual.content import Content
 from textual.reactive import reactive
 from textual.widget import Widget
@@ -13,6 +14,11 @@ from lazytrain.tui.words.text import shorten
 
 NAME = " lazytrain  "
 TABS = {"launch": " 1 Launch ", "monitor": " 2 Monitor ", "compare": " 3 Compare "}
+
+
+def chosen_tab(app: App[Any]) -> str:
+    """The look of the tab that is shown. Sixteen colours have no shade to stand on, and no colours none at all."""
+    return "bold reverse" if app.native_ansi_color or app.no_color else "bold $accent on $accent 20%"
 
 
 class TopBar(Widget):
@@ -29,7 +35,7 @@ class TopBar(Widget):
 
     def render(self) -> Content:
         tabs = (
-            Content.styled(name, "bold $accent on $accent 20%" if mode == self.app.current_mode else "")
+            Content.styled(name, chosen_tab(self.app) if mode == self.app.current_mode else "")
             for mode, name in TABS.items()
         )
         left = Content.assemble((NAME, "bold"), *tabs, "  ")

@@ -10,7 +10,18 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from lazytrain.engine.analysis.series import Curves, at, column_means, crossing, extremes, first_bad, smooth, thin
+from lazytrain.engine.analysis.series import (
+    Curves,
+    at,
+    column_means,
+    crossing,
+    extremes,
+    first_bad,
+    is_noisy,
+    judged_length,
+    smooth,
+    thin,
+)
 from lazytrain.engine.configuration import RunConfiguration
 from lazytrain.engine.events import EpochRecord, Point, RunStarted
 from lazytrain.engine.store.journal import Journal
@@ -211,3 +222,23 @@ def test_column_means_and_smoothing() -> None:
     assert len(middle) == 10
     assert smooth(np.full(5, 3.0), 0.9) == pytest.approx(np.full(5, 3.0))
     assert smooth(np.array([0.0, 1.0]), 0.5) == pytest.approx([0.0, 0.5 / 0.75])
+
+
+def test_noise_is_what_hides_the_trend() -> None:
+    random = np.random.default_rng(1)
+    progress = np.linspace(0, 1, 400)
+    falling = 0.5 + 1.8 * np.exp(-4 * progress)
+    assert not is_noisy(falling), "a curve without noise"
+    assert not is_noisy(falling + random.normal(0, 0.01, 400)), "noise that is hardly seen"
+    assert is_noisy(falling + random.normal(0, 0.3, 400))
+    assert not is_noisy(4 * (1 - progress) + random.normal(0, 0.1, 400)), "a trend that is larger than its noise"
+    assert not is_noisy(random.normal(0, 1, 20)), "too few to say"
+    assert not is_noisy(np.full(100, np.nan))
+    assert not is_noisy(np.full(100, 1.0))
+
+
+def test_noise_is_judged_anew_only_when_there_is_a_quarter_more() -> None:
+    lengths = [judged_length(count) for count in range(2000)]
+    assert lengths == sorted(lengths)
+    assert all(length <= count for count, length in enumerate(lengths))
+    assert len(set(lengths)) < 22

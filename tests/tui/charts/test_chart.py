@@ -292,7 +292,7 @@ def runs(count: int, view: ChartView | None = None) -> ChartData:
             y=1 + 0.2 * number + np.exp(-epochs / 5),
             tone=RUN_TONES[number],
             marker=RUN_MARKERS[number],
-            tag=f"{RUN_MARKERS[number]} net {number}",
+            tag=f"net {number}",
         )
         for number in range(count)
     )

@@ -19,7 +19,7 @@ from lazytrain.tui.charts.chart import MetricChart
 from lazytrain.tui.charts.data import ChartView
 from lazytrain.tui.charts.sheet import COLUMN_BEFORE
 from lazytrain.tui.charts.zoom import CLOSEST, followed, pan, reset, zoom
-from lazytrain.tui.screens.charts import SMOOTHING_LEVELS, ChartScreen
+from lazytrain.tui.screens.charts import ChartScreen
 from lazytrain.tui.widgets.run_status import RunStatus
 from tests.helpers.monitor_app import MonitorApp
 from tests.helpers.monitor_data import Filler
@@ -210,7 +210,7 @@ async def test_log_smoothing_and_axis_are_kept_for_the_next_run(home: Path) -> N
         pilot.app.tell()  # type: ignore[attr-defined]
         screen(pilot).select_run(other)  # type: ignore[attr-defined]
         await pilot.pause()
-        assert screen(pilot).view == ChartView(by="step", log=True, smoothing=SMOOTHING_LEVELS[1])
+        assert screen(pilot).view == ChartView(by="step", log=True, smoothing=0.6)
         assert screen(pilot).cursor is None
 
 
@@ -278,3 +278,28 @@ def test_picture_of_a_smoothed_log_axis_zoomed_in(home: Path, snap_compare: Any)
 
 def test_picture_of_one_chart_on_a_small_screen(home: Path, snap_compare: Any) -> None:
     assert snap_compare(overfitting_app(home), terminal_size=(80, 24), press=["f"])
+
+
+async def test_noisy_runs_are_smoothed_by_themselves_and_a_person_has_the_last_word(home: Path) -> None:
+    filler = Filler(home)
+    run_id = filler.queue("coolnet-v10", epochs=10)
+    filler.start(run_id, 500)
+    filler.train(run_id, 8, windows=20, loss=lambda epoch: 0.4 + 0.3 * (round(epoch * 20) % 2) + (epoch < 0.5))
+    filler.end(run_id, State.STOPPED)
+    app = MonitorApp(home, filler.clock)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.pause()
+        loss, _ = app.monitor.charts
+        assert "loss, smoothed 0.85" in text(loss)[0]
+        assert {"raw", "train", "test"} <= {
+            tone for line in loss.plot.compose(80, 16, loss.data) for tone in line.tones
+        }
+        await pilot.press("m")
+        assert "smoothed" not in text(loss)[0]
+        assert app.smoothing == 0, "it is the screens' choice from now on"
+        await pilot.press("m")
+        assert "smoothed 0.6" in text(loss)[0]
+        await pilot.press("m", "m", "m")
+        assert app.smoothing is None
+        assert "smoothed 0.85" in text(loss)[0]
+    app.store.close()

@@ -44,7 +44,7 @@ def test_one_run_shows_both_charts_with_their_figures(run: Command, filler: Fill
     shown = run("plot", "first")
     assert shown.status == 0
     lines = shown.out.splitlines()
-    assert lines[0].startswith("╭ loss ─")
+    assert lines[0].startswith("╭ loss, smoothed 0.85 ─"), "its windows are noisy"
     assert "● best test" in lines[0]
     assert lines[16].startswith("╭ accuracy ─")
     assert re.fullmatch(r"first \(\w+\), 8 of 8 epochs", lines[-1])

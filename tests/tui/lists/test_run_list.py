@@ -232,3 +232,17 @@ def test_only_tags_that_fit_are_shown_beside_a_name(home: Path) -> None:
 def test_the_readme_names_only_fields_that_there_are() -> None:
     for name in ("state", "tag", "note", "epoch", "time", "preset", "device", "error"):
         assert name in fields()
+
+
+@pytest.mark.parametrize("size", [(60, 16), (80, 24), (120, 40), (200, 60)])
+async def test_no_two_runs_look_alike(home: Path, size: tuple[int, int]) -> None:
+    filler = Filler(home)
+    for rate in ("0.003", "0.005", "0.01", "0.03"):
+        filler.queue("coolnet-v7", name=f"coolnet-v7 quick epochs=8 lr={rate}")
+    async with monitor(home, size) as (_, _pilot, runs):
+        width = runs.scrollable_content_region.width
+        shown = [runs.render_line(y).text for y in range(min(4, runs.scrollable_content_region.height))]
+        assert len(set(shown)) == len(shown)
+        assert all(len(line) == width for line in shown)
+        whole = [run.name in line for run, line in zip(runs.runs, shown, strict=False)]
+        assert all(whole) or size != (200, 60), "where there is room, nothing is cut"

@@ -127,7 +127,7 @@ async def test_runs_are_marked_in_monitor_and_keep_their_colours(home: Path, ids
             await pilot.press("c")
         assert list(app.marks) == ids[:3]
         assert "3 marked" in str(runs.border_title)
-        assert "✓ ● coolnet" in "\n".join(runs.render_line(y).text for y in range(6))
+        assert "✓ ● co…v10" in "\n".join(runs.render_line(y).text for y in range(6))
         before = app.marks.tone(ids[2]), app.marks.marker(ids[2])
         runs.select(ids[0])
         await pilot.press("c", "C")
@@ -396,7 +396,8 @@ async def test_the_table_is_sorted_by_any_column_with_key_and_mouse(home: Path, 
         assert [float(text.strip("★ %")) for text in column(screen, "best")] == sorted(bests)
         await pilot.press("O", "O")
         assert [row.value for row in found.rows] == as_marked
-        await pilot.click(ComparisonTable, offset=(48, 1))
+        head = "".join(segment.text for segment in found.render_line(0))
+        await pilot.click(ComparisonTable, offset=(1 + head.index("best test") + 2, 1))
         assert found.sort_key == "best"
 
 
@@ -466,3 +467,55 @@ def test_states_of_the_filled_store(home: Path, ids: list[str]) -> None:
     with Journal(home) as journal:
         runs: dict[str, Run] = {run.id: run for run in journal.runs()}
     assert [runs[each].state for each in ids] == [State.FINISHED] * 4 + [State.RUNNING, State.FINISHED]
+
+
+async def test_the_y_axis_fits_what_the_curves_settle_at_and_says_so(home: Path) -> None:
+    filler = Filler(home)
+    ids = [filler.queue("coolnet-v10", epochs=10, learning_rate=rate) for rate in (0.1, 0.01)]
+    for number, run_id in enumerate(ids):
+        train(filler, run_id, final=0.02 + number / 100, speed=0.5)
+    async with compare(home, ids) as (screen, pilot):
+        chart = screen.query_one("#accuracy", MetricChart)
+        assert "y fitted" in chart.render_line(0).text
+        assert chart.plot.sheet is not None
+        assert chart.plot.sheet.y_limits[0] > 80, "what settles at 95 % has the whole height"
+        await pilot.press("y")
+        assert "full y" in chart.render_line(0).text
+        assert chart.plot.sheet.y_limits == (0.0, 100.0)
+        assert "full range" in pilot.app.export_screenshot().replace("&#160;", " ")
+
+
+@pytest.mark.parametrize("size", [(80, 40), (100, 40), (120, 40), (200, 60)])
+async def test_no_column_of_the_table_is_cut_and_each_can_be_reached(
+    home: Path, ids: list[str], size: tuple[int, int]
+) -> None:
+    async with compare(home, ids[:5], size) as (screen, pilot):
+        found = table(screen)
+        found.focus()
+        seen: set[str] = set()
+        for _ in range(12):
+            assert found.virtual_size.width <= found.scrollable_content_region.width
+            seen.update(heads(screen))
+            await pilot.press("right")
+        assert {column.title for column in found.table.columns} <= seen
+        assert ("columns" in str(found.border_title)) == (len(heads(screen)) < len(found.table.columns) + 1)
+
+
+async def test_a_theme_reaches_the_table_at_once(home: Path, ids: list[str]) -> None:
+    async with compare(home, ids[:5]) as (screen, pilot):
+
+        def colours() -> set[str]:
+            found = table(screen)
+            return {str(found.get_cell(row.key, "mark").style) for row in found.table.rows}
+
+        before = colours()
+        pilot.app.theme = "lazytrain-light"
+        await pilot.pause()
+        light = colours()
+        assert light != before
+        pilot.app.theme = "lazytrain"
+        await pilot.press("2")
+        pilot.app.theme = "lazytrain-light"
+        await pilot.press("3")
+        await pilot.pause()
+        assert colours() == light

@@ -315,7 +315,7 @@ async def test_smoothing_keeps_the_raw_curve_behind(home: Path, filler: Filler) 
         assert charts(pilot)[0].num_drawn == drawn + 1
         assert "loss, smoothed" in title(charts(pilot)[0])
         await pilot.press("m", "m", "m")
-        assert screen_of(pilot).view.smoothing == 0
+        assert screen_of(pilot).view.smoothing is None
 
 
 async def test_every_key_says_what_it_does(home: Path) -> None:
