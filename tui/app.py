@@ -135,7 +135,7 @@ class LazytrainApp(Host):
             self.stylesheet = KeptStylesheet(variables=self.get_css_variables())
         self.home, self.data, self.device, self.runner, self.clock = home, data, device, runner, clock
         self._make_runner = make_runner
-        self.store = Store(home, clock=clock)
+        self.store = Store(home, clock=clock, by="the screen")
         self.shelf = DatasetShelf(data, home / "cache" / "datasets")
         self.departure = Departure(self)
         self.attendance = Attendance(self)

@@ -38,7 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     runner.join()
     if orphaned.is_set():
         # Nobody wanted it stopped: the next runner is to go on with it.
-        with Store(options.home) as store:
+        with Store(options.home, by=options.command) as store:
             queue_again(store, began)
     if runner.status.error:
         sys.stderr.write(f"lazytrain: {runner.status.error}\n")

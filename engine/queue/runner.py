@@ -317,7 +317,7 @@ class Runner:
                 continue
             try:
                 touch(lock.path, time.time())
-                run = journal.claim(run_id)
+                run = journal.claim(run_id, f"{self._command} (process {os.getpid()})")
                 if run is None:
                     continue
                 self._train(journal, run, choice)

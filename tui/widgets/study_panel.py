@@ -91,7 +91,7 @@ class StudyPanel(Vertical):
             if not shelf.is_found(each):
                 shelf.find(each)
         planned = self._plan(preset)
-        with Store(self.app.home) as store:
+        with Store(self.app.home, by="the screen") as store:
             self._twins.find(store, planned, store.runs())
         self.app.call_from_thread(self._looked_up, preset, planned)
 
