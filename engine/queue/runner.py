@@ -99,7 +99,7 @@ class Runner:
         self._herald = Herald(home, settings)
         self._ended = ended or self._herald
         self._status = RunnerStatus(phase="loading", text="starting")
-        self._loads_torch = False
+        self._loads_torch = self._has_trained = False
         self._wishes = Wishes()
         self._lookout = Lookout(home, self._wishes)
         self._worker = threading.Thread(target=self._work, name="lazytrain-worker")
@@ -120,6 +120,11 @@ class Runner:
     def loads_torch(self) -> bool:
         """Whether it does nothing but import torch, which can't be hurried: it holds nothing that could be lost."""
         return self._loads_torch
+
+    @property
+    def has_trained(self) -> bool:
+        """Whether it has taken up a run."""
+        return self._has_trained
 
     @property
     def screenless(self) -> bool:
@@ -332,6 +337,7 @@ class Runner:
         return False
 
     def _train(self, journal: Journal, run: Run, choice: DeviceChoice) -> None:
+        self._has_trained = True
         status = RunnerStatus(phase="training", text=f"trains {run.name}", device=choice.device)
 
         def tell(trouble: str | None) -> None:

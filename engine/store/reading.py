@@ -270,6 +270,14 @@ class Reader:
         return [_epoch(row) for row in rows]
 
     @mending
+    def validated(self) -> frozenset[str]:
+        """Ids of the runs whose best epoch is chosen on images held out for that, not on the test images."""
+        rows = self.connection.execute(
+            "SELECT id FROM runs WHERE json_extract(configuration, '$.hyperparameters.validation_fraction') > 0"
+        )
+        return frozenset(row["id"] for row in rows)
+
+    @mending
     def confusions(self, run_id: str) -> dict[int, Confusion]:
         """Epoch → confusion matrix over the test images: of the best epoch and of the last, as far as there are any."""
         rows = self.connection.execute(

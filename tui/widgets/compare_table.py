@@ -142,7 +142,8 @@ class ComparisonTable(DataTable[Text]):
     def _show_title(self) -> None:
         count = len(self.table.rows)
         sorted_by = next((column.title for column in self.table.columns if column.key == self.sort_key), None)
-        best = f"{BEST} best" if any(row.best for row in self.table.rows) else ""
+        scored = any(row.cells[BEST_ACCURACY].value is not None for row in self.table.rows)
+        best = f"{BEST} best, {self.table.chosen}" if scored else ""
         parts = (f"{count} compared", f"by {sorted_by}" if sorted_by else "as marked", best)
         self.border_title = " · ".join(part for part in parts if part)
 

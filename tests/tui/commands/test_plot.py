@@ -45,7 +45,7 @@ def test_one_run_shows_both_charts_with_their_figures(run: Command, filler: Fill
     assert shown.status == 0
     lines = shown.out.splitlines()
     assert lines[0].startswith("╭ loss ─")
-    assert "● best test" in lines[0]
+    assert "chosen on test" in lines[0]
     assert lines[16].startswith("╭ accuracy ─")
     assert re.fullmatch(r"first \(\w+\), 8 of 8 epochs", lines[-1])
     assert {len(line) for line in lines[:32]} == {80}
