@@ -164,7 +164,7 @@ class Run:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Message:
-    """A line of a run's log; `level` is info, warning or error."""
+    """A line of a run's log; `level` is detail (epochs and saves, as they come), info, warning or error."""
 
     id: int
     run_id: str

@@ -33,7 +33,7 @@ from lazytrain.tui.attendance import Attendance
 from lazytrain.tui.departure import Departure
 from lazytrain.tui.screens.launch import LaunchScreen
 from lazytrain.tui.state.dataset_lookup import DatasetShelf
-from lazytrain.tui.state.headline import Expectation, describe_queue, describe_runner
+from lazytrain.tui.state.headline import Expectation, describe_queue, describe_runner, find_background
 from lazytrain.tui.state.host import Host, Verb
 from lazytrain.tui.state.last_session import recall, remember
 from lazytrain.tui.state.marks import Marks
@@ -135,7 +135,7 @@ class LazytrainApp(Host):
             self.stylesheet = KeptStylesheet(variables=self.get_css_variables())
         self.home, self.data, self.device, self.runner, self.clock = home, data, device, runner, clock
         self._make_runner = make_runner
-        self.store = Store(home, clock=clock)
+        self.store = Store(home, clock=clock, by="the screen")
         self.shelf = DatasetShelf(data, home / "cache" / "datasets")
         self.departure = Departure(self)
         self.attendance = Attendance(self)
@@ -248,10 +248,19 @@ class LazytrainApp(Host):
     async def _be_prepared(self, runner: Runner | None) -> None:
         await self.launch_screen.open_desk()
         self.attendance.begin()
+        self._show_background()
         self.runner, self._make_runner = runner, None
         self._start_runner()
         # In nobody's way: whoever goes to Monitor before it is done imports what is left.
         threading.Thread(target=_import_charts, name="lazytrain-charts", daemon=True).start()
+
+    def _show_background(self) -> None:
+        """Who comes back while a run goes on in another process sees it, unless they have begun something else."""
+        found = find_background(self.store.runners(), self.runs)
+        if found is not None and self.screen is self.launch_screen:
+            _, run = found
+            self.notify(f"training in the background: {100 * run.fraction:.0f} %", title=run.name, markup=False)
+            self.open_monitor(run.id)
 
     def _fit(self, screen: Screen[None]) -> None:
         """Give a screen the classes of its size beforehand: otherwise every style is made once more for them."""
@@ -344,6 +353,12 @@ class LazytrainApp(Host):
         """Go to Launch, Monitor or Compare."""
         await self.switch_mode(mode)
         self.refresh_runs()
+
+    def ask_if_long(self, num_runs: int, seconds: float | None, title: str, then: Callable[[], None]) -> None:
+        """Call `then`, after a question where it queues much: many runs, or `seconds` in all (None: not known)."""
+        from lazytrain.tui.screens.long_work import ask_if_long  # with the first launch
+
+        ask_if_long(self, num_runs, seconds, title, then)
 
     def compare_study(self, name: str) -> None:
         """Show Compare, with just a study's runs marked."""

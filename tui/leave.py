@@ -102,7 +102,7 @@ def hand_over(runner: Runner, places: Places, device: str, runs: Sequence[Run]) 
     """
     runner.stop()
     runner.join()
-    with Store(places.home) as store:
+    with Store(places.home, by="the screen, which was left,") as store:
         for run in runs:
             # A run that ended meanwhile, or was held by its user, stays as it is.
             with contextlib.suppress(NotPossible, RunNotFound):

@@ -174,7 +174,8 @@ class Session:
                 runs = store.runs()
         except StoreError:
             runs = self.app.runs
-        return work_here(self.runner, runs, waits_too=True)
+        # A screen that trained nothing ends with its terminal: who holds the device takes the queue, or the next start.
+        return work_here(self.runner, runs, waits_too=self.runner.has_trained)
 
 
 def _flush() -> None:

@@ -33,6 +33,8 @@ class Digest:
     num_queued: int = 0
     warnings: dict[str, tuple[str, ...]]
     """Run id → the warnings in its log since then, oldest first."""
+    validated: frozenset[str] = frozenset()
+    """Ids of the runs whose best epoch was chosen on images held out for that, not on the test images."""
 
     @property
     def ended(self) -> tuple[Run, ...]:
@@ -70,6 +72,7 @@ def make_report(store: Store, since: float, now: float) -> Digest:
         active=active,
         num_queued=sum(run.state is State.QUEUED for run in runs),
         warnings=warnings,
+        validated=store.validated(),
     )
 
 

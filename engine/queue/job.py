@@ -56,7 +56,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     runner.join()
     if orphaned.is_set():
         # Nobody wanted it stopped: the next runner is to go on with it.
-        with Store(options.home, make=False) as store:
+        with Store(options.home, make=False, by=options.command) as store:
             queue_again(store, began)
     if runner.status.error:
         sys.stderr.write(f"lazytrain: {runner.status.error}\n")

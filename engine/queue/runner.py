@@ -116,7 +116,7 @@ class Runner:
         self._herald = Herald(home, settings)
         self._ended = ended or self._herald
         self._status = RunnerStatus(phase="loading", text="starting")
-        self._loads_torch = False
+        self._loads_torch = self._has_trained = False
         self._at_work: str | None = None
         """The run that was trained when another store was found in the place of its own."""
         self._wishes = Wishes()
@@ -141,6 +141,11 @@ class Runner:
     def loads_torch(self) -> bool:
         """Whether it does nothing but import torch, which can't be hurried: it holds nothing that could be lost."""
         return self._loads_torch
+
+    @property
+    def has_trained(self) -> bool:
+        """Whether it has taken up a run."""
+        return self._has_trained
 
     @property
     def screenless(self) -> bool:
@@ -387,7 +392,7 @@ class Runner:
             try:
                 self._lookout.run_lock = lock
                 touch(lock.path, time.time())
-                run = journal.claim(run_id)
+                run = journal.claim(run_id, f"{self._command} (process {os.getpid()})")
                 if run is None:
                     continue
                 self._train(journal, run, choice)
@@ -433,6 +438,7 @@ class Runner:
                 self._ended(journal.run(run_id))
 
     def _train(self, journal: Journal, run: Run, choice: DeviceChoice) -> None:
+        self._has_trained = True
         status = RunnerStatus(phase="training", text=f"trains {run.name}", device=choice.device)
 
         def tell(trouble: str | None) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 import torch
 
 from lazytrain.engine.compute.device import DeviceChoice
+from lazytrain.engine.queue.diary import part_of
 from lazytrain.engine.store.archive import RUN, History, write_run
 from lazytrain.engine.store.checkpoint import CheckpointError, best_path, load_checkpoint, save_best, save_checkpoint
 from lazytrain.engine.store.journal import Journal
@@ -75,6 +76,7 @@ class Saver:
         self._saved_at = clock()
         self._last_cost = FIRST_SAVE_SECONDS
         self._cost = 0.0
+        self._part_said = -1
 
     def start(self, best_epoch: int = 0) -> str | None:
         """Training begins, resumed or anew, its best epoch so far being `best_epoch`; returns what is missing."""
@@ -96,8 +98,10 @@ class Saver:
         """Whether, after `seconds` of training, one save more keeps the cost of all of them small."""
         return self._cost + self._last_cost <= SAVE_SHARE * seconds
 
-    def save(self, training: Training) -> None:
+    def save(self, training: Training, *, say: bool = False) -> None:
         """Save the training as it stands between two events. Tried again after an error, it does what is left.
+
+        The run's log tells every save that `say`s so, and some of the others.
 
         The curve is on the disk before the checkpoint that goes on from it, and so are the weights it calls the best:
         until the rename that ends it, the checkpoint before counts, and a resume takes back what came later.
@@ -120,7 +124,10 @@ class Saver:
             save_best(self.folder, training.best_weights, best_epoch)
             self._best_saved = best_epoch
         saved = save_checkpoint(self.folder, snapshot)
-        journal.note_weights(run_id, saved.weights_sha256)
+        part = part_of(training.step, training.num_steps)
+        text = f"saved at step {training.step:,}" if say or part != self._part_said else None
+        journal.note_weights(run_id, saved.weights_sha256, text, "info" if say else "detail")
+        self._part_said = part
         self._saved_at = self._clock()
         self._last_cost = self._saved_at - started
         self._cost += self._last_cost

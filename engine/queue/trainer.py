@@ -32,6 +32,7 @@ from lazytrain.engine.errors import DeviceError, describe, first_line, text_of, 
 from lazytrain.engine.events import EpochEnded, Event, Noticed, RunDiverged, RunFinished, RunStarted, StepsDone
 from lazytrain.engine.places import module_folder, screens_lock
 from lazytrain.engine.queue.beginning import Beginning, Changed
+from lazytrain.engine.queue.diary import describe_data, describe_epoch, describe_start
 from lazytrain.engine.queue.patience import Patience
 from lazytrain.engine.queue.preparing import prepare_in_turn
 from lazytrain.engine.queue.saving import Saver, differences
@@ -124,7 +125,7 @@ class Trainer:
             event = self._train()
             if isinstance(event, RunFinished):
                 # A net has its word in this: `get_extra_state`.
-                self._save()
+                self._save(say=True)
         except (Left, StoreDamaged):
             raise
         except (DatasetError, DeviceError, PresetError, LayerError, Changed) as error:
@@ -205,6 +206,7 @@ class Trainer:
             steps.close()
         for note in dataset.notes:
             self._say(note)
+        self._say(describe_data(dataset, values), "info")
         return dataset
 
     def _resume(self) -> Mapping[str, Any] | None:
@@ -255,9 +257,10 @@ class Trainer:
         journal, run_id = self._journal, self._run.id
         match event:
             case RunStarted():
-                text = f"{self._choice.name}, {self._choice.reason}"
+                reason = f"{self._choice.name}, {self._choice.reason}"
+                said = describe_start(event, self._choice, training.configuration, training.num_parameters)
                 # On the disk before the first step that goes by it.
-                self._keep(partial(journal.begin, run_id, event, text, describe_versions()))
+                self._keep(partial(journal.begin, run_id, event, reason, describe_versions(), said))
                 self._threads = event.threads
                 self._patience.state = State.RUNNING
             case StepsDone(points=points, progress=progress):
@@ -265,7 +268,9 @@ class Trainer:
                 if self._saver.due():
                     self._save()
             case EpochEnded(record=record, best=best, points=points, confusion=confusion):
-                self._keep(partial(journal.write, run_id, points=points, record=record, best=best, confusion=confusion))
+                detail = describe_epoch(record, training.values.epochs, best=best)
+                written = {"points": points, "record": record, "best": best, "confusion": confusion, "detail": detail}
+                self._keep(partial(journal.write, run_id, **written))
                 if self._saver.due() or self._saver.affordable(training.seconds):
                     self._save()
             case Noticed(text=text, level=level):
@@ -273,10 +278,10 @@ class Trainer:
             case RunFinished() | RunDiverged():
                 raise AssertionError("the end is not written here")
 
-    def _save(self) -> None:
-        """Save a checkpoint, when there is room for it."""
+    def _save(self, *, say: bool = False) -> None:
+        """Save a checkpoint, when there is room for it; the log tells it for certain if `say`."""
         if self._training is not None:
-            self._keep(partial(self._saver.save, self._training))
+            self._keep(partial(self._saver.save, self._training, say=say))
 
     def _say(self, text: str, level: str = "warning") -> None:
         self._keep(partial(self._journal.say, self._run.id, text, level))
@@ -297,10 +302,10 @@ class Trainer:
         unseen_since = self._clock()
         while held is not None:
             if held != said:
-                by_person = partial(journal.confirm, run_id, State.PAUSED, error=None)
+                by_person = partial(journal.confirm, run_id, State.PAUSED, self._where("paused"), error=None)
                 self._keep(partial(journal.hold, run_id, held) if held else by_person)
                 if said is None:
-                    self._save()
+                    self._save(say=True)
                 said = held
             if held or not wishes.screenless or is_held(screens_lock(journal.home)):
                 # What isn't a person's pause is no reason to let go: it goes on by itself.
@@ -315,7 +320,11 @@ class Trainer:
         if said:
             self._keep(partial(journal.go_on, run_id, goes_on, "goes on"))
         else:
-            self._keep(partial(journal.confirm, run_id, goes_on))
+            self._keep(partial(journal.confirm, run_id, goes_on, self._where("goes on")))
+
+    def _where(self, what: str) -> str:
+        """`paused at step 1,234`, as far as there are steps yet."""
+        return f"{what} at step {self._training.step:,}" if self._training is not None else what
 
     def _look(self) -> None:
         """Learn what is wanted. Raises Left when the run is to be left."""
@@ -358,7 +367,7 @@ class Trainer:
             try:
                 self._patience.give_up()
                 if self._training is not None:
-                    self._saver.save(self._training)
+                    self._saver.save(self._training, say=True)
             except StoreDamaged:
                 raise
             except BaseException as error:  # noqa: BLE001  the disk, or the net's own `get_extra_state`, which may raise anything

@@ -43,8 +43,11 @@ class Journal(Store):
         rows = self.connection.execute("SELECT id FROM runs WHERE state = ? ORDER BY position, rowid", (State.QUEUED,))
         return [row["id"] for row in rows]
 
-    def claim(self, run_id: str) -> Run | None:
-        """Take a queued run for training, its lock in hand; None if it is queued no more."""
+    def claim(self, run_id: str, by: str | None = None) -> Run | None:
+        """Take a queued run for training, its lock in hand; None if it is queued no more.
+
+        `by`: who takes it, for the run's log.
+        """
         now = self.clock()
         with transaction(self.connection):
             taken = self.connection.execute(
@@ -52,6 +55,8 @@ class Journal(Store):
                 " error = NULL WHERE id = ? AND state = ?",
                 (State.STARTING, Wanted.RUN, now, now, run_id, State.QUEUED),
             ).rowcount
+            if taken and by is not None:
+                self._say(run_id, f"taken up by {by}")
         if not taken:
             return None
         self.archive(run_id)
@@ -130,10 +135,12 @@ class Journal(Store):
             if not (self.run_folder(run.id) / RUN).exists():
                 self.archive(run.id)
 
-    def confirm(self, run_id: str, state: State, **columns: Any) -> None:
-        """Set the state that training has reached, and other columns with it."""
+    def confirm(self, run_id: str, state: State, text: str | None = None, **columns: Any) -> None:
+        """Set the state that training has reached, and other columns with it; `text` is for the run's log."""
         with transaction(self.connection):
             self._set(run_id, state=state, updated=self.clock(), **columns)
+            if text is not None:
+                self._say(run_id, text)
 
     def hold(self, run_id: str, reason: str) -> None:
         """The run is paused, not by a person but by the disk, the hour or the battery."""
@@ -170,8 +177,15 @@ class Journal(Store):
         with durable(self.connection), transaction(self.connection):
             self._set(run_id, updated=self.clock())
 
-    def begin(self, run_id: str, started: RunStarted, device_reason: str, versions: str | None = None) -> None:
-        """The run trains from step `started.step` on."""
+    def begin(
+        self,
+        run_id: str,
+        started: RunStarted,
+        device_reason: str,
+        versions: str | None = None,
+        text: str | None = None,
+    ) -> None:
+        """The run trains from step `started.step` on; `text` is for its log."""
         with transaction(self.connection):
             self._set(
                 run_id,
@@ -186,6 +200,8 @@ class Journal(Store):
                 versions=versions,
                 updated=self.clock(),
             )
+            if text is not None:
+                self._say(run_id, text)
 
     def end(
         self, run_id: str, state: State, *, outcome: str | None = None, error: str | None = None, **columns: Any
@@ -217,10 +233,12 @@ class Journal(Store):
         row = self.connection.execute("SELECT wanted FROM runs WHERE id = ?", (run_id,)).fetchone()
         return Wanted.DISCARD if row is None else Wanted(row["wanted"])
 
-    def note_weights(self, run_id: str, digest: str) -> None:
-        """The newest checkpoint holds weights of this SHA-256."""
+    def note_weights(self, run_id: str, digest: str, text: str | None = None, level: str = "info") -> None:
+        """The newest checkpoint holds weights of this SHA-256; `text` is for the run's log."""
         with transaction(self.connection):
             self._set(run_id, weights_sha256=digest)
+            if text is not None:
+                self._say(run_id, text, level)
 
     def say(self, run_id: str, text: str, level: str = "info") -> None:
         """Add a line to the run's log."""
@@ -238,8 +256,9 @@ class Journal(Store):
         record: EpochRecord | None = None,
         best: bool = False,
         confusion: Confusion | None = None,
+        detail: str | None = None,
     ) -> None:
-        """Add points and an epoch's figures, and say where the training stands.
+        """Add points and an epoch's figures, and say where the training stands; `detail` is for the run's log.
 
         Of the confusion matrices the last and the best epoch's are kept.
         """
@@ -257,6 +276,8 @@ class Journal(Store):
                 if confusion is not None:
                     self._add_confusion(run_id, record.epoch, confusion, best=best)
             self._set(run_id, **columns)
+            if detail is not None:
+                self._say(run_id, detail, "detail")
 
     def rewind(self, run_id: str, step: int, epoch: int) -> None:
         """Take back what was written after `step` and `epoch`, where a checkpoint goes on from."""

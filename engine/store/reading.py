@@ -317,6 +317,14 @@ class Reader:
         return [_epoch(row) for row in rows]
 
     @mending
+    def validated(self) -> frozenset[str]:
+        """Ids of the runs whose best epoch is chosen on images held out for that, not on the test images."""
+        rows = self.connection.execute(
+            "SELECT id FROM runs WHERE json_extract(configuration, '$.hyperparameters.validation_fraction') > 0"
+        )
+        return frozenset(row["id"] for row in rows)
+
+    @mending
     def confusions(self, run_id: str) -> dict[int, Confusion]:
         """Epoch → confusion matrix over the test images: of the best epoch and of the last, as far as there are any."""
         rows = self.connection.execute(
@@ -325,12 +333,17 @@ class Reader:
         return {row["epoch"]: Confusion.unpack(json.loads(row["classes"]), row["counts"]) for row in rows}
 
     @mending
-    def messages(self, run_id: str | None = None, since: int = 0, limit: int = 1000) -> list[Message]:
-        """The newest `limit` messages after id `since`, oldest first; of all runs if none is named."""
+    def messages(
+        self, run_id: str | None = None, since: int = 0, limit: int = 1000, *, details: bool = False
+    ) -> list[Message]:
+        """The newest `limit` messages after id `since`, oldest first; of all runs if none is named.
+
+        `details`: with what is said of every epoch and save.
+        """
         rows = self.connection.execute(
             "SELECT id, run_id, time, level, text FROM messages WHERE (?1 IS NULL OR run_id = ?1) AND id > ?2 "
-            "ORDER BY id DESC LIMIT ?3",
-            (run_id, since, limit),
+            "AND (?4 OR level != 'detail') ORDER BY id DESC LIMIT ?3",
+            (run_id, since, limit, details),
         )
         return [Message(**dict(row)) for row in rows][::-1]
 

@@ -10,7 +10,9 @@ import contextlib
 import json
 import os
 import shutil
-from collections.abc import Iterable, Mapping
+import time
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lazytrain.engine.errors import encodable
@@ -31,7 +33,15 @@ class NotPossible(ValueError):
 
 
 class Store(Reader):
-    """One connection to the run store in `home`, for looking and for asking."""
+    """One connection to the run store in `home`, for looking and for asking.
+
+    Args:
+        by: who asks, for the logs of the runs that are asked of: `the screen`, `lazytrain stop`.
+    """
+
+    def __init__(self, home: Path, *, clock: Callable[[], float] = time.time, by: str = "a program") -> None:
+        super().__init__(home, clock=clock)
+        self._by = f"{by} (process {os.getpid()})"
 
     # ── asking ─────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -128,7 +138,7 @@ class Store(Reader):
             run = self.run(run_id)
             if run.state is State.QUEUED:
                 self._set(run_id, state=State.STOPPED, ended=self.clock())
-                self._say(run_id, "taken out of the queue")
+                self._say(run_id, f"taken out of the queue by {self._by}")
         if run.state is State.QUEUED:
             self.archive(run_id)
             return self.run(run_id)
@@ -151,6 +161,7 @@ class Store(Reader):
                 # What a person holds goes on; what only its hours hold goes on in spite of them.
                 by_itself = run.wanted is Wanted.RUN and run.error is not None
                 self._set(run_id, wanted=Wanted.ANYWAY if by_itself else Wanted.RUN)
+                self._say(run_id, f"asked to go on{' anyway' if by_itself else ''} by {self._by}")
             elif run.state.resumable:
                 self._set(
                     run_id,
@@ -162,7 +173,8 @@ class Store(Reader):
                     outcome=None,
                     attempts=0,
                 )
-                self._say(run_id, f"queued again after step {run.step:,}" if run.step else "queued again")
+                after = f" after step {run.step:,}" if run.step else ""
+                self._say(run_id, f"queued again{after} by {self._by}")
             else:
                 raise NotPossible(f"{run.name} is {run.state}: there is nothing to resume")
         if not run.state.active:
@@ -238,6 +250,8 @@ class Store(Reader):
                 raise NotPossible(f"{run.name} is {run.state}: {otherwise}")
             self._refuse_if_discarded(run)
             self._set(run_id, wanted=wanted)
+            if run.wanted is not wanted:
+                self._say(run_id, f"asked to {wanted} by {self._by}")
         return self.run(run_id)
 
     def _label(self, run_id: str, **columns: Any) -> Run:

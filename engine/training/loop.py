@@ -134,6 +134,10 @@ class Training:
         return self.values.epochs * self.steps_per_epoch
 
     @property
+    def num_parameters(self) -> int:
+        return sum(parameter.numel() for parameter in self._net.parameters())
+
+    @property
     def step(self) -> int:
         """Steps done."""
         return self._epoch * self.steps_per_epoch + self._step

@@ -90,7 +90,7 @@ ACTIVATIONS = {
 
 HYPERPARAMETERS: dict[str, dict[str, Any]] = {
     "default": {},
-    "quick": {"dataset": "digits"},
+    "quick": {"dataset": "digits", "validation_fraction": 0.1},
     "batch-5": {"batch_size": 5},
     "batch-10": {"batch_size": 10},
     "batch-20": {"batch_size": 20},

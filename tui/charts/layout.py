@@ -12,7 +12,7 @@ from rich.cells import cell_len
 from lazytrain.tui.charts.axis import LogRange, StickyRange, YRange, log_labels, log_ticks, tick_labels, ticks
 from lazytrain.tui.charts.data import AxisKind, ChartData, Curve
 from lazytrain.tui.charts.drawing import Picture
-from lazytrain.tui.charts.lines import Line, Reading, figures_width, fitting_start, put_figures
+from lazytrain.tui.charts.lines import Line, Reading, figures_width, fitting_start, lengthened, put_figures
 from lazytrain.tui.charts.sheet import AROUND, ChartSheet, framed
 from lazytrain.tui.charts.tones import faint
 from lazytrain.tui.words.names import tell_apart
@@ -101,7 +101,7 @@ class Plot:
         lines = sheet.lines = self._framed(sheet, width, head, data.view.by if data and values is not None else None)
         if data is not None:
             room = width - 3 - len(head) - 6
-            figures = data.figures if cursor is None else self._figures_at(sheet, data, cursor, room)
+            figures = lengthened(data.figures, room) if cursor is None else self._figures_at(sheet, data, cursor, room)
             figures = figures if self.colours else _with_dots(figures, data.curves)
             start = fitting_start(figures, width - 3, len(head) + 6)
             if start is not None:

@@ -21,6 +21,8 @@ class Reading:
     label: str
     value: str
     tone: Tone = "text"
+    long: str = ""
+    """All of it, where there is more room."""
 
     def __str__(self) -> str:
         return f"{self.label} {self.value}" if self.label else self.value
@@ -66,6 +68,12 @@ class Line:
         from textual.strip import Strip
 
         return Strip([Segment(text, styles[tone]) for text, tone in self.parts()], len(self.characters))
+
+
+def lengthened(figures: tuple[Reading, ...], room: int) -> tuple[Reading, ...]:
+    """The figures as long as they may be, if all of them fit then."""
+    long = tuple(Reading("", each.long, each.tone) if each.long else each for each in figures)
+    return long if figures_width(long) <= room else figures
 
 
 def fitting_start(figures: tuple[Reading, ...], end: int, first: int) -> int | None:

@@ -12,7 +12,7 @@ from lazytrain.presets import Report
 from lazytrain.tui.charts.axis import planned_end, round_end
 from lazytrain.tui.charts.data import AxisKind, ChartData, ChartView, Curve, Mark
 from lazytrain.tui.charts.lines import Reading
-from lazytrain.tui.words.text import format_fraction, format_loss
+from lazytrain.tui.words.text import chosen_on, format_fraction, format_loss
 
 if TYPE_CHECKING:
     from lazytrain.engine.analysis.series import Curves
@@ -114,9 +114,7 @@ def loss_chart(shown: ShownRun, curves: Curves, view: ChartView = WHOLE) -> Char
         Reading("test", f"{format_loss(_last(tests)):>5}", "test"),
     ]
     if best is not None:
-        figures.append(
-            Reading(f"● best {shown.best_of}", f"{format_loss(judged[best])} @ {curves.epochs[best].epoch}", "best")
-        )
+        figures.append(_best(shown, f"{format_loss(judged[best])} @ {curves.epochs[best].epoch}"))
     return _chart(shown, curves, view, "loss", figures, (best, judged))
 
 
@@ -132,10 +130,15 @@ def accuracy_chart(shown: ShownRun, curves: Curves, view: ChartView = WHOLE) -> 
     ]
     if best is not None:
         epoch = curves.epochs[best].epoch
-        figures.append(Reading(f"● best {shown.best_of}", f"{format_fraction(judged[best])} @ {epoch}", "best"))
+        figures.append(_best(shown, f"{format_fraction(judged[best])} @ {epoch}"))
     if shown.report is not None and shown.report.test_accuracy is not None:
         figures.append(Reading("report", format_fraction(shown.report.test_accuracy, 0)))
     return _chart(shown, curves, view, "accuracy", figures, (best, judged))
+
+
+def _best(shown: ShownRun, figure: str) -> Reading:
+    chosen = chosen_on(validated=shown.validated)
+    return Reading(f"● best {shown.best_of}", figure, "best", long=f"● best {figure}, {chosen}")
 
 
 def find_resumed_steps(messages: Sequence[Message]) -> tuple[int, ...]:

@@ -63,7 +63,7 @@ def runs(
         elif words and not found:
             write_line(sys.stderr, "no run fits")
         else:
-            print_runs(found, make_console())
+            print_runs(found, make_console(), store.validated())
 
 
 def show(context: typer.Context, run: RunReference, as_json: AsJson = False, home: Home = None) -> None:

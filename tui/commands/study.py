@@ -80,7 +80,7 @@ def study(
         num_seeds=seeds,
     )
     check_device(asked)
-    with open_store(places.home) as store:
+    with open_store(places.home, "lazytrain study") as store:
         draft = StudyDraft(planned, again=again)
         rows = _find_out(store, draft, asked)
         expectation = Expectation(store, shelf)

@@ -54,7 +54,7 @@ def train(
     configuration = configure(places, architecture, hyperparameters, settings or (), asked)
     from lazytrain.engine.queue.runner import Runner
 
-    with Interrupts() as interrupts, open_store(places.home) as store:
+    with Interrupts() as interrupts, open_store(places.home, "lazytrain train") as store:
         run = store.add_run(configuration, name)
         write_line(sys.stdout, run.id)
         status = follow_run(

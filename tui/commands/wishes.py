@@ -85,7 +85,7 @@ def rename(
 
 def _ask(places: Places, reference: str, wish: Callable[[Store, str], Run]) -> None:
     """Write a wish into the store, wait a moment for training to confirm it, and print how the run stands."""
-    with open_store(places.home) as store:
+    with open_store(places.home, f"lazytrain {wish.__name__}") as store:
         found = store.find(reference)
         wish(store, found.id)
         try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import sys
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import asdict
 from typing import Any, TextIO
 
@@ -99,8 +99,8 @@ def state_text(run: Run) -> Text:
     return standing
 
 
-def print_runs(runs: Sequence[Run], console: Console) -> None:
-    """The run list as a table."""
+def print_runs(runs: Sequence[Run], console: Console, validated: Container[str] = ()) -> None:
+    """The run list as a table. `validated`: ids of those whose best epoch is chosen on images held out for that."""
     if not runs:
         console.print("no runs yet: `lazytrain train coolnet-v10 quick` makes one in half a minute")
         return
@@ -114,13 +114,21 @@ def print_runs(runs: Sequence[Run], console: Console) -> None:
             run.id,
             f"{run.epoch}/{run.num_epochs}",
             best,
+            _chosen_on(run, validated, wide=wide),
             format_fraction(run.test_accuracy),
             format_duration(run.seconds if run.seconds else None),
             *((format_moment(run.created),) if wide else ()),
         )
         rows.append(cells)
-    heads = ("state", "+name", "id", ">epochs", ">best", ">last", ">time", *(("created",) if wide else ()))
+    chosen = "chosen on" if wide else "by"
+    heads = ("state", "+name", "id", ">epochs", ">best", chosen, ">last", ">time", *(("created",) if wide else ()))
     print_table(console, heads, rows)
+
+
+def _chosen_on(run: Run, validated: Container[str], *, wide: bool) -> str:
+    if not run.best_epoch:
+        return NOTHING
+    return "test" if run.id not in validated else "validation" if wide else "val."
 
 
 def run_record(store: Store, run: Run) -> dict[str, Any]:
@@ -201,7 +209,7 @@ def _facts(run: Run, configuration: RunConfiguration) -> list[tuple[str, str]]:
         facts.append(("test", f"loss {format_loss(run.test_loss)}, accuracy {format_fraction(run.test_accuracy)}"))
     if run.best_epoch:
         best = f"{format_fraction(run.best_accuracy)} at epoch {run.best_epoch}"
-        facts.append(("best", f"{best}, by the {best_by(configuration)} images"))
+        facts.append(("best", f"{best}, chosen on {best_by(configuration)}"))
     report = configuration.report
     if report is not None and report.test_accuracy is not None:
         facts.append(("report", f"test accuracy about {format_fraction(report.test_accuracy, 0)} after 50 epochs"))

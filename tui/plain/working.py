@@ -23,7 +23,7 @@ def work_queue(places: Places, device: str, jobs: int, *, forever: bool) -> int:
     front of the queue, where its next start goes on with them.
     """
     began = time.time()
-    with Interrupts() as interrupts, open_store(places.home) as store:
+    with Interrupts() as interrupts, open_store(places.home, "lazytrain work") as store:
         if jobs == 1:
             from lazytrain.engine.queue.runner import Runner
 

@@ -251,8 +251,6 @@ class CompareScreen(ChartScreen):
             parts.append("seeds as mean, band lowest to highest")
         elif self.folded and self.families:
             parts.append("no two of these differ in their seed alone")
-        if self._table is not None and any(column.title.endswith("*") for column in self._table.columns):
-            parts.append("* chosen by validation images")
         text = " · ".join(parts)
         self.query_one("#said", Static).update(shorten(text, max(10, self.size.width - 2)))
         self.query_one("#said", Static).display = bool(text)

@@ -148,7 +148,7 @@ def _result_rows(run: Run, configuration: RunConfiguration) -> Iterator[Row]:
         )
         looks_at = "validation" if configuration.hyperparameters.validation_fraction else "test"
         best = f"{format_fraction(run.best_accuracy)} at epoch {run.best_epoch}" if run.best_epoch else NOTHING
-        yield f"best {looks_at} accuracy", best, "" if looks_at == "validation" else "chosen by looking at the test set"
+        yield f"best {looks_at} accuracy", best, f"chosen on {looks_at}"
     report = configuration.report
     if report is not None:
         yield "the report says", _describe_report(report), report.words

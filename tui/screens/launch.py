@@ -48,6 +48,11 @@ class LaunchScreen(Screen[None]):
         Binding("a", "add", "queue", id="launch.add", tooltip="Queue this run and stay here"),
         Binding("e", "edit", "edit", id="launch.edit", tooltip="Change any hyperparameter, the name or the device"),
         Binding("r", "reset", "reset edits", id="launch.reset", tooltip="Back to the preset's own values"),
+        Binding(
+            *("v", "hold_out", "validate"),
+            id="launch.hold_out",
+            tooltip="Hold out a tenth of the train images to choose the best epoch on, not the test images; or not",
+        ),
         Binding("s", "studies", "studies", id="launch.studies", tooltip="Go to the studies: several runs at once"),
         Binding(
             *("C", "compare_study", "compare"),
@@ -245,7 +250,7 @@ class LaunchScreen(Screen[None]):
         match action:
             case "reset":
                 return self._desk is not None and bool(self._desk.draft.edits) and not self.shows_study
-            case "edit":
+            case "edit" | "hold_out":
                 return not self.shows_study
             case "compare_study" | "report_study":
                 return self.shows_study
@@ -270,6 +275,12 @@ class LaunchScreen(Screen[None]):
         self.app.push_screen(
             EditScreen(self.draft, self.app.device), lambda edits: self.desk.apply(edits) if edits is not None else None
         )
+
+    def action_hold_out(self) -> None:
+        """Choose the best epoch on a tenth of the train images, or on the test images again."""
+        self._take_choice()
+        if self.proposal.values is not None:
+            self.desk.hold_out()
 
     def action_reset(self) -> None:
         """Forget the edits."""

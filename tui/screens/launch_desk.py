@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, cast
 
 from textual.content import Content
@@ -33,11 +34,14 @@ from lazytrain.tui.widgets.plan import (
 )
 
 if TYPE_CHECKING:
+    from lazytrain.engine.configuration import RunConfiguration
     from lazytrain.presets import Hyperparameters
     from lazytrain.tui.state.host import Host
 
 ESTIMATE_DELAY = 0.4
 """Seconds that a choice must stand before its time is measured: a runner leaves its training for that."""
+HELD_OUT = 0.1
+"""Share of the train images that one key holds out to choose the best epoch on."""
 SHOWN = ("architectures", "hyperparameters", "net")
 """What is written to whenever something is new."""
 
@@ -94,6 +98,15 @@ class Desk:
         """Lay other edits over the presets."""
         self.draft = replace(self.draft, edits=edits)
         self.show_draft()
+
+    def hold_out(self) -> None:
+        """Hold `HELD_OUT` of the train images out to choose the best epoch on; or none, where some are."""
+        values = self.draft.values()
+        settings = dict(self.draft.edits.settings)
+        settings["validation_fraction"] = 0.0 if values.validation_fraction else HELD_OUT
+        if settings["validation_fraction"] == self.draft.hyperparameters.get().values.validation_fraction:
+            del settings["validation_fraction"]
+        self.apply(replace(self.draft.edits, settings=settings))
 
     def show_draft(self) -> None:
         """Show everything that follows from the choice: at once what is arithmetic, the rest as it becomes known."""
@@ -197,6 +210,12 @@ class Desk:
         if refusal is not None or configuration is None:
             screen.notify(refusal or "", title="can't be trained", severity="error", timeout=10, markup=False)
             return
+        seconds = self.estimate.seconds if self.estimate is not None else None
+        then = partial(self._add_run, configuration, open_monitor=open_monitor)
+        app.ask_if_long(1, seconds, self.draft.title, then)
+
+    def _add_run(self, configuration: RunConfiguration, *, open_monitor: bool) -> None:
+        screen, app = self._screen, self._host
         run = app.store.add_run(freeze_for_queue(configuration, app.shelf, app.home), self.draft.edits.run_name)
         app.nudge()
         app.remember()

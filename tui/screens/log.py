@@ -16,7 +16,12 @@ from lazytrain.engine.store.store import Store
 from lazytrain.tui.widgets.key_footer import KeyFooter
 from lazytrain.tui.words.text import format_moment
 
-LEVELS = {"info": ("·", "$foreground 60%"), "warning": ("⚠", "$text-warning"), "error": ("✗", "$text-error")}
+LEVELS = {
+    "detail": ("·", "$foreground 60%"),
+    "info": ("·", "$foreground 60%"),
+    "warning": ("⚠", "$text-warning"),
+    "error": ("✗", "$text-error"),
+}
 
 
 class LogScreen(ModalScreen[None]):
@@ -48,7 +53,7 @@ class LogScreen(ModalScreen[None]):
         """Add the messages that came since the last look; stays at the end if the end was in view."""
         if not self.is_mounted and not first:
             return
-        messages = self.store.messages(self.run.id, since=self._last_id)
+        messages = self.store.messages(self.run.id, since=self._last_id, details=True)
         if not messages and not first:
             return
         panel = self.query_one("#panel", VerticalScroll)

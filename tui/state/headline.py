@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+import platform
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from lazytrain.engine.records import Run, RunnerRecord, State
+from lazytrain.engine.records import Run, RunnerRecord, State, TrainerState
 from lazytrain.engine.store.store import RunNotFound, Store
 from lazytrain.tui.state.dataset_lookup import DatasetShelf
 from lazytrain.tui.words.text import format_clock
@@ -66,17 +67,35 @@ def describe_queue(runs: Sequence[Run], expected: Callable[[Run], float | None],
 
 
 def describe_runner(status: RunnerStatus | None, runners: Sequence[RunnerRecord], runs: Sequence[Run]) -> str:
-    """`cpu · 1 thread`, `loading torch…`, `cuda:0 NVIDIA H200 · lazytrain work (pid 12)`, or the runner's trouble."""
+    """`cpu · 1 thread`, `loading torch…`, `cuda:0 NVIDIA H200 · lazytrain work (pid 12)`, or the runner's trouble.
+
+    While another process here trains: `training in the background: 43 % · lazytrain (pid 12)`.
+    """
     if status is not None and status.error:
         return f"⚠ {status.error}"
     own = next((runner for runner in runners if status is not None and runner.pid == os.getpid()), None)
     if own is not None and status is not None and status.phase != "waiting":
         return _device(own, runs)
+    trained = find_background(runners, runs)
+    if status is not None and status.phase == "waiting" and own is None and trained is not None:
+        runner, run = trained
+        return f"training in the background: {run.fraction:.0%} · ".replace("%", " %") + _who(runner)
     if status is not None and status.phase in ("loading", "waiting"):
         return status.text
     if runners:
-        return f"{_device(runners[0], runs)} · {runners[0].command} (pid {runners[0].pid})"
+        return f"{_device(runners[0], runs)} · {_who(runners[0])}"
     return status.text if status is not None else "no runner: what is queued waits"
+
+
+def find_background(runners: Sequence[RunnerRecord], runs: Sequence[Run]) -> tuple[RunnerRecord, Run] | None:
+    """Who trains on this machine in another process, and which run; None if nobody does."""
+    others = [each for each in runners if each.pid != os.getpid() and each.host == platform.node()]
+    run = next((run for run in runs if run.state.active and run.trainer is TrainerState.ALIVE), None)
+    return (others[0], run) if others and run is not None else None
+
+
+def _who(runner: RunnerRecord) -> str:
+    return f"{runner.command} (pid {runner.pid})"
 
 
 def _device(runner: RunnerRecord, runs: Sequence[Run]) -> str:

@@ -85,6 +85,10 @@ class Host(CellDiffApp[int]):
         """Show Monitor, with that run selected."""
         raise NotImplementedError
 
+    def ask_if_long(self, num_runs: int, seconds: float | None, title: str, then: Callable[[], None]) -> None:
+        """Call `then`, after a question where it queues much: many runs, or `seconds` in all (None: not known)."""
+        raise NotImplementedError
+
     def compare_study(self, name: str) -> None:
         """Show Compare, with just a study's runs marked."""
         raise NotImplementedError

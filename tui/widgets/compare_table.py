@@ -193,7 +193,8 @@ class ComparisonTable(DataTable[Text]):
     def _show_title(self) -> None:
         count = len(self.table.rows)
         sorted_by = next((column.title for column in self.table.columns if column.key == self.sort_key), None)
-        best = f"{BEST} best" if any(row.best for row in self.table.rows) else ""
+        scored = any(row.cells[BEST_ACCURACY].value is not None for row in self.table.rows)
+        best = f"{BEST} best, {self.table.chosen}" if scored else ""
         there, shown = len(self.table.columns) - FIXED, len(self._columns) - FIXED
         more = f"columns {self._first + 1}–{self._first + shown} of {there}: ←→" if shown < there else ""
         parts = (f"{count} compared", f"by {sorted_by}" if sorted_by else "as marked", best, more)

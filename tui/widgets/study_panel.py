@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from textual import work
@@ -91,7 +91,7 @@ class StudyPanel(Vertical):
             if not shelf.is_found(each):
                 shelf.find(each)
         planned = self._plan(preset)
-        with Store(self.app.home) as store:
+        with Store(self.app.home, by="the screen") as store:
             self._twins.find(store, planned, store.runs())
         self.app.call_from_thread(self._looked_up, preset, planned)
 
@@ -205,13 +205,23 @@ class StudyPanel(Vertical):
             )
             app.notify(text, title="nothing to queue", severity="warning", timeout=10, markup=False)
             return
-        reuse = describe_reuse(self.rows)
-        queued = queue_rows(app.store, self.rows)
+        rows = [row for row in self.rows if row.chosen]
+        times = [row.seconds_to_go for row in rows]
+        seconds = None if any(time is None for time in times) else sum(time or 0.0 for time in times)
+        title = preset.value.title if preset.value else preset.name
+        app.ask_if_long(len(rows), seconds, title, lambda: self._queue_rows(tuple(self.rows), title, draft, then))
+
+    def _queue_rows(
+        self, rows: Sequence[StudyRow], title: str, draft: StudyDraft, then: Callable[[list[Run]], None]
+    ) -> None:
+        app = self.app
+        reuse = describe_reuse(rows)
+        queued = queue_rows(app.store, rows)
         draft.settle()
         app.nudge()
         app.notify(
             f"{len(queued)} run{'' if len(queued) == 1 else 's'} queued{f'; {reuse}' if reuse else ''}",
-            title=preset.value.title if preset.value else preset.name,
+            title=title,
             timeout=4,
             markup=False,
         )

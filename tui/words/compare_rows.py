@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -19,13 +20,15 @@ from lazytrain.engine.analysis.comparison import (
     family_outcome,
 )
 from lazytrain.engine.configuration import SHORT_NAMES
-from lazytrain.tui.words.text import NOTHING, format_duration, format_fraction, format_setting
+from lazytrain.tui.words.text import NOTHING, chosen_on, format_duration, format_fraction, format_setting
 
 BEST = "★"
 """Stands before the best figure: it is not only coloured."""
 MOST_FIELDS = 3
 """In a short label."""
 NAME, BEST_ACCURACY, SEEDS = "name", "best", "seeds"
+_OWN_PART = re.compile(r" (?:seed=\d+|#\d+)(?= |$)")
+"""Of a suggested name, what only one of several seeds has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +69,8 @@ class CompareTable:
 
     columns: tuple[Column, ...] = ()
     rows: tuple[TableRow, ...] = ()
+    chosen: str = ""
+    """On which images the best epochs were chosen."""
 
     def sorted_by(self, key: str | None, *, reverse: bool = False) -> list[TableRow]:
         """The rows by a column, equals as they stand; as they were marked without one."""
@@ -84,10 +89,11 @@ def make_table(families: Sequence[Family]) -> CompareTable:
     fields = differing(firsts, without=(SEED,) if folded else ())
     outcomes = {family.key: family_outcome(family) for family in families}
     best, reported = best_of(outcomes), any(each.report_accuracy is not None for each in outcomes.values())
-    validated = any(each.configuration.hyperparameters.validation_fraction for each in firsts)
+    by_validation = [each.configuration.hyperparameters.validation_fraction > 0 for each in firsts]
+    mixed = len(set(by_validation)) > 1
     columns = (
         Column(NAME, "run", right=False),
-        Column(BEST_ACCURACY, "best test*" if validated else "best test", higher_first=True),
+        Column(BEST_ACCURACY, "best test", higher_first=True),
         *(Column(name, field_title(name), right=_is_number(values)) for name, values in fields.items()),
         *((Column(SEEDS, "seeds", higher_first=True),) if folded else ()),
         *((Column("range", "of the seeds", higher_first=True),) if folded else ()),
@@ -102,17 +108,28 @@ def make_table(families: Sequence[Family]) -> CompareTable:
     rows: list[TableRow] = []
     for number, (family, label) in enumerate(zip(families, labels, strict=True)):
         figures = outcomes[family.key]
-        name = family.members[0].run.name
+        name = family_name(family)
         cells = {
             NAME: Cell(name, name.casefold()),
             **{each: _field_cell(values[number]) for each, values in fields.items()},
-            **_figure_cells(figures, best=family.key in best),
+            **_figure_cells(figures, best=family.key in best, star=("*" if by_validation[number] else " ") * mixed),
         }
         if folded:
             used, members = len(family.used), len(family.members)
             cells[SEEDS] = Cell(str(used) if used == members else f"{used} of {members}", used)
         rows.append(TableRow(family.key, name, cells, family.key in best, label))
-    return CompareTable(columns, tuple(rows))
+    chosen = f"{chosen_on(validated=False)}, * on validation" if mixed else chosen_on(validated=any(by_validation))
+    return CompareTable(columns, tuple(rows), chosen)
+
+
+def family_name(family: Family) -> str:
+    """The run's, or what the names of several seeds share."""
+    names = {_OWN_PART.sub("", each.run.name) for each in family.members}
+    if len(family.members) == 1:
+        return family.members[0].run.name
+    configuration = family.members[0].configuration
+    edits = tuple(name for name in configuration.edits if name != SEED)
+    return names.pop() if len(names) == 1 else configuration.model_copy(update={"edits": edits}).suggested_name
 
 
 def short_labels(compared: Sequence[Compared], fields: dict[str, tuple[Any, ...]]) -> list[str]:
@@ -151,7 +168,7 @@ def field_title(name: str) -> str:
     return SHORT_NAMES.get(name, name.rpartition(".")[2]).replace("_", " ")
 
 
-def _figure_cells(figures: Outcome, *, best: bool) -> dict[str, Cell]:
+def _figure_cells(figures: Outcome, *, best: bool, star: str = "") -> dict[str, Cell]:
     mark = BEST if best else " "
     span = (
         f"{format_fraction(figures.lowest)} to {format_fraction(figures.highest)}"
@@ -163,7 +180,7 @@ def _figure_cells(figures: Outcome, *, best: bool) -> dict[str, Cell]:
     epoch = NOTHING if figures.best_epoch is None else f"{figures.best_epoch:.{0 if whole else 1}f}"
     rate = NOTHING if figures.images_per_second is None else f"{figures.images_per_second:,.0f}"
     return {
-        BEST_ACCURACY: Cell(f"{mark} {format_fraction(figures.best_accuracy):>6}", _known(figures.best_accuracy)),
+        BEST_ACCURACY: Cell(f"{mark} {format_fraction(figures.best_accuracy):>6}{star}", _known(figures.best_accuracy)),
         "range": Cell(span, _known(figures.highest)),
         "epoch": Cell(epoch, _known(figures.best_epoch)),
         "last": Cell(format_fraction(figures.last_accuracy), _known(figures.last_accuracy)),

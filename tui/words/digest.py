@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -11,6 +10,7 @@ from lazytrain.engine.analysis.digest import Digest
 from lazytrain.engine.records import Run, State, iso
 from lazytrain.tui.words.text import (
     NOTHING,
+    chosen_on,
     format_duration,
     format_fraction,
     format_loss,
@@ -23,7 +23,7 @@ class ReportRow:
 
     run: Run
     best: str
-    """`62.4 % @ 14`"""
+    """`62.4 % @ 14 (test)`: on which images it was chosen"""
     last: str
     time: str
     notes: tuple[str, ...]
@@ -55,17 +55,20 @@ def describe_counts(report: Digest) -> str:
 
 
 def describe_best(report: Digest) -> str:
-    """`best: coolnet-v10 quick, 62.4 % at epoch 14; 5 h 10 min of training`; empty if nothing ended."""
+    """`best: coolnet-v10 quick, 62.4 % at epoch 14, chosen on test; 5 h 10 min of training`; empty if nothing ended."""
     if not report.ended:
         return ""
     best = report.best
-    words = f"best: {best.name}, {format_fraction(best.best_accuracy)} at epoch {best.best_epoch}; " if best else ""
+    words = ""
+    if best is not None:
+        chosen = chosen_on(validated=best.id in report.validated)
+        words = f"best: {best.name}, {format_fraction(best.best_accuracy)} at epoch {best.best_epoch}, {chosen}; "
     return f"{words}{format_duration(report.seconds)} of training"
 
 
 def report_rows(report: Digest) -> list[ReportRow]:
     """The runs that ended, then those in training."""
-    return [_row(run, report.warnings.get(run.id, ())) for run in (*report.ended, *report.active)]
+    return [_row(run, report) for run in (*report.ended, *report.active)]
 
 
 def report_record(report: Digest) -> dict[str, Any]:
@@ -88,8 +91,10 @@ def report_record(report: Digest) -> dict[str, Any]:
     }
 
 
-def _row(run: Run, warnings: Sequence[str]) -> ReportRow:
-    best = f"{format_fraction(run.best_accuracy)} @ {run.best_epoch}" if run.best_epoch else NOTHING
+def _row(run: Run, report: Digest) -> ReportRow:
+    warnings = list(report.warnings.get(run.id, ()))
+    chosen = "validation" if run.id in report.validated else "test"
+    best = f"{format_fraction(run.best_accuracy)} @ {run.best_epoch} ({chosen})" if run.best_epoch else NOTHING
     notes = [run.error] if run.error else []
     if warnings:
         more = f" (and {len(warnings) - 1} more in its log)" if len(warnings) > 1 else ""
@@ -114,6 +119,7 @@ def _record(run: Run, report: Digest) -> dict[str, Any]:
         "num_epochs": run.num_epochs,
         "best_accuracy": run.best_accuracy,
         "best_epoch": run.best_epoch,
+        "best_by": "validation" if run.id in report.validated else "test",
         "test_accuracy": run.test_accuracy,
         "test_loss": run.test_loss,
         "seconds": run.seconds,

@@ -49,6 +49,11 @@ PENDING_WORDS: dict[Wanted, str] = {
 }
 
 
+def chosen_on(*, validated: bool) -> str:
+    """What stands beside a best figure: on which images it was chosen."""
+    return "chosen on validation" if validated else "chosen on test"
+
+
 def state_look(run: Run) -> StateLook:
     """How the run stands: its state, unless its trainer is frozen or dead."""
     match run.trainer:

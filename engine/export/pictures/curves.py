@@ -144,12 +144,13 @@ def _best_text(gathered: Gathered) -> str:
     best = gathered.best
     if best is None:
         return ""
-    by = " by validation" if gathered.validated else ""
-    return f"best{by} {100 * best.test_accuracy:.1f} % at epoch {best.epoch}"
+    chosen = "validation" if gathered.validated else "test"
+    return f"best {100 * best.test_accuracy:.1f} % at epoch {best.epoch}, chosen on {chosen}"
 
 
 def _mean_text(runs: Sequence[Gathered]) -> str:
     best = [gathered.best.test_accuracy for gathered in runs if gathered.best is not None]
     if len(best) < 2:
         return f"{len(runs)} seeds"
-    return f"best {100 * np.mean(best):.1f} ± {100 * np.std(best, ddof=1):.1f} %, {len(best)} seeds"
+    chosen = "validation" if runs[0].validated else "test"
+    return f"best {100 * np.mean(best):.1f} ± {100 * np.std(best, ddof=1):.1f} %, chosen on {chosen}, {len(best)} seeds"

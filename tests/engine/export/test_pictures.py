@@ -142,7 +142,7 @@ def test_one_run_has_train_and_test_told_apart_and_its_best_epoch(filler: Filler
     assert sum(text.startswith("train ") for text in said) == sum(text.startswith("test ") for text in said) == 2
     best = run.best
     assert best is not None
-    assert f"best {100 * best.test_accuracy:.1f} % at epoch {best.epoch}" in said
+    assert f"best {100 * best.test_accuracy:.1f} % at epoch {best.epoch}, chosen on test" in said
     assert marks(figure, VERMILION) == 2 * 6
     assert len(lines(figure, BLUE)) == len(lines(figure, VERMILION)) == 2
     loss, accuracy = map(points, lines(figure, VERMILION))

@@ -87,7 +87,7 @@ def test_a_study_is_written_with_what_is_there_and_what_is_not(filler: Filler, h
     assert len(report.settings) == 4
     assert len(report.missing) == 5
     text = written(report, ("report-files/a b.svg",))
-    assert text.startswith("# Rates\n\n12 runs: 6 finished, 1 failed, 5 not trained yet. Written by lazytrain 1.0 on")
+    assert text.startswith("# rates\n\n12 runs: 6 finished, 1 failed, 5 not trained yet. Written by lazytrain 1.0 on")
     assert "- architecture: lazynet, boringnet\n- learning rate: 0.1, 0.01\n- seed: 0, 1, 2 (each setting with" in text
     assert "The original report saw: smaller is slower." in text
     cells = row(text, "lazynet")
@@ -136,7 +136,7 @@ def test_a_study_of_studies_has_a_chapter_for_each(filler: Filler, home: Path) -
         ("two", ["lazynet", "boringnet"]),
     ]
     text = written(report, ("one.svg", "two.svg"))
-    assert "### One\n\n![One: loss and accuracy by epoch](one.svg)" in text
+    assert "### one\n\n![one: loss and accuracy by epoch](one.svg)" in text
 
 
 def test_the_original_report_stands_beside_it(filler: Filler, home: Path) -> None:
@@ -218,7 +218,7 @@ def test_it_is_printed_without_a_file(command: Command, filler: Filler) -> None:
     filler.queue("lazynet", epochs=2, name="waiting")
     result = command("report", "waiting")
     assert result.status == 0, result.err
-    assert result.out.startswith("# Waiting\n\n1 run: 1 queued.")
+    assert result.out.startswith("# waiting\n\n1 run: 1 queued.")
     study = command("report", "rates", "--seeds", "1", "--set", "epochs=2")
     assert study.status == 0, study.err
     assert "4 runs: 4 not trained yet." in study.out

@@ -72,9 +72,15 @@ def test_nan_is_null_in_json(run: Command, home: Path) -> None:
 def test_runs_and_show_for_people(run: Command, home: Path) -> None:
     made = finished_run(home)
     line = run("runs").out.splitlines()[1]
-    assert re.search(rf"finished +mine +{made.id} +2/2 +75\.0 % @ 2 +75\.0 %", line)
+    assert re.search(rf"finished +mine +{made.id} +2/2 +75\.0 % @ 2 +test +75\.0 %", line)
     shown = run("show", made.id[:6]).out
-    for words in ("finished  mine", "learning_rate", "best       75.0 % at epoch 2", "log", "all epochs done"):
+    for words in (
+        "finished  mine",
+        "learning_rate",
+        "best       75.0 % at epoch 2, chosen on test",
+        "log",
+        "all epochs done",
+    ):
         assert words in shown
 
 

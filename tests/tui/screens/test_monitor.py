@@ -98,7 +98,7 @@ async def test_shows_the_selected_runs_figures(home: Path, filler: Filler, size:
         assert "train 0.320  test 0.764" in title(loss)
         assert "train 79.5 %  test 55.0 %" in title(accuracy)
         if size[0] >= 120:
-            assert "● best test 0.739 @ 25" in title(loss)
+            assert "● best 0.739 @ 25, chosen on test" in title(loss)
             assert "● best test 56.0 % @ 25  report 62 %" in title(accuracy)
         assert "epoch 31/50" in status(pilot)
         for said in (
@@ -119,7 +119,7 @@ async def test_best_says_that_it_looks_at_validation_images(home: Path) -> None:
     filler.start(run_id)
     filler.train(run_id, 3, validated=True)
     async with monitor(home, filler.clock) as pilot:
-        assert "● best validation" in title(charts(pilot)[0])
+        assert "chosen on validation" in title(charts(pilot)[0])
         assert "report" not in title(charts(pilot)[1]), "the report's figure is of other settings"
 
 
