@@ -96,14 +96,13 @@ def _device(asked: str) -> Iterator[Finding]:
 def _data(places: Places) -> Iterator[Finding]:
     yield "folder", _folder(places.data)
     for dataset in ("cifar10", "digits", *_image_folders(places)):
-        name = FOLDER.rstrip(":") if dataset.startswith(FOLDER) else dataset
         try:
             facts = describe_dataset(dataset, places.data, places.cache)
         except DatasetError as error:
-            yield name, str(error)
+            yield dataset, str(error)
         else:
             counts = f"{format_count(facts.num_train)} training and {format_count(facts.num_test)} test images"
-            yield name, f"{facts.source}: {'; '.join((counts, *facts.notes))}"
+            yield dataset, f"{facts.source}: {'; '.join((counts, *facts.notes))}"
     here = [name for name in SETS if are_there(SETS[name], places.data)]
     there = f"of which here: {', '.join(here)}" if here else "none of them here yet"
     yield "torchvision", f"{len(SETS)} sets, {there}"

@@ -147,9 +147,8 @@ def test_data_changed_before_the_begin_are_told_and_count(bench: Bench, pets: Pa
     remove(pets)
     bench.train()
     assert bench.state(run) is State.FINISHED
-    assert any(
-        "were changed since it was queued: it is trained on what is there now" in text for text in bench.texts(run)
-    )
+    told = bench.texts(run)
+    assert "were changed since it was queued: it is trained on what is there now" in told
     now = describe_dataset(f"folder:{pets}", pets, pets, 8).digest
     assert bench.store.configuration(run.id).data_digest == now
 
