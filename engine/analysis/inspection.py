@@ -26,6 +26,8 @@ from lazytrain.engine.confusion import Confusion
 from lazytrain.engine.data.batches import normalise
 from lazytrain.engine.data.datasets import DatasetError, Missing, locate
 from lazytrain.engine.data.loading import Dataset, prepare_dataset
+from lazytrain.engine.data.origin import Origin, OriginDamaged, data_difference, origin_of, read_origin
+from lazytrain.engine.data.rules import Rules
 from lazytrain.engine.events import Progress
 from lazytrain.engine.places import cache_folder, module_folder
 from lazytrain.engine.records import Run, State
@@ -60,7 +62,9 @@ def inspect_run(
         run, configuration = reader.run(run_id), reader.configuration(run_id)
         checkpoints = reader.run_folder(run_id) / "checkpoints"
     weights, described = load_weights(checkpoints, run, best=best)
-    dataset = yield from _prepare(configuration, home, data)
+    origin = _origin(checkpoints.parent)
+    dataset = yield from _prepare(configuration, home, data, origin)
+    described += _test_difference(configuration, origin, dataset)
     net = _restore_net(configuration, dataset, weights, home)
     num_images = len(dataset.test.labels)
     yield Progress(phase="evaluating", done=0, total=num_images)
@@ -125,8 +129,34 @@ def _no_checkpoint(run: Run) -> str:
     return f"{run.name} has no checkpoint yet: the first comes within half a minute of training, look again then"
 
 
-def _prepare(configuration: RunConfiguration, home: Path, data: Path) -> Generator[Progress, None, Dataset]:
+def _origin(folder: Path) -> Origin | None:
+    try:
+        return read_origin(folder)
+    except OriginDamaged as error:
+        raise InspectionError(
+            f"what it was begun with can't be read: {error}; delete that file to look all the same"
+        ) from error
+
+
+def _test_difference(configuration: RunConfiguration, origin: Origin | None, dataset: Dataset) -> str:
+    """What to say beside the weights of test images that aren't what they were. Raises InspectionError."""
+    difference = data_difference(origin, origin_of(dataset, {}), "test") if origin is not None else None
+    if origin is None or difference is None:
+        return ""
+    if origin.classes != dataset.classes:
+        name = configuration.hyperparameters.dataset
+        raise InspectionError(
+            f"{name} has other classes than it was trained on: {difference}; put them back as they were"
+        )
+    return f"; its test images aren't those it was begun with: {difference}"
+
+
+def _prepare(
+    configuration: RunConfiguration, home: Path, data: Path, origin: Origin | None
+) -> Generator[Progress, None, Dataset]:
     values = configuration.hyperparameters
+    rules = Rules.FIRST if origin is None else origin.rules
+    cache = cache_folder(home)
     try:
         if isinstance(locate(values.dataset, data), Missing):
             raise InspectionError(
@@ -134,7 +164,7 @@ def _prepare(configuration: RunConfiguration, home: Path, data: Path) -> Generat
                 "or name its folder by --data or LAZYTRAIN_DATA"
             )
         # Mapped from the cache: a training beside it may hold the same images in memory.
-        return (yield from prepare_dataset(values.dataset, data, cache_folder(home), values.image_size, memory_limit=0))
+        return (yield from prepare_dataset(values.dataset, data, cache, values.image_size, memory_limit=0, rules=rules))
     except DatasetError as error:
         raise InspectionError(f"its images can't be had: {error}") from error
 

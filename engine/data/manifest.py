@@ -10,7 +10,7 @@ import os
 import stat
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from lazytrain.engine.data.image_folders import SPLITS, counted, few, readable
@@ -83,6 +83,13 @@ class Changes:
         for files, what in ((self.removed, "removed"), (self.added, "added"), (self.changed, "changed")):
             if files:
                 yield f"{what}: {counted([*map(readable, files)])}"
+
+    def within(self, start: str) -> Changes:
+        """Of the classes, and of files whose paths begin so."""
+        fields = ("removed", "added", "changed", "touched")
+        return replace(
+            self, **{name: tuple(path for path in getattr(self, name) if path.startswith(start)) for name in fields}
+        )
 
     @property
     def any(self) -> bool:

@@ -1,6 +1,6 @@
-"""What a run was begun with, kept in its folder: its data and the source of its net, as far as others could change them.
+"""What a run was begun with, kept in its folder: its data, and the source of a net of the user's own.
 
-A file is one line of JSON and then the list of the data's files (`engine.data.manifest`), compressed. It needs no torch.
+A file is one line of JSON and then the list of the data's files (`engine.data.manifest`), compressed. No torch needed.
 """
 
 from __future__ import annotations
@@ -121,11 +121,19 @@ class Difference:
         return "; ".join(self.clauses)
 
 
-def data_difference(before: Origin, now: Origin) -> Difference | None:
-    """How the images differ; None if they are the same, bit for bit."""
+def data_difference(before: Origin, now: Origin, split: str = "") -> Difference | None:
+    """How the images differ; None if they are the same, bit for bit.
+
+    Args:
+        split: looks at the classes and at this part of a folder of images alone, `train` or `test`.
+    """
     if before.checksum == now.checksum:
         return None
     changes = compare(before.files, now.files, before.classes, now.classes)
+    if split:
+        changes = changes.within(f"{split}/")
+        if before.files and not changes.any and not changes.touched:
+            return None
     clauses = tuple(changes.say())
     if clauses:
         return Difference(clauses)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from lazytrain.engine.data.aside import open_regular
-from lazytrain.engine.data.rules import NEWEST, Rules
+from lazytrain.engine.data.rules import NEWEST, USUAL_BITS, Rules
 
 _EXIF = ("exif", "xmp", "XML:com.adobe.xmp", "Raw profile type exif")
 """Where Pillow keeps what may say how an image is turned."""
@@ -35,8 +35,8 @@ _FLOAT_BITS = (0, 8, 10, 12, 14, 16, 24, 32)
 class Depth:
     """How many bits a set uses of its grey images of more than 8."""
 
-    integers: int = 16
-    floats: int = 8
+    integers: int = USUAL_BITS[0]
+    floats: int = USUAL_BITS[1]
     """Of images of floating-point numbers; 0 where they go up to 1."""
 
 

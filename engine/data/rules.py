@@ -17,3 +17,6 @@ class Rules(IntEnum):
 
 
 NEWEST = Rules.UPRIGHT
+
+USUAL_BITS = (16, 8)
+"""Of grey images of integers, and of floating-point numbers, that have more than a byte a pixel."""

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from lazytrain.engine.analysis.gathered import Gathered, gather, names_of
+from lazytrain.engine.data.origin import OriginDamaged, read_origin
 from lazytrain.engine.export.files import ExportError, OutputFile, distinct_names, file_name
 from lazytrain.engine.export.record import write_json
 from lazytrain.engine.export.tables import epochs_path, write_epochs, write_points
@@ -159,7 +160,11 @@ def _report_accuracy(gathered: Sequence[Gathered]) -> float | None:
 def _weights(reader: Reader, run: Run, folder: Path, describe: Describe, which: Which) -> list[OutputFile]:
     configuration = reader.configuration(run.id)
     weights = read_weights(reader, run, which)
-    script = describe_net(run, configuration, weights, describe)
+    try:
+        origin = read_origin(reader.run_folder(run.id))
+    except OriginDamaged:
+        origin = None  # as if an older lazytrain had begun it: classes are those that the data have now
+    script = describe_net(run, configuration, weights, describe, origin)
     return [
         OutputFile(
             folder / "weights.safetensors",

@@ -5,6 +5,8 @@ from __future__ import annotations
 import textwrap
 from dataclasses import dataclass
 
+from lazytrain.engine.data.rules import USUAL_BITS
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NetSource:
@@ -28,6 +30,11 @@ class LoadScript:
     notes: tuple[str, ...] = ()
     whole: bool = True
     """Whether the weights are all of the net's state."""
+    upright: bool = True
+    """Whether pictures were turned as their EXIF says."""
+    integer_bits: int = USUAL_BITS[0]
+    """Of grey pictures of more than a byte a pixel, and of those of floating-point numbers."""
+    float_bits: int = USUAL_BITS[1]
 
     def text(self) -> str:
         """The file."""
@@ -45,6 +52,9 @@ class LoadScript:
             height=height,
             width=width,
             strict="" if self.whole else ", strict=False",
+            upright="ImageOps.exif_transpose(image)" if self.upright else "image",
+            integer_scale=2.0 ** (8 - self.integer_bits),
+            float_scale=2.0 ** (8 - self.float_bits) if self.float_bits else 255.0,
         )
 
 
@@ -90,11 +100,21 @@ def normalise(images: Tensor) -> Tensor:
 
 
 def read_picture(path: str) -> Tensor:
-    """A picture as the net takes it: uint8 [1, 3, {height}, {width}]."""
-    from PIL import Image
+    """A picture as the net took it in training: uint8 [1, 3, {height}, {width}]."""
+    from PIL import Image, ImageOps
 
     with Image.open(path) as image:
-        pixels = image.convert("RGB").resize(({width}, {height}), Image.Resampling.BILINEAR)
+        image.draft("RGB", ({width} * 2, {height} * 2))  # a large JPEG is read at a fraction of its size
+        pixels = {upright}
+        if pixels.mode.startswith("I"):  # grey of 16 bits or more
+            pixels = pixels.convert("I").point(lambda value: value * {integer_scale}).convert("L")
+        elif pixels.mode == "F":
+            pixels = pixels.point(lambda value: value * {float_scale}).convert("L")
+        elif pixels.has_transparency_data:  # on black
+            black = Image.new("RGBA", pixels.size, (0, 0, 0, 255))
+            clear = (pixels.convert("LA") if pixels.mode == "La" else pixels).convert("RGBA")
+            pixels = Image.alpha_composite(black, clear)
+        pixels = pixels.convert("RGB").resize(({width}, {height}), Image.Resampling.BILINEAR)
     values = torch.frombuffer(bytearray(pixels.tobytes()), dtype=torch.uint8)
     return values.view(1, {height}, {width}, 3).permute(0, 3, 1, 2)
 

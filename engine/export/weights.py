@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, BinaryIO, Literal
 
 from lazytrain.engine.data.datasets import DatasetError, DatasetFacts, is_resized, pixels
+from lazytrain.engine.data.origin import Origin
+from lazytrain.engine.data.rules import USUAL_BITS, Rules
 from lazytrain.engine.data.vision.sets import PREFIX
 from lazytrain.engine.export.files import ExportError
 from lazytrain.engine.export.load_script import LoadScript, NetSource
@@ -105,15 +107,23 @@ def write_state_dict(weights: Weights, file: BinaryIO) -> None:
     torch.save(weights.tensors, file)
 
 
-def describe_net(run: Run, configuration: RunConfiguration, weights: Weights, describe: Describe) -> LoadScript:
-    """What `load.py` says: how the net is built, what it was trained on, and what its outputs mean."""
+def describe_net(
+    run: Run, configuration: RunConfiguration, weights: Weights, describe: Describe, origin: Origin | None = None
+) -> LoadScript:
+    """What `load.py` says: how the net is built, what it was trained on, and what its outputs mean.
+
+    Args:
+        origin: what the run was begun with; None where an older lazytrain began it.
+    """
     values, architecture = configuration.hyperparameters, configuration.architecture
     size = pixels(values.dataset, values.image_size)
     shape = (3, size, size)
     facts = describe(values)
     notes: list[str] = []
     known = facts.classes if isinstance(facts, DatasetFacts) else None
-    if isinstance(facts, DatasetError):
+    if origin is not None:
+        known = origin.classes
+    elif isinstance(facts, DatasetError):
         notes.append(f"The data wasn't there when this was written, so that classes have numbers: {facts}")
     elif configuration.data_digest is not None and facts.digest != configuration.data_digest:
         notes.append("The folder of images has changed since the run was queued.")
@@ -136,6 +146,9 @@ def describe_net(run: Run, configuration: RunConfiguration, weights: Weights, de
         classes=known or tuple(str(number) for number in range(num_classes)),
         notes=tuple(notes),
         whole=weights.whole,
+        upright=origin is not None and origin.rules > Rules.FIRST,
+        integer_bits=USUAL_BITS[0] if origin is None else origin.integer_bits,
+        float_bits=USUAL_BITS[1] if origin is None else origin.float_bits,
     )
 
 

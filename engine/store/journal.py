@@ -168,7 +168,7 @@ class Journal(Store):
             self._say(run_id, reason, "warning")
 
     def reconfigure(self, run_id: str, configuration: RunConfiguration) -> None:
-        """What the run refers to was changed between queueing and its begin: its digests are of what it is trained on."""
+        """Change what the run is known by: what it refers to isn't what was there when it was queued."""
         with transaction(self.connection):
             self._set(run_id, configuration=configuration.model_dump_json())
 

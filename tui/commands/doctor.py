@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import platform
 import shutil
@@ -22,10 +23,11 @@ from lazytrain.engine.settings.recipients import INSTALL, has_apprise, masked
 from lazytrain.engine.settings.settings import SettingsError, load_settings
 from lazytrain.engine.store.database import StoreError
 from lazytrain.engine.store.store import Store
-from lazytrain.presets import load_catalogue
+from lazytrain.presets import PresetError, load_catalogue
 from lazytrain.tui.plain.overview import broken_presets
 from lazytrain.tui.plain.printed_images import can_draw, choose_way
 from lazytrain.tui.plain.service import logout_warning
+from lazytrain.tui.state.configure import FOLDER
 from lazytrain.tui.state.environment import Places
 from lazytrain.tui.terminal.parts import SWITCH, complaints, left_out
 from lazytrain.tui.words.text import format_count
@@ -93,17 +95,31 @@ def _device(asked: str) -> Iterator[Finding]:
 
 def _data(places: Places) -> Iterator[Finding]:
     yield "folder", _folder(places.data)
-    for dataset in ("cifar10", "digits"):
+    for dataset in ("cifar10", "digits", *_image_folders(places)):
         try:
             facts = describe_dataset(dataset, places.data, places.cache)
         except DatasetError as error:
             yield dataset, str(error)
         else:
             counts = f"{format_count(facts.num_train)} training and {format_count(facts.num_test)} test images"
-            yield dataset, f"{facts.source}: {counts}"
+            yield dataset, f"{facts.source}: {'; '.join((counts, *facts.notes))}"
     here = [name for name in SETS if are_there(SETS[name], places.data)]
     there = f"of which here: {', '.join(here)}" if here else "none of them here yet"
     yield "torchvision", f"{len(SETS)} sets, {there}"
+
+
+def _image_folders(places: Places) -> list[str]:
+    """The folders of images that presets name, and those of runs that are there still."""
+    named = set[str]()
+    for preset in load_catalogue(places.presets).hyperparameters.values():
+        with contextlib.suppress(PresetError):  # a broken one is told among the presets
+            named.add(preset.get().values.dataset)
+    trained = set[str]()
+    if (places.home / "store.sqlite3").exists():
+        with contextlib.suppress(StoreError), Store(places.home) as store:  # the store's own section tells it
+            trained = {run.dataset for run in store.runs() if run.dataset.startswith(FOLDER)}
+    there = {each for each in trained if (places.data / Path(each.removeprefix(FOLDER)).expanduser()).is_dir()}
+    return sorted({each for each in named if each.startswith(FOLDER)} | there)
 
 
 def _presets(places: Places) -> Iterator[Finding]:

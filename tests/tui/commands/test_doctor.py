@@ -7,6 +7,7 @@ from pathlib import Path
 
 from tests.helpers import command_line
 from tests.helpers.command_line import Command, finished_run
+from tests.helpers.image_folders import make_folder
 
 run = command_line.run
 
@@ -21,3 +22,17 @@ def test_doctor_says_what_it_finds(run: Command, home: Path) -> None:
     found = json.loads(run("doctor", "--json").out)
     assert found["store"]["runs"] == "1 (1 finished)"
     assert "is not here" in json.loads(run("doctor", "--json", "--device", "abacus").out)["device"]["chosen"]
+
+
+def test_doctor_counts_what_is_left_out_of_the_folders_that_presets_name(
+    run: Command, home: Path, tmp_path: Path
+) -> None:
+    pets = make_folder(tmp_path / "pets", {"cat": 2, "dog": 2}, {"cat": 1, "dog": 1})
+    for name in ("a.heic", "b.heic", "c.heic"):
+        (pets / "train" / "cat" / name).touch()
+    presets = home / "presets" / "hyperparameters"
+    presets.mkdir(parents=True)
+    (presets / "pets.toml").write_text(f'title = "pets"\nabout = "Pets."\ndataset = "folder:{pets}"\n')
+    found = json.loads(run("doctor", "--json").out)["data"][f"folder:{pets}"]
+    assert found.startswith(f"{pets}: 4 training and 2 test images; left out")
+    assert "3 (train/cat/a.heic, train/cat/b.heic, …)" in found
