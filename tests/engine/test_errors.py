@@ -42,7 +42,7 @@ class Leaving(Mute):
 
 class NoText(RuntimeError):
     def __str__(self) -> str:
-        return 3  # type: ignore[return-value]  # as a careless class does
+        return 3  # type: ignore[return-value]  # noqa: PLE0307  as a careless class does
 
 
 class Nameless(RuntimeError, metaclass=NameFails):

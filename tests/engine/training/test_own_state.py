@@ -41,7 +41,8 @@ class Drawing(nn.Module):
         super().__init__()
         self.head = nn.Linear(3 * 8 * 8, 3)
         self.tally = Tally()
-        nn.init.constant_(self.head.weight, 0.01)
+        for parameter in self.parameters():
+            nn.init.constant_(parameter, 0.01)
 
     def forward(self, images: Tensor) -> Tensor:
         self.tally.seen.append(len(images))
@@ -57,7 +58,12 @@ class Drawing(nn.Module):
 
 def train(snapshot: dict[str, Any] | None = None, tick: float = 0.0) -> Training:
     return Training(
-        small_configuration(SMALL_NET), small_dataset(), Drawing(), snapshot=snapshot, path="autograd", clock=Ticks(tick)
+        small_configuration(SMALL_NET),
+        small_dataset(),
+        Drawing(),
+        snapshot=snapshot,
+        path="autograd",
+        clock=Ticks(tick),
     )
 
 
