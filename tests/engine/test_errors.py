@@ -24,7 +24,7 @@ from tests.helpers.bench import configuration
 
 class NameFails(type):
     @property
-    def __name__(cls) -> str:
+    def __name__(cls) -> str:  # type: ignore[override]  # as nobody should
         raise RuntimeError("no name")
 
 

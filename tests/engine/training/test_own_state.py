@@ -69,7 +69,9 @@ def train(snapshot: dict[str, Any] | None = None, tick: float = 0.0) -> Training
 
 def disturb() -> None:
     """Another's use of the generators must not matter."""
-    random.random(), np.random.rand(), torch.rand(1)
+    random.random()
+    np.random.rand()
+    torch.rand(1)
 
 
 def test_a_net_that_draws_and_remembers_resumes_at_any_event(tmp_path: Path) -> None:
@@ -162,13 +164,13 @@ def test_the_generators_go_on_where_they_stood(seed: int) -> None:
     seed_all(seed)
     with forked([]):
         draw()
-        np.random.set_bit_generator(np.random.PCG64(3))
+        np.random.set_bit_generator(np.random.PCG64(3))  # type: ignore[attr-defined]  # numpy's stubs lack it
     assert draw() == first
 
 
 def test_a_net_that_puts_another_generator_in_numpys_place_resumes_too() -> None:
     with forked([]):
-        np.random.set_bit_generator(np.random.PCG64(3))
+        np.random.set_bit_generator(np.random.PCG64(3))  # type: ignore[attr-defined]  # numpy's stubs lack it
         state = random_state(CPU)
         expected = np.random.rand()
     with forked([]):
