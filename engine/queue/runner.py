@@ -148,6 +148,11 @@ class Runner:
         return self._has_trained
 
     @property
+    def pids(self) -> dict[str, int]:
+        """Run id → the process of its own that trains it."""
+        return self._jobs.pids
+
+    @property
     def screenless(self) -> bool:
         """Whether no screen here shows what it trains: with none elsewhere a paused run is let go after a while."""
         return self._wishes.screenless

@@ -33,11 +33,6 @@ class Supervisor(Runner):
         super().__init__(home, data, **options)
         self._num_jobs = num_jobs
 
-    @property
-    def pids(self) -> dict[str, int]:
-        """Run id → process of its job."""
-        return self._jobs.pids
-
     def _train_queue(self, journal: Journal, choice: DeviceChoice) -> None:
         looked = 0.0
         while not self._wishes.leaving:

@@ -24,7 +24,7 @@ from tests.helpers.bench import configuration
 
 class NameFails(type):
     @property
-    def __name__(cls) -> str:
+    def __name__(cls) -> str:  # type: ignore[override]  # as nobody should
         raise RuntimeError("no name")
 
 
@@ -42,7 +42,7 @@ class Leaving(Mute):
 
 class NoText(RuntimeError):
     def __str__(self) -> str:
-        return 3  # type: ignore[return-value]  # as a careless class does
+        return 3  # type: ignore[return-value]  # noqa: PLE0307  as a careless class does
 
 
 class Nameless(RuntimeError, metaclass=NameFails):

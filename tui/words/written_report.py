@@ -23,6 +23,8 @@ from pydantic import BaseModel
 from lazytrain.engine.analysis.original import AGREEMENT
 from lazytrain.engine.configuration import RunConfiguration
 from lazytrain.engine.data.datasets import DatasetFacts
+from lazytrain.engine.errors import describe as describe_error
+from lazytrain.engine.errors import text_of
 from lazytrain.engine.export.files import ExportError
 from lazytrain.engine.export.report_view import Spread, WrittenReport
 from lazytrain.engine.queue.studies import Describe
@@ -202,9 +204,9 @@ def _explain(error: Exception, path: Path, environment: _Environment) -> Templat
         case TemplateNotFound():
             said = f"there is no template {error.name!r}; one can extend {SHIPPED!r}"
         case TemplateRuntimeError():
-            said = str(error)
+            said = text_of(error)
         case _:
-            said = f"{type(error).__name__}: {error}"
+            said = describe_error(error)
     where = f"{path}, line {lines[-1]}" if lines else str(path)
     return TemplateError(f"{where}: {said}")
 

@@ -13,6 +13,7 @@ from lazytrain.engine.compute.paths import AutogradPath
 from lazytrain.engine.places import screens_lock
 from lazytrain.engine.queue import trainer
 from lazytrain.engine.records import Run, State
+from lazytrain.engine.store.generations import generation_path
 from lazytrain.engine.store.journal import MAX_ATTEMPTS, Journal
 from lazytrain.engine.store.locks import FileLock
 from tests.helpers.bench import Bench, configuration, wait_for
@@ -39,6 +40,39 @@ def test_an_attempt_that_gets_no_further_counts_and_the_third_is_the_last(home: 
         assert "ended 3 times without getting past step 101" in (failed.error or "")
         assert journal.queued() == []
         assert journal.resume(run_id).attempts == 0
+
+
+def test_a_death_after_a_newer_checkpoint_is_not_counted(home: Path) -> None:
+    with Journal(home) as journal:
+        run_id = journal.add_run(configuration()).id
+        folder = journal.run_folder(run_id) / "checkpoints"
+        folder.mkdir(parents=True)
+
+        def die(step: int, saved: int) -> int:
+            generation_path(folder, saved).touch()
+            journal.claim(run_id)
+            journal.confirm(run_id, State.RUNNING, step=step)
+            journal.recover()
+            return journal.run(run_id).attempts
+
+        assert die(1000, saved=400) == 0
+        # Killed each time before it got as far as once: it was saved further on.
+        assert [die(900 + saved // 100, saved) for saved in (500, 600, 700, 800)] == [0] * 4
+        assert [die(900, saved=800) for _ in range(2)] == [1, 2]
+        assert die(900, saved=801) == 0
+        (folder / "step-damaged.ckpt").touch()
+        assert [die(900, saved=801) for _ in range(MAX_ATTEMPTS)] == [1, 2, 3]
+        assert journal.run(run_id).state is State.FAILED
+
+
+def test_how_its_process_ended_is_told(home: Path) -> None:
+    with Journal(home) as journal:
+        run_id = journal.add_run(configuration()).id
+        for _ in range(MAX_ATTEMPTS):
+            journal.claim(run_id)
+            journal.recover({run_id: "SIGSEGV, segmentation fault"})
+        assert "at last by SIGSEGV, segmentation fault; resume it" in (journal.run(run_id).error or "")
+        assert "its process ended (SIGSEGV, segmentation fault); queued" in journal.messages(run_id)[-2].text
 
 
 def test_what_a_person_held_stays_held_when_its_process_dies(home: Path) -> None:
