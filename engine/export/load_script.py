@@ -26,17 +26,27 @@ class LoadScript:
     classes: tuple[str, ...]
     """In the order of the logits."""
     notes: tuple[str, ...] = ()
+    own_code: bool = False
+    """The net is imported from the script's own folder."""
 
     def text(self) -> str:
         """The file."""
         about = [*textwrap.wrap(self.about, 112), *(line for note in self.notes for line in textwrap.wrap(note, 112))]
         head = "\n".join(_in_string(line) for line in about)
         classes = "\n".join(f"    {name!r}," for name in self.classes)
-        imports = "\n".join(("import torch", *self.net.imports, "from torch import Tensor, nn"))
+        first, rest = ("", "\n".join(("import torch", *self.net.imports, "from torch import Tensor, nn")))
+        if self.own_code:
+            # Also where this file is itself imported, from wherever.
+            first = "import sys\n"
+            nets = "\n".join(self.net.imports)
+            rest = (
+                f"import torch\nfrom torch import Tensor, nn\n\nsys.path.insert(0, str(Path(__file__).parent))\n{nets}"
+            )
         _, height, width = self.input_shape
         return _TEMPLATE.format(
             head=head,
-            imports=imports,
+            first=first,
+            imports=rest,
             classes=classes,
             net=self.net.expression,
             shape=self.input_shape,
@@ -55,7 +65,7 @@ _TEMPLATE = '''"""{head}
 Written by lazytrain; needs torch, and no lazytrain. `python load.py picture.png …` says what it sees (needs Pillow).
 """
 
-from pathlib import Path
+{first}from pathlib import Path
 
 {imports}
 
