@@ -39,9 +39,8 @@ class LoadScript:
             # Also where this file is itself imported, from wherever.
             first = "import sys\n"
             nets = "\n".join(self.net.imports)
-            rest = (
-                f"import torch\nfrom torch import Tensor, nn\n\nsys.path.insert(0, str(Path(__file__).parent))\n{nets}"
-            )
+            here = "sys.path.insert(0, str(Path(__file__).parent))"
+            rest = f"import torch\nfrom torch import Tensor, nn\n\n{here}\n{nets}"
         _, height, width = self.input_shape
         return _TEMPLATE.format(
             head=head,
