@@ -262,6 +262,7 @@ class Hyperparameters(Frozen):
     decay_epochs: Annotated[float, Field(gt=0)] = 50.0
     """Epochs for one factor of `decay_factor` (exponential, step)."""
     decay_factor: Annotated[float, Field(gt=0, lt=1)] = 0.1
+    """What the learning rate is multiplied by over `decay_epochs`."""
     warmup_epochs: Annotated[float, Field(ge=0)] = 0.0
     """Epochs over which the learning rate rises linearly to its value, before and on top of any schedule."""
     loss: Literal["cross_entropy", "mse"] = "cross_entropy"
