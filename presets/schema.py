@@ -217,12 +217,15 @@ class Augmentation(Frozen):
     shift: Probability = 0.0
     """Probability of a shift by up to `shift_pixels` in x and y; what comes in is black."""
     shift_pixels: Annotated[int, Field(ge=1, le=64)] = 4
+    """How far a shift goes at most."""
     rotation: Probability = 0.0
     """Probability of a rotation by up to `rotation_degrees` either way, about the centre."""
     rotation_degrees: Annotated[float, Field(gt=0, le=180)] = 15.0
+    """How far a rotation turns at most."""
     colour: Probability = 0.0
     """Probability of a change of brightness, contrast and saturation by up to ± `colour_strength`."""
     colour_strength: Annotated[float, Field(gt=0, le=1)] = 0.2
+    """How much a change of colour changes at most."""
 
     @property
     def active(self) -> bool:
@@ -241,20 +244,25 @@ class Hyperparameters(Frozen):
     image_size: Annotated[int, Field(ge=8, le=1024, multiple_of=1)] = 32
     """Height and width, in pixels, that images are resized to; cifar10 and digits keep their 32."""
     epochs: Annotated[int, Field(ge=1, le=100_000)] = 50
+    """How often the net sees every training image."""
     batch_size: Annotated[int, Field(ge=1, le=65_536)] = 4
     """Images a step."""
     optimizer: Literal["sgd", "adam", "adamw"] = "sgd"
+    """How a step follows from its gradients: plain `sgd`, or `adam` and `adamw`, which adapt to each weight."""
     learning_rate: Annotated[float, Field(gt=0, le=1_000)] = 0.01
+    """How far a step goes along its gradient."""
     momentum: Annotated[float, Field(ge=0, lt=1)] = 0.0
     """For sgd."""
     nesterov: bool = False
     """For sgd with momentum."""
     weight_decay: Annotated[float, Field(ge=0, le=10)] = 0.0
+    """How strongly weights are pulled towards 0; 0 doesn't."""
     schedule: Literal["constant", "exponential", "step", "cosine", "one_cycle"] = "constant"
     """How the learning rate changes; `exponential` and `step` by epoch, `cosine` and `one_cycle` by step."""
     decay_epochs: Annotated[float, Field(gt=0)] = 50.0
     """Epochs for one factor of `decay_factor` (exponential, step)."""
     decay_factor: Annotated[float, Field(gt=0, lt=1)] = 0.1
+    """What the learning rate is multiplied by over `decay_epochs`."""
     warmup_epochs: Annotated[float, Field(ge=0)] = 0.0
     """Epochs over which the learning rate rises linearly to its value, before and on top of any schedule."""
     loss: Literal["cross_entropy", "mse"] = "cross_entropy"
@@ -263,6 +271,7 @@ class Hyperparameters(Frozen):
     """For cross_entropy."""
     augmentation: Augmentation = Augmentation()
     seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
+    """Of the first weights, the order of the images and whatever else is drawn: the same gives the same run."""
     validation_fraction: Annotated[float, Field(ge=0, lt=1)] = 0.0
     """Share of the training images held out for choosing the best epoch; 0 looks at the test set, and says so."""
     on_nan: Literal["stop", "continue"] = "stop"

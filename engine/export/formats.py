@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from dataclasses import replace
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, BinaryIO
 from lazytrain.engine.analysis.gathered import Gathered, gather, names_of
 from lazytrain.engine.data.origin import OriginDamaged, read_origin
 from lazytrain.engine.export.files import ExportError, OutputFile, distinct_names, file_name
+from lazytrain.engine.export.own_code import find_sources
 from lazytrain.engine.export.record import write_json
 from lazytrain.engine.export.tables import epochs_path, write_epochs, write_points
 from lazytrain.engine.export.tensorboard import event_file, require_tensorboard, write_events
@@ -19,10 +21,12 @@ from lazytrain.engine.export.weights import (
     Describe,
     Which,
     describe_net,
+    describe_sources,
     read_weights,
     write_safetensors,
     write_state_dict,
 )
+from lazytrain.engine.places import module_folder
 from lazytrain.engine.records import Run
 
 if TYPE_CHECKING:
@@ -111,6 +115,9 @@ def plan_export(
                 for name, each in zip(names, gathered, strict=True)
             ]
         case _:
+            if not any(each.packed or each.epochs or each.run.diverged for each in gathered):
+                whose = f"{names_of(runs)} has" if len(runs) == 1 else "these runs have"
+                raise ExportError(f"{whose} no figures yet: there is nothing to draw before training has begun")
             return [OutputFile(output, partial(write_picture, make_figure(gathered), form), names_of(runs))]
 
 
@@ -157,6 +164,10 @@ def _report_accuracy(gathered: Sequence[Gathered]) -> float | None:
     return figures.pop() if len(figures) == 1 else None
 
 
+def _write_bytes(content: bytes, file: BinaryIO) -> None:
+    file.write(content)
+
+
 def _weights(reader: Reader, run: Run, folder: Path, describe: Describe, which: Which) -> list[OutputFile]:
     configuration = reader.configuration(run.id)
     weights = read_weights(reader, run, which)
@@ -165,7 +176,17 @@ def _weights(reader: Reader, run: Run, folder: Path, describe: Describe, which: 
     except OriginDamaged:
         origin = None  # as if an older lazytrain had begun it: classes are those that the data have now
     script = describe_net(run, configuration, weights, describe, origin)
+    module, own = configuration.architecture.module, module_folder(reader.home)
+    # Read now: what stands in a file when another was written may be something else.
+    sources = find_sources(module, own) if module is not None else {}
+    if module is not None:
+        script = replace(script, notes=(*script.notes, describe_sources(configuration, sources, own)), own_code=True)
+    copies = {path: file.read_bytes() for path, file in sources.items()}
     return [
+        *(
+            OutputFile(folder / path, partial(_write_bytes, content), f"source of {run.name}")
+            for path, content in copies.items()
+        ),
         OutputFile(
             folder / "weights.safetensors",
             lambda file: write_safetensors(weights, run, script, file),

@@ -35,17 +35,26 @@ class LoadScript:
     integer_bits: int = USUAL_BITS[0]
     """Of grey pictures of more than a byte a pixel, and of those of floating-point numbers."""
     float_bits: int = USUAL_BITS[1]
+    own_code: bool = False
+    """The net is imported from the script's own folder."""
 
     def text(self) -> str:
         """The file."""
         about = [*textwrap.wrap(self.about, 112), *(line for note in self.notes for line in textwrap.wrap(note, 112))]
         head = "\n".join(_in_string(line) for line in about)
         classes = "\n".join(f"    {name!r}," for name in self.classes)
-        imports = "\n".join(("import torch", *self.net.imports, "from torch import Tensor, nn"))
+        first, rest = ("", "\n".join(("import torch", *self.net.imports, "from torch import Tensor, nn")))
+        if self.own_code:
+            # Also where this file is itself imported, from wherever.
+            first = "import sys\n"
+            nets = "\n".join(self.net.imports)
+            here = "sys.path.insert(0, str(Path(__file__).parent))"
+            rest = f"import torch\nfrom torch import Tensor, nn\n\n{here}\n{nets}"
         _, height, width = self.input_shape
         return _TEMPLATE.format(
             head=head,
-            imports=imports,
+            first=first,
+            imports=rest,
             classes=classes,
             net=self.net.expression,
             shape=self.input_shape,
@@ -68,7 +77,7 @@ _TEMPLATE = '''"""{head}
 Written by lazytrain; needs torch, and no lazytrain. `python load.py picture.png …` says what it sees (needs Pillow).
 """
 
-from pathlib import Path
+{first}from pathlib import Path
 
 {imports}
 

@@ -6,10 +6,12 @@ torch is imported when a run's weights are read.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Literal
 
+from lazytrain.engine.analysis.identity import digest_module
 from lazytrain.engine.data.datasets import DatasetError, DatasetFacts, is_resized, pixels
 from lazytrain.engine.data.origin import Origin
 from lazytrain.engine.data.rules import USUAL_BITS, Rules
@@ -135,8 +137,6 @@ def describe_net(
         notes.append(f"Pictures were resized to {size}×{size}, bilinearly, whatever their shape.")
     if values.dataset.startswith(PREFIX) and isinstance(facts, DatasetFacts) and facts.notes:
         notes.append(f"The set's own: {'; '.join(facts.notes)}.")
-    if architecture.module is not None:
-        notes.append(f"{architecture.module} is your own code: it must be importable from here.")
     if not weights.whole:
         notes.append("What its get_extra_state gave is not among the weights.")
     return LoadScript(
@@ -150,6 +150,17 @@ def describe_net(
         integer_bits=USUAL_BITS[0] if origin is None else origin.integer_bits,
         float_bits=USUAL_BITS[1] if origin is None else origin.float_bits,
     )
+
+
+def describe_sources(configuration: RunConfiguration, sources: Mapping[str, Path], module_folder: Path) -> str:
+    """What `load.py` says of a user's own code."""
+    module = configuration.architecture.module or ""
+    if not sources:
+        return f"{module} is your own code: it must be importable from here."
+    note = f"{module} is your own code, copied as it was when this was written: {', '.join(sources)}."
+    if configuration.module_digest not in (None, digest_module(module, module_folder)):
+        note += " It has changed since the run was queued, so the weights may not fit."
+    return note
 
 
 def _num_outputs(tensors: dict[str, Tensor]) -> int:

@@ -64,6 +64,10 @@ def print_findings(findings: Mapping[str, list[Finding]], console: Console) -> N
             console.print(f"  {name:<17} {value}", soft_wrap=True)
 
 
+CPU_WHEEL = "pip install torch torchvision --index-url https://download.pytorch.org/whl/cpu"
+"""Torch for machines without a GPU: on Linux, PyPI's own comes with all of CUDA."""
+
+
 def _versions() -> Iterator[Finding]:
     yield "python", f"{platform.python_version()} ({sys.executable})"
     yield "system", f"{platform.system()} {platform.release()}, {platform.machine()}"
@@ -85,6 +89,12 @@ def _device(asked: str) -> Iterator[Finding]:
     except DeviceError as error:
         yield "chosen", f"none: {error}"
     yield "there is", ", ".join(available_devices())
+    if sys.platform == "linux" and torch.version.cuda is not None and not torch.cuda.is_available():
+        yield (
+            "torch",
+            f"⚠ built for CUDA {torch.version.cuda}, some 5 GB that nothing here can use: if this machine has no GPU, "
+            f"`{CPU_WHEEL}` before lazytrain takes 0.7 GB",
+        )
     yield "cores", f"{os.cpu_count()} ({psutil.cpu_count(logical=False) or 'unknown'} physical)"
     yield "threads", f"torch would take {torch.get_num_threads()}; a run takes what its `threads` says, 1 by default"
     yield (

@@ -54,7 +54,8 @@ def runs(
     """List the runs: all, or those that fit.
 
     For example: lazytrain runs coolnet 'lr>0.01' state:finished tag:night 'acc>60'. Archived runs are listed only by
-    the word archived. "Finding runs" in the documentation has the whole of it.
+    the word archived. A word is looked for in the name; : = != < > <= >= ask for a field, such as state,
+    tag, acc, best or any hyperparameter.
     """
     with open_store(places_of(context, home).home) as store:
         found = find_runs(store, words or (), order)

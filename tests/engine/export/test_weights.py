@@ -23,6 +23,7 @@ from lazytrain.engine.data.loading import load_dataset
 from lazytrain.engine.export.files import write_files
 from lazytrain.engine.export.formats import Format, plan_export
 from lazytrain.engine.export.weights import Describe, Which
+from lazytrain.engine.places import module_folder
 from lazytrain.engine.records import Run
 from lazytrain.engine.store.checkpoint import load_newest, save_best, save_checkpoint
 from lazytrain.engine.store.store import Store
@@ -173,6 +174,36 @@ def test_a_users_own_net_is_imported(home: Path, tmp_path: Path) -> None:
     )
     assert said.stdout.strip() == "Linear(in_features=12, out_features=10, bias=True)"
     assert "my_nets:Net is your own code" in (tmp_path / "taken" / "load.py").read_text()
+
+
+@pytest.mark.parametrize("form", ["file", "package"])
+def test_a_users_own_source_comes_along(form: str, home: Path, tmp_path: Path) -> None:
+    folder = module_folder(home)
+    files = {
+        "file": {"own_net.py": "from own_parts import Layer\n\n\nclass Net(Layer): ...\n"},
+        "package": {
+            "own_net/__init__.py": "from .inner.nets import Net\n",
+            "own_net/inner/__init__.py": "",
+            "own_net/inner/nets.py": "from own_parts import Layer\n\n\nclass Net(Layer): ...\n",
+        },
+    }[form] | {
+        "own_parts.py": "from torch import nn\n\n\nclass Layer(nn.Linear):\n"
+        "    def __init__(self, num_classes): super().__init__(12, num_classes)\n"
+    }
+    for name, text in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text, encoding="utf-8")
+    (folder / "unrelated.py").write_text("", encoding="utf-8")
+    own = Architecture.model_validate({"title": "own", "module": "own_net:Net"})
+    run = add_trained(home, small_configuration(own), torch.nn.Linear(12, 10))
+    export(home, run, tmp_path / "taken")
+    taken = {path.relative_to(tmp_path / "taken").as_posix() for path in (tmp_path / "taken").rglob("*.py")}
+    assert taken == {"load.py", *files}
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    text = f"import runpy; print(runpy.run_path({str(tmp_path / 'taken' / 'load.py')!r})['load_net']().out_features)"
+    said = subprocess.run([sys.executable, "-c", text], cwd=elsewhere, capture_output=True, text=True, check=True)
+    assert said.stdout.strip() == "10"
 
 
 def test_a_real_run_is_taken_away_and_sees_a_digit(command: Command, home: Path, tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from lazytrain.engine.records import State
 from lazytrain.engine.store.journal import Journal
 from lazytrain.tui.app import LazytrainApp
 from lazytrain.tui.lists.study_runs import StudyRuns
+from lazytrain.tui.screens.confirm import ConfirmScreen
 from lazytrain.tui.screens.export import ExportScreen
 from lazytrain.tui.widgets.study_panel import StudyPanel
 from tests.helpers.launch_app import V9, launch, listed, make_app, settle, started, text_of, toasts, until, write_preset
@@ -149,6 +150,13 @@ async def test_enter_queues_what_is_on_in_order_and_opens_monitor_on_the_first(
         await until(pilot, lambda: text_of(app, "#study-total").startswith("6 of 8 runs"))
         assert lines(app)[0] == "[ ] coolnet-v10 lr-10 off, …"
         await pilot.press("enter")
+        await until(pilot, lambda: isinstance(app.screen, ConfirmScreen))
+        assert (app.store.runs(), app.screen.question) == ([], "queue 6 runs?")  # type: ignore[attr-defined]
+        await pilot.press("escape")
+        assert app.store.runs() == []
+        await pilot.press("enter")
+        await until(pilot, lambda: isinstance(app.screen, ConfirmScreen))
+        await pilot.press("enter")
         await until(pilot, lambda: app.current_mode == "monitor" and app.monitor_screen is not None)
         expected = [f"{name} (learning-rate)" for name in (LR_RUNS[1], *LR_RUNS[3:])]
         assert [run.name for run in app.store.runs()] == expected
@@ -190,6 +198,8 @@ async def test_what_is_finished_is_left_unless_it_is_switched_on(home: Path) -> 
         await until(pilot, lambda: text_of(app, "#study-total").startswith("5 of 5 runs"))
         assert lines(app)[0].startswith("[x] lazynet default again")
         await pilot.press("a")
+        await until(pilot, lambda: isinstance(app.screen, ConfirmScreen))
+        await pilot.press("enter")
         await until(pilot, lambda: len(app.store.runs()) == 6)
 
 
@@ -317,7 +327,7 @@ async def test_e_writes_the_studys_report(home: Path, tmp_path: Path, monkeypatc
         assert app.screen is launch(app), "on presets it does nothing"
         await open_study(pilot, "activations")
         await write_report(app, pilot)
-        assert "# Activations" in (tmp_path / "activations-report.md").read_text(encoding="utf-8")
+        assert "# activations" in (tmp_path / "activations-report.md").read_text(encoding="utf-8")
 
 
 async def test_a_study_is_compared_and_reported_as_it_was_launched(
