@@ -61,7 +61,7 @@ class CompareScreen(ChartScreen):
             id="compare.fold",
             tooltip="Runs that differ in their seed alone as one: their mean, in a band from lowest to highest",
         ),
-        Binding("y", "next_y", "full range", id="charts.y", tooltip=Y_TOOLTIP),
+        Binding("y", "next_y", "range", id="charts.y", tooltip=Y_TOOLTIP),
         Binding(
             "i",
             "details",
