@@ -134,11 +134,8 @@ class EditScreen(ModalScreen[Edits | None]):
     def on_mount(self) -> None:
         form = self.query_one("#form")
         form.border_title = Content(f"edit · {self.draft.title}").plain.replace("[", r"\[")
-        first = self._row("epochs").query_one(".control")
-        self.set_focus(first)
+        self.set_focus(self._row("epochs").query_one(".control"))
         self.show_notes()
-        # What is said beside the fields has its lines only once it is laid out.
-        self.call_after_refresh(first.scroll_visible, animate=False)
 
     # ── what stands in the form ────────────────────────────────────────────────────────────────────────────
 
