@@ -173,6 +173,45 @@ async def test_themes_work_and_are_remembered(home: Path, theme: str) -> None:
     assert make_app(home).theme == theme
 
 
+@pytest.mark.parametrize("theme", ["lazytrain", "ansi-dark", "ansi-light"])
+async def test_what_is_chosen_looks_otherwise_in_every_theme(home: Path, theme: str) -> None:
+    async with started(home, size=(120, 40)) as (app, pilot):
+        app.theme = theme
+        await pilot.pause()
+
+        def look(words: str) -> set[object]:
+            """How these words look, where they stand on the screen."""
+            strips = app.screen._compositor.render_strips(app.size)
+            return {
+                (each.style.color, each.style.bgcolor, each.style.reverse)
+                for strip in strips
+                for each in strip
+                if each.style is not None and words in each.text
+            }
+
+        assert look(" 1 Launch ") != look(" 2 Monitor ")
+        for _, background, reverse in look(" 1 Launch "):
+            assert reverse or background not in {each[0] for each in look(" 1 Launch ")}
+        assert look("CoolNet v10 ") != look("CoolNet v7 ")
+
+
+async def test_in_little_room_panels_go(home: Path) -> None:
+    async with started(home, size=(60, 16)) as (app, pilot):
+        await pilot.pause()
+        shown = [each for each in app.screen.query("#columns, #columns *") if each.region.width and each.display]
+        assert not app.screen.query_one("#right").display
+        assert all(each.region.width >= 20 for each in shown if each.id in ("left", "hyperparameters"))
+        await pilot.press("e")
+        await pilot.pause()
+        epochs = app.screen.focused
+        assert epochs is not None
+        assert app.screen.region.contains_region(epochs.region), "the form begins where its cursor is"
+        await pilot.press("escape")
+        await pilot.resize_terminal(120, 40)
+        await pilot.pause()
+        assert app.screen.query_one("#right").display
+
+
 # ── the top bar ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
 

@@ -36,6 +36,8 @@ NARROW = 110
 """Below this width the list is smaller, and only markers stand beside the curves."""
 LOW = 34
 """Below this height one chart is shown at a time."""
+SLIM, LOWEST = 72, 20
+"""Below this width the list is above the charts, and below this height there is no table."""
 EMPTY = "space marks a run, M all that are listed; / finds some, such as a study's"
 SPLITS: tuple[Splits, ...] = ("test", "train", "both")
 METRICS = ("both", "accuracy", "loss")
@@ -59,7 +61,7 @@ class CompareScreen(ChartScreen):
             id="compare.fold",
             tooltip="Runs that differ in their seed alone as one: their mean, in a band from lowest to highest",
         ),
-        Binding("y", "next_y", "full range", id="charts.y", tooltip=Y_TOOLTIP),
+        Binding("y", "next_y", "range", id="charts.y", tooltip=Y_TOOLTIP),
         Binding(
             "i",
             "details",
@@ -336,5 +338,7 @@ class CompareScreen(ChartScreen):
 
     def on_resize(self, event: Resize) -> None:
         self.set_class(event.size.width < NARROW, "narrow")
+        self.set_class(event.size.width < SLIM, "slim")
+        self.set_class(event.size.height < LOWEST, "low")
         if self._ready and self.families:
             self.call_after_refresh(self.show_charts)

@@ -9,7 +9,7 @@ from textual import work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
-from textual.events import DescendantFocus, ScreenResume
+from textual.events import DescendantFocus, Resize, ScreenResume
 from textual.screen import Screen
 from textual.widget import Widget
 
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from lazytrain.tui.state.proposal import Proposal
     from lazytrain.tui.widgets.study_panel import StudyPanel
 
+SLIM = 72
+"""Columns below which there is only room for the lists."""
 PAIR_STOPS = ("architectures", "hyperparameters", "net")
 STUDY_STOPS = ("studies", "study-runs")
 """What left and right go between."""
@@ -118,6 +120,9 @@ class LaunchScreen(Screen[None]):
         if self._desk is None:
             # Before the first frame every style is new: Textual would make them all once more.
             event.refresh_styles = False
+
+    def on_resize(self, event: Resize) -> None:
+        self.set_class(event.size.width < SLIM, "slim")
 
     # ── what is chosen ─────────────────────────────────────────────────────────────────────────────────────
 

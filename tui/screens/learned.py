@@ -84,6 +84,7 @@ class LearnedScreen(Screen[None]):
         self._read_at: tuple[object, ...] | None = None
         self._shown: dict[Page, object] = {}
         self._said = ""
+        self._ready = False
 
     def compose(self) -> ComposeResult:
         yield TopBar()
@@ -96,6 +97,7 @@ class LearnedScreen(Screen[None]):
 
     def on_mount(self) -> None:
         self._timer = self.set_interval(POLL_SECONDS, self._show, pause=True)
+        self._ready = True
         self.read_new()
 
     def on_unmount(self) -> None:
@@ -106,6 +108,9 @@ class LearnedScreen(Screen[None]):
 
     def read_new(self) -> None:
         """Read what an evaluation has added since the last look."""
+        if not self._ready:
+            # It was pushed a moment ago: it reads by itself as soon as it is there.
+            return
         try:
             run = self.store.run(self.run.id)
         except RunNotFound:

@@ -259,10 +259,12 @@ class ConfusionTable(Widget):
         if name not in self._ramps:
             # Sixteen colours of the terminal's own have no shades.
             ramp = [Style(), Style(bold=True), Style(bold=True, reverse=True)]
-            if not self.app.native_ansi_color:
+            # What is drawn without a terminal has all colours.
+            known = None if self.app.is_headless else self.app.console._color_system
+            system = known or ColorSystem.TRUECOLOR
+            if not self.app.native_ansi_color and system in (ColorSystem.TRUECOLOR, ColorSystem.EIGHT_BIT):
                 _, background = self.background_colors
                 colour = self.get_component_styles(f"confusion-table--{name}").color
-                system = self.app.console._color_system or ColorSystem.TRUECOLOR
                 triplets = ColorTriplet(*background.rgb), ColorTriplet(*colour.rgb)
                 ramp = [Style(bgcolor=shade) for shade in shades(*triplets, STRONGEST, LEVELS, system)]
             self._ramps[name] = ramp

@@ -22,11 +22,12 @@ def shades(
             Color.from_triplet(_blend(background, colour, strongest * step / count)) for step in range(1, count + 1)
         ]
     base = _shown(background, system)[1]
+    direction = 1 if _luminance(colour) > _luminance(background) else -1
     found: list[Color] = []
     contrast = chroma = 0.0
     for step in range(1, SWEEP + 1):
         shown, triplet = _shown(_blend(background, colour, strongest * step / SWEEP), system)
-        now = abs(_luminance(triplet) - _luminance(base))
+        now = direction * (_luminance(triplet) - _luminance(base))
         if now > contrast and max(triplet) - min(triplet) >= chroma:
             contrast, chroma = now, max(triplet) - min(triplet)
             found.append(shown)

@@ -339,3 +339,19 @@ def test_a_process_ends_with_the_one_that_started_it(trained: Path) -> None:
         check=False,
     )
     assert (ended.returncode, ended.stdout) == (0, b"")
+
+
+@pytest.mark.parametrize("layers", [(nn.Conv2d(3, 6, 3),), (nn.Flatten(), nn.Linear(192, 5))], ids=["conv", "linear"])
+def test_filters_of_grey_images_are_grey(layers: tuple[nn.Module, ...]) -> None:
+    dataset = small_dataset()
+    coloured = drawn(*layers, dataset=dataset)
+    dataset.test.images[:] = dataset.test.images[:, :1].clone()
+    grey = drawn(*layers, dataset=dataset)
+    assert isinstance(grey, Filters)
+    assert isinstance(coloured, Filters)
+
+    def has_colours(found: Filters) -> bool:
+        return any(image.rgb[0::3] != image.rgb[1::3] for image in found.images)
+
+    assert has_colours(coloured)
+    assert not has_colours(grey)

@@ -279,6 +279,21 @@ async def test_every_segment_has_a_style(theme: str, monkeypatch: pytest.MonkeyP
             assert all(isinstance(segment.style, Style) for segment in app.chart.render_line(y))
 
 
+async def test_without_colours_train_and_test_differ_in_shape(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+    app = ChartApp()
+    async with app.run_test(size=(80, 16)):
+        app.chart.show(data())
+        shapes: dict[str, set[str]] = {"train": set(), "test": set()}
+        for line in app.chart._lines[1:]:
+            for character, tone in zip(line.characters, line.tones, strict=True):
+                if tone in shapes and character != " ":
+                    shapes[tone].add(character)
+        assert shapes["test"] == {"•"}
+        assert all(0x2800 <= ord(character) < 0x2900 for character in shapes["train"])
+        assert "• test" in lines(app.chart)[0], "it says which is which"
+
+
 # ── many curves ────────────────────────────────────────────────────────────────────────────────────────────────────
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import re
 import subprocess
@@ -11,9 +12,11 @@ from pathlib import Path
 
 import pytest
 
+from lazytrain.engine.records import State
 from lazytrain.tui.start import find_screen_problem
 from tests.helpers import command_line
 from tests.helpers.command_line import ROOT, Command, finished_run
+from tests.helpers.monitor_data import Filler
 
 run = command_line.run
 
@@ -21,6 +24,10 @@ run = command_line.run
 class Terminal(io.StringIO):
     def isatty(self) -> bool:
         return True
+
+
+class AsciiTerminal(Terminal):
+    encoding = "ANSI_X3.4-1968"
 
 
 def test_started_without_a_terminal_it_names_train_and_work(run: Command) -> None:
@@ -36,6 +43,7 @@ def test_started_without_a_terminal_it_names_train_and_work(run: Command) -> Non
 def test_a_dumb_terminal_is_none() -> None:
     assert find_screen_problem(Terminal(), Terminal(), {"TERM": "xterm"}) is None
     assert "dumb" in str(find_screen_problem(Terminal(), Terminal(), {"TERM": "dumb"}))
+    assert "UTF-8" in str(find_screen_problem(Terminal(), AsciiTerminal(), {"TERM": "xterm"})), "frames are no ASCII"
     assert "standard input" in str(find_screen_problem(io.StringIO(), Terminal(), {}))
     assert "standard error" in str(find_screen_problem(Terminal(), None, {}))
 
@@ -79,3 +87,23 @@ def test_folders_are_given_before_or_after_the_subcommand(run: Command, home: Pa
     assert run("queue", "lazynet", "quick", "--home", str(other)).status == 0
     assert run("--home", str(other), "runs").out.count("lazynet quick") == 1
     assert "no runs yet" in run("runs").out
+
+
+@pytest.mark.parametrize("command", [["runs"], ["show", "last"], ["presets"], ["runs", "--json"]])
+def test_an_output_that_is_not_utf_8_has_plain_glyphs(home: Path, command: list[str]) -> None:
+    filler = Filler(home)
+    run_id = filler.queue("lazynet", name="café ×2")
+    filler.start(run_id)
+    filler.end(run_id, State.FINISHED)
+    filler.journal.close()
+    environment = {**os.environ, "LAZYTRAIN_HOME": str(home), "PYTHONIOENCODING": "ascii"}
+    done = subprocess.run(
+        [sys.executable, "-m", "lazytrain", *command], env=environment, capture_output=True, check=True, timeout=120
+    )
+    shown = done.stdout.decode("ascii")
+    if "--json" in command:
+        assert json.loads(shown)[0]["name"] == "café ×2", "a script reads the same"
+    else:
+        assert "\\u" not in shown
+    if command == ["runs"]:
+        assert "v finished" in shown

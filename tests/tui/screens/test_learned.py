@@ -404,3 +404,43 @@ def test_what_was_found_out_goes_through_json() -> None:
     assert Inspection.from_record(json.loads(json.dumps(found.to_record()))) == found
     assert Inspection.from_record(json.loads(json.dumps(replace(found, filters=None).to_record()))).filters is None
     assert [Segment(UPPER_HALF)] != half_block_lines(colours(2, 0))[0]
+
+
+async def test_digits_have_a_column_of_names_and_long_names_have_what_room_there_is(home: Path, filler: Filler) -> None:
+    app = LearnedApp(home, trained(filler))
+    async with app.run_test(size=(200, 60)) as pilot:
+        await pilot.pause()
+        table = app.learned.query_one(ConfusionTable)
+
+        def text() -> list[str]:
+            return [table.render_line(y).text for y in range(14)]
+
+        table.show(matrix([str(digit) for digit in range(10)]))
+        assert text()[1].split()[:3] == ["is", "right", "0"]
+        assert text()[12].startswith("all ")
+        names = [f"a rather long name of class {number}" for number in range(10)]
+        table.show(matrix(names))
+        assert [line[: len(names[0])] for line in text()[2:12]] == names
+        await pilot.resize_terminal(80, 24)
+        assert all("…" in line for line in text()[2:12])
+
+
+async def test_it_may_be_told_of_new_figures_before_it_is_there(home: Path, filler: Filler) -> None:
+    app = LearnedApp(home, trained(filler))
+    app.learned.read_new()
+    async with app.run_test() as pilot:
+        await pilot.pause()
+        assert app.learned.query_one(ConfusionTable).confusion is not None
+    app.store.close()
+
+
+@pytest.mark.parametrize("theme", ["ansi-dark", "ansi-light"])
+async def test_in_sixteen_colours_the_larger_share_is_the_stronger(home: Path, filler: Filler, theme: str) -> None:
+    app = LearnedApp(home, trained(filler))
+    async with app.run_test(size=(120, 40)) as pilot:
+        app.theme = theme
+        await pilot.pause()
+        table = app.learned.query_one(ConfusionTable)
+        weak, middle, strong = (table._shade(share, right=False) for share in (0.05, 0.2, 0.4))
+        assert (bool(weak.bold), bool(middle.bold), bool(strong.reverse)) == (False, True, True)
+    app.store.close()
