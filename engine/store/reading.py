@@ -23,6 +23,7 @@ from lazytrain.engine.store.database import StoreDamaged, connect, damage, num_c
 from lazytrain.engine.store.known_runs import KnownRuns, list_order, make_run
 from lazytrain.engine.store.locks import is_held, last_seen
 from lazytrain.engine.store.rebuild import NOTICE, is_lost, rebuild
+from lazytrain.presets.plain_text import harmless
 
 if TYPE_CHECKING:
     from lazytrain.engine.configuration import RunConfiguration
@@ -205,6 +206,8 @@ class Reader:
         Raises:
             RunNotFound: none or several fit.
         """
+        if not _is_text(reference):
+            raise RunNotFound(f"no run '{harmless(reference)}': `lazytrain runs` lists them")
         select = f"SELECT {_RUN_COLUMNS} FROM runs "
         if reference == "last":
             rows = self.connection.execute(select + "ORDER BY created DESC, rowid DESC LIMIT 1").fetchall()
@@ -338,3 +341,8 @@ def _epoch(row: sqlite3.Row) -> EpochRecord:
 
 
 _ALWAYS_THERE: Sequence[str] = ("train_loss", "train_accuracy", "test_loss", "test_accuracy")
+
+
+def _is_text(reference: str) -> bool:
+    """Whether it can be asked for: an argument that isn't UTF-8 is no run's id or name."""
+    return not any("\ud800" <= character <= "\udfff" for character in reference)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from lazytrain.engine.analysis.identity import freeze
 from lazytrain.engine.configuration import RunConfiguration, edited_fields
 from lazytrain.engine.data.datasets import describe_dataset
+from lazytrain.engine.places import expand
 from lazytrain.engine.queue.estimate import check_configuration
 from lazytrain.presets import PresetError, load_catalogue, override, parse_setting
 from lazytrain.tui.state.environment import Places
@@ -59,7 +59,7 @@ def anchor(settings: Mapping[str, Any]) -> dict[str, Any]:
     dataset = settings.get("dataset")
     if not isinstance(dataset, str) or not dataset.startswith(FOLDER):
         return dict(settings)
-    folder = Path(dataset.removeprefix(FOLDER)).expanduser().absolute()
+    folder = expand(dataset.removeprefix(FOLDER)).absolute()
     return {**settings, "dataset": f"{FOLDER}{folder}"} if folder.is_dir() else dict(settings)
 
 
