@@ -12,6 +12,7 @@ from pathlib import Path
 
 import torch
 from torch import Tensor, nn
+from torch.nn.parameter import UninitializedBuffer, UninitializedParameter
 
 from lazytrain.engine.child_process import python_command
 from lazytrain.engine.data.augmentation import seed_for
@@ -53,7 +54,19 @@ def build_net(
         torch.manual_seed(seed_for(seed, "weights"))
         if architecture.layers is not None:
             return build_layers(size_layers(architecture.layers, input_shape, num_classes))
-        return _build_other(architecture, num_classes, module_folder)
+        net = _build_other(architecture, num_classes, module_folder)
+        if any(isinstance(each, UninitializedParameter | UninitializedBuffer) for each in _tensors(net)):
+            # Lazy modules draw their weights when they first see an image, before any optimizer looks for them.
+            net.eval()
+            with torch.no_grad():
+                net(torch.zeros(2, *input_shape))
+            net.train()
+        return net
+
+
+def _tensors(net: nn.Module) -> Iterator[Tensor]:
+    yield from net.parameters()
+    yield from net.buffers()
 
 
 def build_layers(sized: tuple[SizedLayer, ...]) -> nn.Sequential:
@@ -147,8 +160,9 @@ def check_net(
     input_shape: tuple[int, ...],
     num_classes: int,
     module_folder: Path | None = None,
+    num_images: int = 2,
 ) -> list[tuple[str, str, int]]:
-    """Try a torchvision net or a user's module on two images, on the meta device: nothing is computed.
+    """Try a torchvision net or a user's module on a few images, on the meta device: nothing is computed.
 
     Where meta itself is what fails, the pass is a real one on the CPU, in a subprocess with a time limit.
 
@@ -161,11 +175,11 @@ def check_net(
     try:
         with torch.device("meta"):
             net = _build_other(architecture, num_classes, module_folder)
-        rows = try_net(net, torch.empty(2, *input_shape, device="meta"), num_classes)
+        rows = try_net(net, torch.empty(num_images, *input_shape, device="meta"), num_classes)
     except PresetError:
         raise
     except Exception as error:  # noqa: BLE001  a user's module may raise anything, and so may torch's meta kernels
-        return _check_in_subprocess(architecture, input_shape, num_classes, module_folder, error)
+        return _check_in_subprocess(architecture, input_shape, num_classes, module_folder, num_images, error)
     return rows
 
 
@@ -204,6 +218,7 @@ def _check_in_subprocess(
     input_shape: tuple[int, ...],
     num_classes: int,
     module_folder: Path | None,
+    num_images: int,
     first: Exception,
 ) -> list[tuple[str, str, int]]:
     request = {
@@ -211,6 +226,7 @@ def _check_in_subprocess(
         "input_shape": input_shape,
         "num_classes": num_classes,
         "module_folder": None if module_folder is None else str(module_folder),
+        "num_images": num_images,
     }
     try:
         done = subprocess.run(

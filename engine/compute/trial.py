@@ -23,7 +23,7 @@ def main() -> int:
         net = build_net(
             Architecture.model_validate(request["architecture"]), shape, classes, seed=0, module_folder=folder
         )
-        rows = try_net(net, torch.zeros(2, *shape), classes)
+        rows = try_net(net, torch.zeros(request["num_images"], *shape), classes)
     except PresetError as error:
         print(error, file=sys.stderr)  # noqa: T201  the answer of a subprocess
         return 1

@@ -180,7 +180,7 @@ def best_by(configuration: RunConfiguration) -> str:
 def print_run(store: Store, run: Run, console: Console) -> None:
     """One run in full."""
     configuration = store.configuration(run.id)
-    console.print(Text.assemble(state_text(run), f"  {run.name}  {run.id}"))
+    console.print(Text.assemble(state_text(run), f"  {harmless(run.name)}  {run.id}"))
     for label, value in _facts(run, configuration):
         console.print(f"  {label:<10} {value}", soft_wrap=True)
     _print_hyperparameters(configuration, console)
@@ -210,7 +210,7 @@ def _facts(run: Run, configuration: RunConfiguration) -> list[tuple[str, str]]:
     if report is not None and report.test_accuracy is not None:
         facts.append(("report", f"test accuracy about {format_fraction(report.test_accuracy, 0)} after 50 epochs"))
     if run.tags:
-        facts.append(("tags", " ".join(f"#{tag}" for tag in run.tags)))
+        facts.append(("tags", harmless(" ".join(f"#{tag}" for tag in run.tags))))
     if run.note:
         facts.append(("note", run.note))
     if run.archived:
