@@ -17,6 +17,19 @@ def make_folder(folder: Path, levels: int) -> None:
         each.mkdir(exist_ok=True)
 
 
+class PlaceError(ValueError):
+    """A path that leads nowhere; the message names it and says what to write."""
+
+
+def expand(path: str | Path) -> Path:
+    """`path` with `~` and `~user` as a shell would read them. Raises PlaceError where there is no such user."""
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:
+        user = Path(path).parts[0]
+        raise PlaceError(f"{path}: there is no home folder {user}: write the path in full, or ./{path}") from None
+
+
 def store_file(home: Path) -> Path:
     """The run store."""
     return home / "store.sqlite3"

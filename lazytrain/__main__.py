@@ -27,10 +27,18 @@ def _run(given: list[str]) -> int:
 
         return run_command_line(given)
 
-    from lazytrain.tui.start import start_screen
+    from lazytrain.engine.places import PlaceError
+    from lazytrain.tui.plain.streams import fill_closed
+    from lazytrain.tui.start import REFUSED, start_screen
     from lazytrain.tui.state.environment import find_places
 
-    return start_screen(find_places())
+    fill_closed()
+    try:
+        places = find_places()
+    except PlaceError as error:
+        sys.stderr.write(f"lazytrain: {error}\n")
+        return REFUSED
+    return start_screen(places)
 
 
 def _end(status: int) -> None:

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ValidationError
 
 from lazytrain.presets.errors import PresetError, explain
 from lazytrain.presets.listing import Origin
+from lazytrain.presets.plain_text import find_unsafe, harmless
 from lazytrain.presets.schema import Architecture, HyperparameterPreset, Hyperparameters, Study
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
@@ -65,6 +66,8 @@ def override(preset: HyperparameterPreset, settings: Mapping[str, Any], source: 
     """
     values = preset.values.model_dump()
     for name, value in settings.items():
+        if isinstance(value, str) and (unsafe := find_unsafe(value)) is not None:
+            raise PresetError(f"{source}: {name} = '{harmless(value)}': leave out {unsafe}")
         target: dict[str, Any] = values
         *parents, leaf = name.split(".")
         for parent in parents:
@@ -90,7 +93,8 @@ def parse_setting(text: str) -> tuple[str, Any]:
         raise PresetError(f"--set {text}: write field=value, such as learning_rate=0.1")
     try:
         return name.strip(), tomllib.loads(f"value = {value.strip()}")["value"]
-    except tomllib.TOMLDecodeError:
+    except (ValueError, RecursionError):
+        # Also a number with more digits than Python reads; pydantic says what would be right.
         return name.strip(), value.strip()
 
 

@@ -14,6 +14,9 @@ from lazytrain.presets.catalogue import Catalogue, Preset, override
 from lazytrain.presets.errors import PresetError, explain_field
 from lazytrain.presets.schema import Hyperparameters, Study
 
+MOST_SEEDS = 1_000
+"""More were never meant: a slip of the finger would fill the queue, or the memory."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StudyRun:
@@ -79,6 +82,8 @@ def _seeds(study: Study, count: int | None) -> tuple[int, ...]:
         return study.seeds
     if count < 1:
         raise PresetError(f"--seeds {count}: at least 1")
+    if count > MOST_SEEDS:
+        raise PresetError(f"--seeds {count}: at most {MOST_SEEDS:,}")
     after = max(study.seeds) + 1
     return (*study.seeds, *range(after, after + count))[:count]
 

@@ -9,6 +9,8 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Literal
 
+from lazytrain.presets.plain_text import EncodingError, harmless, read_utf8
+
 Origin = Literal["shipped", "yours"]
 Kind = Literal["architectures", "hyperparameters", "studies"]
 
@@ -33,14 +35,14 @@ _TITLE = re.compile(r"""^title[ \t]*=[ \t]*(?:"([^"\\\n]+)"|'([^'\n]+)')[ \t]*(?
 
 
 def find_files(kind: str, user_folder: Path | None) -> Iterator[tuple[str, Origin, Traversable]]:
-    """(name, origin, file): shipped first in their written order, then the user's by name."""
+    """(name, origin, file): shipped first in their written order, then the user's by name, as it can be shown."""
     shipped = {entry.name.removesuffix(".toml"): entry for entry in _toml_files(files("lazytrain.presets") / kind)}
     listed = _ORDER.get(kind, ())
     for name in sorted(shipped, key=lambda name: (listed.index(name) if name in listed else len(listed), name)):
         yield name, "shipped", shipped[name]
     if user_folder is not None and (user_folder / kind).is_dir():
         for entry in _toml_files(user_folder / kind):
-            yield entry.name.removesuffix(".toml"), "yours", entry
+            yield harmless(entry.name.removesuffix(".toml")), "yours", entry
 
 
 def list_titles(kind: Kind, user_folder: Path | None = None) -> dict[str, str]:
@@ -51,8 +53,8 @@ def list_titles(kind: Kind, user_folder: Path | None = None) -> dict[str, str]:
     titles: dict[str, str] = {}
     for name, _, source in find_files(kind, user_folder):
         try:
-            found = _TITLE.search(source.read_text(encoding="utf-8"))
-        except (OSError, UnicodeDecodeError):
+            found = _TITLE.search(read_utf8(source))
+        except (OSError, EncodingError):
             found = None
         titles[name] = (found[1] or found[2]) if found else name
     return titles
@@ -61,4 +63,6 @@ def list_titles(kind: Kind, user_folder: Path | None = None) -> dict[str, str]:
 def _toml_files(folder: Traversable) -> list[Traversable]:
     if not folder.is_dir():
         return []
-    return sorted((entry for entry in folder.iterdir() if entry.name.endswith(".toml")), key=lambda entry: entry.name)
+    # Hidden ones are an editor's locks and a file system's notes, never a person's preset.
+    seen = (entry for entry in folder.iterdir() if not entry.name.startswith((".", "#")))
+    return sorted((entry for entry in seen if entry.name.endswith(".toml")), key=lambda entry: entry.name)

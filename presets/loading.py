@@ -17,6 +17,7 @@ from lazytrain.presets.catalogue import DEFAULT, Catalogue, Preset
 from lazytrain.presets.errors import PresetError, explain
 from lazytrain.presets.expansion import check_studies
 from lazytrain.presets.listing import Origin, find_files
+from lazytrain.presets.plain_text import find_unsafe, harmless, read_utf8
 from lazytrain.presets.schema import Architecture, HyperparameterPreset, Hyperparameters, Study
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
@@ -47,18 +48,34 @@ def _load(
 ) -> dict[str, Preset[ModelT]]:
     loaded: dict[str, Preset[ModelT]] = {}
     for name, origin, source in find_files(kind, user_folder):
-        path = str(source)
+        path = harmless(str(source))
         try:
-            value = read(tomllib.loads(source.read_text(encoding="utf-8")), origin)
+            if (unsafe := find_unsafe(source.name)) is not None:
+                raise PresetError(f"its name holds {unsafe}: rename the file")
+            written = tomllib.loads(read_utf8(source))
+            _check_words(written)
+            value = read(written, origin)
         except ValidationError as error:
             loaded[name] = Preset(name, path, origin, error=str(explain(error, path, _FIELDS[kind])))
         except tomllib.TOMLDecodeError as error:
-            loaded[name] = Preset(name, path, origin, error=f"{path}: not valid TOML: {error}")
-        except (OSError, UnicodeDecodeError, PresetError) as error:
+            loaded[name] = Preset(name, path, origin, error=f"{path}: not valid TOML: {harmless(str(error))}")
+        except RecursionError:
+            loaded[name] = Preset(name, path, origin, error=f"{path}: not valid TOML: too many brackets in brackets")
+        # Python reads no number of more than 4,300 digits, and says so by a ValueError.
+        except (OSError, ValueError) as error:
             loaded[name] = Preset(name, path, origin, error=f"{path}: {error}")
         else:
             loaded[name] = Preset(name, path, origin, value)
     return loaded
+
+
+def _check_words(written: Mapping[str, Any]) -> None:
+    """Refuse a title, or words about a preset, that a terminal would obey. Not in the schema: old runs hold what they
+    were made of."""
+    for field in ("title", "about", "report"):
+        text = written.get(field)
+        if isinstance(text, str) and (unsafe := find_unsafe(text, lines=field != "title")) is not None:
+            raise PresetError(f"{field} = {harmless(text)!r}: leave out {unsafe}")
 
 
 _FIELDS: dict[str, Mapping[str, Any]] = {

@@ -92,7 +92,8 @@ def read_since(text: str, now: float, last: float | None) -> float:
         return last or 0.0
     spans = _SPAN.findall(text)
     if spans and not _SPAN.sub("", text):
-        return now - sum(float(number) * UNITS[unit] for number, unit in spans)
+        # Longer ago than the clock counts is the beginning.
+        return max(0.0, now - sum(float(number) * UNITS[unit] for number, unit in spans))
     moment = _read_moment(text, datetime.fromtimestamp(now))
     if moment is None:
         raise SinceError(f"{text!r}: write how long ago (8h, 90min, 1d 12h), a time (23:00, 2026-11-22 23:00), or last")
@@ -136,5 +137,5 @@ def _read_moment(text: str, now: datetime) -> float | None:
         return (moment if moment <= now else moment - timedelta(days=1)).timestamp()
     try:
         return datetime.fromisoformat(text).timestamp()
-    except ValueError:
+    except (ValueError, OverflowError, OSError):  # the last two: a date that the system's clock doesn't reach
         return None

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import torch
 from torch import Tensor, nn
+from torch.nn.parameter import UninitializedBuffer, UninitializedParameter
 
 from lazytrain.engine.child_process import describe_end, python_command
 from lazytrain.engine.compute.randomness import forked, seed_all
@@ -55,7 +56,19 @@ def build_net(
         seed_all(seed_for(seed, "weights"))
         if architecture.layers is not None:
             return build_layers(size_layers(architecture.layers, input_shape, num_classes))
-        return _build_other(architecture, num_classes, module_folder)
+        net = _build_other(architecture, num_classes, module_folder)
+        if any(isinstance(each, UninitializedParameter | UninitializedBuffer) for each in _tensors(net)):
+            # Lazy modules draw their weights when they first see an image, before any optimizer looks for them.
+            net.eval()
+            with torch.no_grad():
+                net(torch.zeros(2, *input_shape))
+            net.train()
+        return net
+
+
+def _tensors(net: nn.Module) -> Iterator[Tensor]:
+    yield from net.parameters()
+    yield from net.buffers()
 
 
 def build_layers(sized: tuple[SizedLayer, ...]) -> nn.Sequential:
@@ -149,8 +162,9 @@ def check_net(
     input_shape: tuple[int, ...],
     num_classes: int,
     module_folder: Path | None = None,
+    num_images: int = 2,
 ) -> list[tuple[str, str, int]]:
-    """Try a torchvision net or a user's module on two images, on the meta device: nothing is computed.
+    """Try a torchvision net or a user's module on a few images, on the meta device: nothing is computed.
 
     Where meta itself is what fails, the pass is a real one on the CPU. A user's module is tried in a process of its
     own: it may hang, end its process, or set what others go by.
@@ -163,12 +177,12 @@ def check_net(
     """
 
     def elsewhere(device: str) -> list[tuple[str, str, int]]:
-        return _try_elsewhere(architecture, input_shape, num_classes, module_folder, device)
+        return _try_elsewhere(architecture, input_shape, num_classes, module_folder, num_images, device)
 
     try:
         if architecture.module is not None:
             return elsewhere("meta")
-        return try_architecture(architecture, input_shape, num_classes, module_folder, "meta")
+        return try_architecture(architecture, input_shape, num_classes, module_folder, num_images, "meta")
     except PresetError:
         raise
     except Exception:  # noqa: BLE001  torch's meta kernels may raise anything, and so may a user's module
@@ -184,6 +198,7 @@ def try_architecture(
     input_shape: tuple[int, ...],
     num_classes: int,
     module_folder: Path | None,
+    num_images: int,
     device: str,
 ) -> list[tuple[str, str, int]]:
     """`check_net` in this process, on `device`. Raises PresetError, and whatever the net raises."""
@@ -192,7 +207,7 @@ def try_architecture(
         _import_module(architecture.module, module_folder)
     with torch.device(device):
         net = _build_other(architecture, num_classes, module_folder)
-    return try_net(net, torch.zeros(2, *input_shape, device=device), num_classes)
+    return try_net(net, torch.zeros(num_images, *input_shape, device=device), num_classes)
 
 
 def try_net(net: nn.Module, images: Tensor, num_classes: int) -> list[tuple[str, str, int]]:
@@ -230,6 +245,7 @@ def _try_elsewhere(
     input_shape: tuple[int, ...],
     num_classes: int,
     module_folder: Path | None,
+    num_images: int,
     device: str,
 ) -> list[tuple[str, str, int]]:
     """`try_architecture` in a process of its own.
@@ -244,6 +260,7 @@ def _try_elsewhere(
         "num_classes": num_classes,
         "module_folder": None if module_folder is None else str(module_folder),
         "device": device,
+        "num_images": num_images,
     }
     try:
         done = subprocess.run(

@@ -41,6 +41,7 @@ def _try(request: dict[str, Any]) -> dict[str, Any]:
             tuple(request["input_shape"]),
             request["num_classes"],
             folder,
+            request["num_images"],
             request["device"],
         )
     except PresetError as error:

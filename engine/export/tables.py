@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from lazytrain.engine.analysis.gathered import Gathered
+from lazytrain.presets.plain_text import harmless
 
 POINT_COLUMNS = (
     *("run_id", "run_name", "step", "epoch", "train_loss", "train_accuracy_fraction", "learning_rate"),
@@ -24,6 +25,8 @@ EPOCH_COLUMNS = (
     *("epoch_seconds", "evaluation_seconds", "best"),
 )
 CHUNK_LINES = 10_000
+FORMULA = ("=", "+", "-", "@", "＝", "＋", "－", "＠")
+"""How what a spreadsheet runs begins; tabs and line ends, which do too, are written out."""
 
 
 def epochs_path(points: Path) -> Path:
@@ -63,12 +66,20 @@ def _epoch_lines(runs: Sequence[Gathered]) -> Iterator[tuple[object, ...]]:
             )
 
 
+def _cell(value: object) -> object:
+    """Text that a spreadsheet would run as a formula has a quote before it, as OWASP advises; numbers stay numbers."""
+    if not isinstance(value, str):
+        return value
+    text = harmless(value)
+    return f"'{text}" if text.startswith(FORMULA) else text
+
+
 def _write(columns: Sequence[str], lines: Iterable[tuple[object, ...]], file: BinaryIO) -> None:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(columns)
     for number, line in enumerate(lines, start=1):
-        writer.writerow(line)  # floats are written by their repr, None as nothing
+        writer.writerow([_cell(value) for value in line])  # floats are written by their repr, None as nothing
         if number % CHUNK_LINES == 0:
             file.write(text.getvalue().encode())
             text.seek(0)

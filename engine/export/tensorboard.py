@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from itertools import accumulate
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from lazytrain.engine.analysis.gathered import Gathered
 from lazytrain.engine.export.files import ExportError
 from lazytrain.engine.records import State
+from lazytrain.presets.plain_text import harmless
 
 if TYPE_CHECKING:
     from lazytrain.engine.events import EpochRecord
@@ -114,10 +116,15 @@ def _about(gathered: Gathered) -> Iterator[Any]:
         **{"run": run.name, "id": run.id, "state": run.state.value, "outcome": run.outcome, "error": run.error},
         **{"device": run.device, "threads": run.threads, "path": run.path, "versions": run.versions},
     }
-    lines = ["| | |", "|---|---|", *(f"| {name} | {value} |" for name, value in facts.items() if value is not None)]
+    lines = [
+        "| | |",
+        "|---|---|",
+        *(f"| {name} | {_plain(value)} |" for name, value in facts.items() if value is not None),
+    ]
     yield from text_pb("run/text_summary", "\n".join(lines)).value
     configuration = json.dumps(gathered.configuration.model_dump(mode="json"), indent=2, ensure_ascii=False)
-    code = "\n".join(f"    {line}" for line in configuration.splitlines())
+    # A line ends where JSON's does, and nowhere else.
+    code = "\n".join(f"    {harmless(line)}" for line in configuration.split("\n"))
     yield from text_pb("configuration/text_summary", code).value
     start = {
         "hparams": _hyperparameters(gathered),
@@ -147,7 +154,12 @@ def _value(value: object) -> dict[str, bool | float | str]:
         case int() | float():
             return {"number_value": float(value)}
         case _:
-            return {"string_value": str(value)}
+            return {"string_value": harmless(str(value))}
+
+
+def _plain(value: object) -> str:
+    """A value as a cell of a table: nothing in it is Markdown or HTML, which TensorBoard would show as such."""
+    return re.sub(r"[\\`*_\[\]<>|#~&]", r"\\\g<0>", harmless(str(value)))
 
 
 def _hparams(tag: str, **content: Any) -> Any:

@@ -11,6 +11,7 @@ import platform
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from lazytrain.engine.queue.fitting import find_misfit, num_held_out, one_image, trains_on_one
 from lazytrain.engine.store.store import Store
 from lazytrain.presets.errors import PresetError
 from lazytrain.presets.layers import LayerError, format_shape, size_layers
@@ -21,6 +22,10 @@ if TYPE_CHECKING:
     from lazytrain.engine.configuration import RunConfiguration
     from lazytrain.engine.data.datasets import DatasetFacts
     from lazytrain.presets.schema import Architecture
+
+
+class Misfit(PresetError):
+    """It isn't the net's file that is to be mended: the message names a hyperparameter and what would be right."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,7 +87,7 @@ def estimate(store: Store, configuration: RunConfiguration, facts: DatasetFacts)
     if answer.result is None:
         return Estimate(error=answer.error)
     rate, evaluation_rate = (float(str(answer.result[name])) for name in ("images_per_second", "evaluated_per_second"))
-    held_out = round(facts.num_train * values.validation_fraction)
+    held_out = num_held_out(facts.num_train, values)
     epoch_seconds = (facts.num_train - held_out) / rate + (facts.num_test + held_out) / evaluation_rate
     seconds = epoch_seconds * values.epochs
     if values.time_budget_minutes is not None:
@@ -131,19 +136,27 @@ def check_configuration(
 
     Raises:
         PresetError: naming the preset's file (`path`), the layer, its input, and what doesn't fit.
+        Misfit: the hyperparameters don't fit the data, or the net.
     """
     architecture = configuration.architecture
+    if architecture.layers is None:
+        # torch is loaded only for nets that only torch can size.
+        from lazytrain.engine.compute.architecture import check_net
     prefix = f"{path or configuration.architecture_name}: "
     try:
         if architecture.layers is not None:
             size_layers(architecture.layers, facts.input_shape, facts.num_classes)
         else:
-            # torch is loaded only for nets that only torch can size.
-            from lazytrain.engine.compute.architecture import check_net
-
             check_net(architecture, facts.input_shape, facts.num_classes, module_folder)
     except (LayerError, PresetError) as error:
         raise PresetError(f"{prefix}{error}") from None
+    if (misfit := find_misfit(configuration, facts)) is not None:
+        raise Misfit(misfit)
+    if architecture.layers is None and trains_on_one(configuration.hyperparameters, facts):
+        try:
+            check_net(architecture, facts.input_shape, facts.num_classes, module_folder, num_images=1)
+        except PresetError as error:
+            raise Misfit(one_image(configuration.hyperparameters, str(error))) from None
 
 
 def _net(architecture: Architecture) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from lazytrain.engine.data.datasets import DatasetError, DatasetFacts
 from lazytrain.engine.records import Run, State
 from lazytrain.engine.store.store import NotPossible, RunNotFound, Store
 from lazytrain.presets import Catalogue, Hyperparameters, StudyRun, expand_study
+from lazytrain.presets.plain_text import harmless
 
 
 class Standing(StrEnum):
@@ -101,7 +102,7 @@ def _plan(
         configuration = freeze(configuration, facts, module_folder)
     return PlannedRun(
         configuration=configuration,
-        name=f"{configuration.suggested_name} ({study})",
+        name=harmless(f"{configuration.suggested_name} ({study})"),
         path=preset.path,
         facts=facts,
         error=None if facts is not None else str(data),

@@ -12,6 +12,7 @@ from lazytrain.engine.places import settings_path
 from lazytrain.engine.settings.availability import Hours
 from lazytrain.engine.settings.recipients import check_recipients, masked
 from lazytrain.presets import PresetError, explain
+from lazytrain.presets.plain_text import read_utf8
 from lazytrain.presets.schema import Frozen
 
 
@@ -77,14 +78,16 @@ def load_settings(home: Path) -> Settings:
     """The settings of a home, the defaults if there is no file. Raises SettingsError."""
     path = settings_path(home)
     try:
-        text = path.read_text(encoding="utf-8")
-        written: dict[str, Any] = tomllib.loads(text)
+        written: dict[str, Any] = tomllib.loads(read_utf8(path))
     except FileNotFoundError:
         return Settings()
-    except (OSError, UnicodeDecodeError) as error:
-        raise SettingsError(f"{path}: can't be read: {error}") from error
     except tomllib.TOMLDecodeError as error:
         raise SettingsError(f"{path}: not valid TOML: {error}") from error
+    # A number of more digits than Python reads is a ValueError, too.
+    except (OSError, ValueError) as error:
+        raise SettingsError(f"{path}: can't be read: {error}") from error
+    except RecursionError as error:
+        raise SettingsError(f"{path}: not valid TOML: too many brackets in brackets") from error
     try:
         return Settings.model_validate(written)
     except ValidationError as error:

@@ -31,6 +31,7 @@ from lazytrain.engine.store.rebuild import (
     put_back,
     rebuild,
 )
+from lazytrain.presets.plain_text import harmless
 
 if TYPE_CHECKING:
     from lazytrain.engine.configuration import RunConfiguration
@@ -252,6 +253,8 @@ class Reader:
         Raises:
             RunNotFound: none or several fit.
         """
+        if not _is_text(reference):
+            raise RunNotFound(f"no run '{harmless(reference)}': `lazytrain runs` lists them")
         select = f"SELECT {_RUN_COLUMNS} FROM runs "
         if reference == "last":
             rows = self.connection.execute(select + "ORDER BY created DESC, rowid DESC LIMIT 1").fetchall()
@@ -389,3 +392,8 @@ def _epoch(row: sqlite3.Row) -> EpochRecord:
 
 
 _ALWAYS_THERE: Sequence[str] = ("train_loss", "train_accuracy", "test_loss", "test_accuracy")
+
+
+def _is_text(reference: str) -> bool:
+    """Whether it can be asked for: an argument that isn't UTF-8 is no run's id or name."""
+    return not any("\ud800" <= character <= "\udfff" for character in reference)

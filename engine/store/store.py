@@ -20,6 +20,7 @@ from lazytrain.engine.records import CHUNK_POINTS, Answer, Run, State, Wanted
 from lazytrain.engine.store.archive import write_run
 from lazytrain.engine.store.database import StoreDamaged, StoreError, StoreTrouble, transaction
 from lazytrain.engine.store.reading import Reader, RunNotFound, mending
+from lazytrain.presets.plain_text import find_unsafe, harmless
 
 if TYPE_CHECKING:
     from lazytrain.engine.configuration import RunConfiguration
@@ -49,13 +50,14 @@ class Store(Reader):
     def add_run(self, configuration: RunConfiguration, name: str | None = None, *, first: bool = False) -> Run:
         """Queue a run at the end (or in front, if `first`). A name that is taken gets a number."""
         values = configuration.hyperparameters
+        wanted = harmless(configuration.suggested_name) if name is None else _checked(name, "a run's name")
         with transaction(self.connection):
             run_id = self._new_id()
             self.connection.execute(
                 "INSERT INTO runs (id, name, configuration, architecture, hyperparameters, dataset, seed, state,"
                 " wanted, position, created, num_epochs) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 (
-                    *(run_id, self._free_name(name or configuration.suggested_name)),
+                    *(run_id, self._free_name(wanted or configuration.suggested_name)),
                     configuration.model_dump_json(),
                     *(configuration.architecture_name, configuration.hyperparameters_name),
                     *(values.dataset, values.seed, State.QUEUED, Wanted.RUN),
@@ -67,9 +69,10 @@ class Store(Reader):
 
     @mending
     def rename(self, run_id: str, name: str) -> Run:
-        """Give the run a name; one that is taken gets a number. Raises ValueError for an empty one."""
+        """Give the run a name; one that is taken gets a number. Raises ValueError for one that can't be."""
         if not name.strip():
             raise ValueError("a run's name can't be empty")
+        name = _checked(name, "a run's name")
         with transaction(self.connection):
             self.connection.execute(
                 "UPDATE runs SET name = ? WHERE id = ?", (self._free_name(name.strip(), run_id), run_id)
@@ -82,15 +85,17 @@ class Store(Reader):
     def tag(self, run_id: str, tags: Iterable[str]) -> Run:
         """Give the run these tags in place of those it had. Raises ValueError for an empty one or one with a comma or a
         space, RunNotFound."""
-        chosen = sorted({tag.strip() for tag in tags})
+        # What an old store holds is no mistake of who adds to it.
+        before = set(self.run(run_id).tags)
+        chosen = sorted({tag if tag in before else _checked(tag, "a tag").strip() for tag in tags})
         if wrong := [tag for tag in chosen if not tag or set(tag) & set(", \t\n")]:
             raise ValueError(f"tag {wrong[0]!r}: a tag is one word, without a comma")
         return self._label(run_id, tags=json.dumps(chosen, ensure_ascii=False))
 
     @mending
     def annotate(self, run_id: str, note: str) -> Run:
-        """Keep a person's words beside the run, in place of earlier ones. Raises RunNotFound."""
-        return self._label(run_id, note=note.strip())
+        """Keep a person's words beside the run, in place of earlier ones. Raises ValueError, RunNotFound."""
+        return self._label(run_id, note=_checked(note, "a note", lines=True).strip())
 
     @mending
     def put_away(self, run_id: str, *, away: bool = True) -> Run:
@@ -295,6 +300,13 @@ class Store(Reader):
             f"SELECT {'min' if first else 'max'}(position) AS edge FROM runs WHERE state = ?", (State.QUEUED,)
         ).fetchone()
         return (row["edge"] or 0.0) + (-1.0 if first else 1.0)
+
+
+def _checked(text: str, what: str, *, lines: bool = False) -> str:
+    """`text`, unless it holds what a terminal would obey. Raises NotPossible."""
+    if (unsafe := find_unsafe(text, lines=lines)) is not None:
+        raise NotPossible(f"{what} can't hold {unsafe}: {harmless(text)}")
+    return text
 
 
 __all__ = ["CHUNK_POINTS", "NotPossible", "RunNotFound", "Store", "StoreDamaged", "StoreError", "StoreTrouble"]

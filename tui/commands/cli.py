@@ -10,15 +10,19 @@ import os
 import sys
 from collections.abc import Sequence
 from io import TextIOWrapper
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
+from lazytrain.presets.plain_text import harmless
 from lazytrain.tui.commands.completion import answer_shell, shell_asks
 from lazytrain.tui.commands.options import Data, Device, Home
 from lazytrain.tui.commands.verbs import Verb, VerbGroup
 from lazytrain.tui.plain.ascii import HANDLER, register
+from lazytrain.tui.plain.streams import guard
 
+USAGE_ERROR: Any = typer.BadParameter.__base__
+"""Whatever is wrong with options and arguments; Typer gives it no name of its own."""
 TRAIN, LOOK, STEER, TAKE_AWAY, MACHINE = "Train", "Look", "Steer", "Take away", "Machine"
 """What the subcommands are for, as `--help` groups them."""
 
@@ -71,6 +75,7 @@ def user_errors() -> tuple[type[Exception], ...]:
     from lazytrain.engine.data.datasets import DatasetError
     from lazytrain.engine.errors import DeviceError
     from lazytrain.engine.export.files import ExportError
+    from lazytrain.engine.places import PlaceError
     from lazytrain.engine.store.database import StoreError
     from lazytrain.engine.store.store import NotPossible, RunNotFound
     from lazytrain.presets import PresetError
@@ -79,7 +84,7 @@ def user_errors() -> tuple[type[Exception], ...]:
 
     return (
         *(PresetError, DatasetError, StoreError, RunNotFound, NotPossible, DeviceError),
-        *(ExportError, InspectionError, QueryError, LabelError, Refused),
+        *(ExportError, InspectionError, QueryError, LabelError, PlaceError, Refused),
     )
 
 
@@ -92,17 +97,33 @@ def run_command_line(arguments: Sequence[str]) -> int:
             stream.reconfigure(errors=HANDLER)
     if shell_asks(os.environ):
         return answer_shell(lambda: app((), prog_name="lazytrain"), os.environ, sys.stdout)
+    return guard(lambda: _run(list(arguments)))
+
+
+def _run(arguments: list[str]) -> int:
     try:
-        app(list(arguments), prog_name="lazytrain")
+        status: object = app(arguments, prog_name="lazytrain", standalone_mode=False)
     except SystemExit as end:
+        if isinstance(end.__context__, BrokenPipeError):  # how Rich ends where help is piped into `head`
+            raise end.__context__ from None
         return end.code if isinstance(end.code, int) else int(end.code is not None)
+    except typer.Abort:
+        sys.stderr.write("Aborted.\n")
+        return 1
+    except USAGE_ERROR as error:
+        from typer.rich_utils import rich_format_error
+
+        # What was typed stands in it.
+        error.message = harmless(error.message, lines=True)
+        rich_format_error(error)
+        return error.exit_code
     except user_errors() as error:
         from lazytrain.tui.plain.follow import REFUSED
         from lazytrain.tui.plain.reporters import write_line
 
         write_line(sys.stderr, f"lazytrain: {error}")
         return REFUSED
-    return 0
+    return status if isinstance(status, int) else 0
 
 
 @app.callback(invoke_without_command=True)

@@ -13,6 +13,7 @@ import typer
 
 from lazytrain.engine.export.files import write_files
 from lazytrain.engine.export.formats import Format, default_output, plan_export
+from lazytrain.engine.places import expand
 from lazytrain.tui.commands.completion import runs as complete_runs
 from lazytrain.tui.commands.options import Data, Home
 from lazytrain.tui.plain.open_store import open_store
@@ -68,7 +69,7 @@ def export(
     shelf = DatasetShelf(places.data, places.cache)
     with open_store(places.home) as store:
         chosen = [store.find(reference) for reference in runs]
-        where = output or default_output(chosen, form)
+        where = expand(output) if output else default_output(chosen, form)
         which = "best" if checkpoint is Checkpoint.BEST else "last"
         planned = plan_export(store, chosen, form, where, describe=shelf.describe, which=which)
     print_paths(write_files(planned, force=force, tell=Teller(sys.stderr)))

@@ -61,7 +61,10 @@ def note(
     with _store(context, home) as store:
         found = store.find(run)
         if words:
-            found = store.annotate(found.id, " ".join(words))
+            try:
+                found = store.annotate(found.id, " ".join(words))
+            except ValueError as error:
+                raise LabelError(str(error)) from None
         write_line(sys.stdout, f"{found.name}: {found.note or NOTHING}")
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lazytrain.engine.export.files import write_files
+from lazytrain.engine.places import expand
 from lazytrain.tui.commands.export import Teller, print_paths
 from lazytrain.tui.plain.open_store import open_store
 from lazytrain.tui.state.environment import Places
@@ -43,11 +44,13 @@ def write_report(
     from lazytrain.tui.state.dataset_lookup import DatasetShelf
     from lazytrain.tui.words.written_report import write_markdown  # imports jinja2
 
+    template = expand(template) if template is not None else None
     describe: Describe = DatasetShelf(places.data, places.cache).describe
     catalogue = load_catalogue(places.presets)
     with open_store(places.home) as store:
         report = make_written_report(store, catalogue, references, describe, settings=settings, num_seeds=num_seeds)
         now = store.clock()
+    output = expand(output) if output is not None else None
     if output is None:
         sys.stdout.write(write_markdown(report, describe, now=now, version=version, template=template))
         return

@@ -22,7 +22,7 @@ from lazytrain.tui.plain.follow import FAILED, FINISHED, REFUSED, follow_run
 from lazytrain.tui.plain.interrupts import Interrupts
 from lazytrain.tui.plain.open_store import open_store
 from lazytrain.tui.plain.output import make_console, print_json, print_table
-from lazytrain.tui.plain.reporters import make_reporter, write_line
+from lazytrain.tui.plain.reporters import make_reporter, tell_line, write_line
 from lazytrain.tui.state.configure import anchor, check_device
 from lazytrain.tui.state.dataset_lookup import DatasetShelf
 from lazytrain.tui.state.environment import Places, find_places
@@ -98,7 +98,16 @@ def study(
             raise typer.Exit(REFUSED)
         queued = queue_rows(store, rows)
         if queue:
-            _tell_queued(store, _record(catalogue, name, rows) if as_json else None, queued)
+            try:
+                _tell_queued(store, _record(catalogue, name, rows) if as_json else None, queued)
+            except BrokenPipeError:
+                raise
+            except OSError:
+                # Nobody can be told of them: none is left behind.
+                twins = {row.twin.id for row in rows if row.twin is not None}
+                for run in queued:
+                    (store.stop if run.id in twins else store.discard)(run.id)
+                raise
             raise typer.Exit(FAILED if refused else FINISHED)
         waiting = [row.twin for row in rows if row.twin and not row.again and row.standing is Standing.UNDERWAY]
         status = _train(places, store, name, asked, [*waiting, *queued])
@@ -244,7 +253,7 @@ def _train(places: Places, store: Store, name: str, device: str, runs: Sequence[
     status = FINISHED
     with Interrupts() as interrupts:
         for number, run in enumerate(runs, start=1):
-            write_line(sys.stdout, f"{number}/{len(runs)}  {run.id}  {run.name}")
+            tell_line(sys.stdout, f"{number}/{len(runs)}  {run.id}  {run.name}")
 
             def make_runner(only: str = run.id) -> Runner:
                 return Runner(places.home, places.data, device=device, only=only, command=f"lazytrain study {name}")
@@ -253,7 +262,7 @@ def _train(places: Places, store: Store, name: str, device: str, runs: Sequence[
             if interrupts.received is not None:
                 rest = len(runs) - number
                 if rest:
-                    write_line(sys.stderr, f"{rest} more stay in the queue: `lazytrain work` trains them")
+                    tell_line(sys.stderr, f"{rest} more stay in the queue: `lazytrain work` trains them")
                 return ended
             status = status or (FAILED if ended else FINISHED)
     return status
@@ -263,5 +272,5 @@ def _follow(store: Store, run: Run, make_runner: Callable[[], Any], interrupts: 
     try:
         return follow_run(store, run.id, make_runner, make_reporter(sys.stdout, sys.stderr), interrupts)
     except RunNotFound:
-        write_line(sys.stderr, f"{run.name} ({run.id}) was discarded meanwhile")
+        tell_line(sys.stderr, f"{run.name} ({run.id}) was discarded meanwhile")
         return FAILED

@@ -8,9 +8,12 @@ from typing import Annotated
 
 import typer
 
+from lazytrain.engine.configuration import RunConfiguration
+from lazytrain.engine.records import Run
 from lazytrain.engine.settings.niceness import be_nice, num_jobs
 from lazytrain.engine.settings.settings import Settings as HomeSettings
 from lazytrain.engine.settings.settings import load_settings
+from lazytrain.engine.store.store import Store
 from lazytrain.presets import DEFAULT
 from lazytrain.tui.commands.options import (
     ArchitectureName,
@@ -29,6 +32,7 @@ from lazytrain.tui.plain.open_store import open_store
 from lazytrain.tui.plain.reporters import make_reporter, write_line
 from lazytrain.tui.plain.working import MOST_JOBS, work_queue
 from lazytrain.tui.state.configure import check_device, configure
+from lazytrain.tui.terminal.outlet import Outlet
 
 
 def train(
@@ -55,8 +59,7 @@ def train(
     from lazytrain.engine.queue.runner import Runner
 
     with Interrupts() as interrupts, open_store(places.home, "lazytrain train") as store:
-        run = store.add_run(configuration, name)
-        write_line(sys.stdout, run.id)
+        run = _add(store, configuration, name)
         status = follow_run(
             store,
             run.id,
@@ -93,10 +96,23 @@ def queue(
     places = places_of(context, home, data)
     configuration = configure(places, architecture, hyperparameters, settings or (), device_of(context, device))
     with open_store(places.home) as store:
-        run = store.add_run(configuration, name)
-        write_line(sys.stdout, run.id)
+        run = _add(store, configuration, name)
         if not store.runners():
             write_line(sys.stderr, f"queued {run.name}; nothing trains yet: `lazytrain work` trains the queue")
+
+
+def _add(store: Store, configuration: RunConfiguration, name: str | None) -> Run:
+    """Queue a run and print its id; where nobody can be told of it, it isn't left behind."""
+    run = store.add_run(configuration, name)
+    try:
+        write_line(sys.stdout, run.id)
+    except BrokenPipeError as error:
+        # A reader that has seen enough is no reason to lose a run.
+        Outlet(sys.stdout).lose(error)
+    except OSError:
+        store.discard(run.id)
+        raise
+    return run
 
 
 def work(
@@ -122,6 +138,6 @@ def work(
 def _num_jobs(jobs: str, settings: HomeSettings) -> int:
     if jobs == "auto":
         return num_jobs(os.cpu_count() or 1, keep_core_free=settings.keep_core_free)
-    if not jobs.isdecimal() or not 1 <= int(jobs) <= MOST_JOBS:
+    if not jobs.isdecimal() or len(jobs) > len(str(MOST_JOBS)) or not 1 <= int(jobs) <= MOST_JOBS:
         raise Refused(f"--jobs: {jobs!r} must be 'auto' or a number from 1 to {MOST_JOBS}")
     return int(jobs)

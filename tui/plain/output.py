@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import sys
 from collections.abc import Container, Sequence
 from dataclasses import asdict
@@ -17,6 +18,8 @@ from lazytrain.engine.configuration import RunConfiguration, flatten
 from lazytrain.engine.events import EpochRecord
 from lazytrain.engine.records import Message, Run, State, TrainerState, iso
 from lazytrain.engine.store.store import Store
+from lazytrain.presets.plain_text import UNSAFE, harmless
+from lazytrain.tui.plain.console import PlainConsole
 from lazytrain.tui.words.text import (
     NOTHING,
     format_count,
@@ -39,6 +42,7 @@ STATE_COLOURS = {
 }
 """Of the terminal's own sixteen colours; states not named have none."""
 
+_UNSAFE_JSON = re.compile(f"(?!\n){UNSAFE.pattern}")
 GAP = "  "
 """Between two columns."""
 MIN_CUT = 8
@@ -49,15 +53,16 @@ WIDE = 104
 
 def make_console(stream: TextIO | None = None) -> Console:
     """A console on `stream` (default: stdout) that changes nothing in what it is given."""
-    return Console(file=stream or sys.stdout, highlight=False, markup=False, emoji=False)
+    return PlainConsole(stream or sys.stdout)
 
 
 def print_json(value: Any, stream: TextIO | None = None) -> None:
-    """JSON for scripts: NaN and infinities become null."""
+    """JSON for scripts: NaN and infinities become null; what a terminal would obey, or can't be encoded, is escaped."""
     stream = stream or sys.stdout
-    # Where it can't be written as it is, it is escaped: a script reads the same.
     unicode = (getattr(stream, "encoding", None) or "utf-8").lower().replace("-", "").startswith("utf")
     text = json.dumps(_finite(value), indent=2, ensure_ascii=not unicode, allow_nan=False)
+    # Line ends and blanks between the values stay; within them, JSON has escaped these already.
+    text = _UNSAFE_JSON.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
     stream.write(text + "\n")
 
 
@@ -67,6 +72,7 @@ def print_table(console: Console, heads: Sequence[str], rows: Sequence[Sequence[
     A head that starts with `>` has its column aligned right; the column whose head starts with `+` is the one to cut.
     """
     names = [head.lstrip(">+") for head in heads]
+    rows = [[cell if isinstance(cell, Text) else harmless(cell) for cell in row] for row in rows]
     widths = [max(map(_width, column)) for column in zip(names, *rows, strict=True)]
     if console.is_terminal:
         missing = max(0, sum(widths) + len(GAP) * (len(widths) - 1) - console.width)
@@ -184,7 +190,7 @@ def best_by(configuration: RunConfiguration) -> str:
 def print_run(store: Store, run: Run, console: Console) -> None:
     """One run in full."""
     configuration = store.configuration(run.id)
-    console.print(Text.assemble(state_text(run), f"  {run.name}  {run.id}"))
+    console.print(Text.assemble(state_text(run), f"  {harmless(run.name)}  {run.id}"))
     for label, value in _facts(run, configuration):
         console.print(f"  {label:<10} {value}", soft_wrap=True)
     _print_hyperparameters(configuration, console)
@@ -214,7 +220,7 @@ def _facts(run: Run, configuration: RunConfiguration) -> list[tuple[str, str]]:
     if report is not None and report.test_accuracy is not None:
         facts.append(("report", f"test accuracy about {format_fraction(report.test_accuracy, 0)} after 50 epochs"))
     if run.tags:
-        facts.append(("tags", " ".join(f"#{tag}" for tag in run.tags)))
+        facts.append(("tags", harmless(" ".join(f"#{tag}" for tag in run.tags))))
     if run.note:
         facts.append(("note", run.note))
     if run.archived:

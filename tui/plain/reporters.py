@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable
-from typing import Protocol, TextIO, cast
+from typing import Protocol, TextIO
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
@@ -13,6 +13,8 @@ from rich.text import Text
 
 from lazytrain.engine.events import EpochRecord
 from lazytrain.engine.records import Run, State
+from lazytrain.presets.plain_text import harmless
+from lazytrain.tui.plain.console import PlainConsole
 from lazytrain.tui.terminal.outlet import Outlet
 from lazytrain.tui.words.text import (
     NOTHING,
@@ -56,7 +58,7 @@ class Reporter(Protocol):
 
 def make_reporter(stdout: TextIO, stderr: TextIO) -> Reporter:
     """A bar where stdout is a terminal that can redraw a line, plain lines elsewhere."""
-    console = Console(file=cast(TextIO, Outlet(stdout)), highlight=False, markup=False, emoji=False)
+    console = PlainConsole(Outlet(stdout))
     if console.is_terminal and not console.is_dumb_terminal:
         return BarReporter(console)
     return PlainReporter(stdout, stderr)
@@ -103,10 +105,10 @@ class PlainReporter:
 
     def say(self, text: str) -> None:
         self._last_line = self._clock()
-        write_line(self._stdout, self._prefix + text)
+        tell_line(self._stdout, self._prefix + text)
 
     def warn(self, text: str) -> None:
-        write_line(self._stderr, self._prefix + text)
+        tell_line(self._stderr, self._prefix + text)
 
     def show(self, run: Run) -> None:
         if run.progress is not None and self._clock() - self._last_line >= PLAIN_SECONDS:
@@ -177,16 +179,24 @@ class BarReporter:
 
 
 def write_line(stream: TextIO, text: str) -> None:
-    """Write a line at once; a stream whose reader or terminal is gone is pointed at nothing instead."""
+    """Write a line at once. Raises OSError where it can't be, which ends a command (`tui.plain.streams`)."""
+    stream.write(harmless(text, lines=True) + "\n")
+    stream.flush()
+
+
+def tell_line(stream: TextIO, text: str) -> None:
+    """Write a line of what goes on anyway; a stream whose reader or terminal is gone is pointed at nothing instead."""
     outlet = Outlet(stream)
-    outlet.write(text + "\n")
+    outlet.write(harmless(text, lines=True) + "\n")
     outlet.flush()
 
 
 def restore_terminal() -> None:
     """Show the cursor again, which the bar hides; for an end that runs no clean-up."""
     if sys.stdout.isatty():
-        write_line(sys.stdout, "\x1b[?25h")
+        outlet = Outlet(sys.stdout)
+        outlet.write("\x1b[?25h\n")
+        outlet.flush()
 
 
 def _label(run: Run) -> str:

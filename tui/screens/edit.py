@@ -190,8 +190,9 @@ class EditScreen(ModalScreen[Edits | None]):
             self.notify(next(iter(errors.values())), title="not applied", severity="error", markup=False)
             return
         preset_values = flat(self.preset.values)
-        settings = anchor({name: value for name, value in self.values().items() if value != preset_values[name]})
+        changed = {name: value for name, value in self.values().items() if value != preset_values[name]}
         try:
+            settings = anchor(changed)
             override(self.preset, settings, "edit")
         except PresetError as error:
             self.notify(str(error), title="not applied", severity="error", markup=False)

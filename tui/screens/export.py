@@ -17,11 +17,12 @@ from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option
 
 from lazytrain.engine.export.files import AlreadyThere, ExportError
+from lazytrain.engine.places import PlaceError, expand
 from lazytrain.engine.store.store import RunNotFound, StoreError
 from lazytrain.presets import PresetError
 from lazytrain.tui.state.taking_away import Kind, Taken, default_path, kinds, take_away
 
-TAKING_ERRORS = (ExportError, RunNotFound, StoreError, PresetError)
+TAKING_ERRORS = (ExportError, PlaceError, RunNotFound, StoreError, PresetError)
 """What a person can put right."""
 PATIENCE_SECONDS = 1.0
 """What takes longer says how far it is."""
@@ -113,9 +114,7 @@ class ExportScreen(ModalScreen[None]):
                 app.call_from_thread(self._show_progress, f"{done + 1} of {total}: {what}")
 
         try:
-            paths = take_away(
-                *(self.home, self.data, self.taken, key, Path(place).expanduser()), force=force, tell=tell
-            )
+            paths = take_away(*(self.home, self.data, self.taken, key, expand(place)), force=force, tell=tell)
         except AlreadyThere as found:
             app.call_from_thread(self._refused, (key, place), f"{found.path} is there: enter overwrites it")
         except TAKING_ERRORS as error:

@@ -17,6 +17,7 @@ from textual.widgets import Static
 
 from lazytrain.engine.queue.estimate import Estimate, LayerCheck, estimate
 from lazytrain.engine.records import State
+from lazytrain.engine.store.store import NotPossible
 from lazytrain.presets import Catalogue
 from lazytrain.tui.lists.preset_list import PENDING, WARNING, PresetList, PresetRow, list_studies
 from lazytrain.tui.state.draft import Draft, Edits
@@ -216,7 +217,11 @@ class Desk:
 
     def _add_run(self, configuration: RunConfiguration, *, open_monitor: bool) -> None:
         screen, app = self._screen, self._host
-        run = app.store.add_run(freeze_for_queue(configuration, app.shelf, app.home), self.draft.edits.run_name)
+        try:
+            run = app.store.add_run(freeze_for_queue(configuration, app.shelf, app.home), self.draft.edits.run_name)
+        except NotPossible as error:
+            screen.notify(str(error), title="can't be queued", severity="error", timeout=10, markup=False)
+            return
         app.nudge()
         app.remember()
         self.draft = self.draft.without_run_name()

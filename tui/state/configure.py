@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from lazytrain.engine.analysis.identity import freeze
 from lazytrain.engine.configuration import RunConfiguration, edited_fields
 from lazytrain.engine.data.datasets import describe_dataset
-from lazytrain.engine.queue.estimate import check_configuration
+from lazytrain.engine.places import PlaceError, expand
+from lazytrain.engine.queue.estimate import Misfit, check_configuration
 from lazytrain.presets import PresetError, load_catalogue, override, parse_setting
 from lazytrain.tui.state.environment import Places
 
@@ -43,6 +43,8 @@ def configure(
     facts = describe_dataset(values.dataset, places.data, places.cache, values.image_size)
     try:
         check_configuration(configuration, facts, module_folder=places.presets)
+    except Misfit:
+        raise
     except PresetError as error:
         # The configuration knows its preset by name; a person mends a file.
         file = catalogue.architectures[architecture].path
@@ -55,11 +57,17 @@ def anchor(settings: Mapping[str, Any]) -> dict[str, Any]:
     """`settings` with a `folder:` that is there, seen from here, made absolute: a shell completes such paths.
 
     Any other relative path is one in the data folder, as in presets.
+
+    Raises:
+        PresetError: it begins with the home folder of a user that there isn't.
     """
     dataset = settings.get("dataset")
     if not isinstance(dataset, str) or not dataset.startswith(FOLDER):
         return dict(settings)
-    folder = Path(dataset.removeprefix(FOLDER)).expanduser().absolute()
+    try:
+        folder = expand(dataset.removeprefix(FOLDER)).absolute()
+    except PlaceError as error:
+        raise PresetError(f"dataset = '{dataset}': {error}") from None
     return {**settings, "dataset": f"{FOLDER}{folder}"} if folder.is_dir() else dict(settings)
 
 

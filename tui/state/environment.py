@@ -9,7 +9,7 @@ from pathlib import Path
 
 import platformdirs
 
-from lazytrain.engine.places import cache_folder, presets_folder
+from lazytrain.engine.places import cache_folder, expand, presets_folder
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,14 +36,17 @@ def find_places(
     """`home` and `data` as given, else from LAZYTRAIN_HOME and LAZYTRAIN_DATA, else the user's data folder.
 
     Both come back absolute, since a run may be trained from another folder than it was queued in.
+
+    Raises:
+        PlaceError: one begins with the home folder of a user that there isn't.
     """
     if home is None:
         named = environment.get("LAZYTRAIN_HOME")
-        home = Path(named).expanduser() if named else platformdirs.user_data_path("lazytrain", appauthor=False)
+        home = Path(named) if named else platformdirs.user_data_path("lazytrain", appauthor=False)
     if data is None:
         named = environment.get("LAZYTRAIN_DATA")
-        data = Path(named).expanduser() if named else home / "data"
-    return Places(home=home.absolute(), data=data.absolute())
+        data = Path(named) if named else home / "data"
+    return Places(home=expand(home).absolute(), data=expand(data).absolute())
 
 
 def own_version() -> str:

@@ -10,6 +10,7 @@ from lazytrain.engine.configuration import RunConfiguration
 from lazytrain.engine.data.datasets import DatasetError, DatasetFacts
 from lazytrain.engine.places import module_folder
 from lazytrain.engine.queue.estimate import LayerCheck, checked_layers
+from lazytrain.engine.queue.fitting import find_misfit
 from lazytrain.engine.store.store import Store
 from lazytrain.presets import Architecture, Hyperparameters, Preset, PresetError
 from lazytrain.tui.state.dataset_lookup import DatasetShelf, Known
@@ -26,6 +27,8 @@ class Proposal:
     dataset: Known | None
     """None while it is looked up."""
     check: LayerCheck
+    misfit: str | None = None
+    """Which of the settings can't be trained on this data."""
 
     @property
     def values(self) -> Hyperparameters | None:
@@ -42,7 +45,7 @@ class Proposal:
             return self.draft.error
         if isinstance(self.dataset, DatasetError):
             return str(self.dataset)
-        return self.check.error
+        return self.check.error or self.misfit
 
     @property
     def pending(self) -> str | None:
@@ -70,6 +73,7 @@ def propose(draft: Draft, store: Store, shelf: DatasetShelf, device: str) -> Pro
         configuration=configuration,
         dataset=dataset,
         check=check_architecture(draft.architecture, facts, store),
+        misfit=find_misfit(configuration, facts) if configuration is not None and facts is not None else None,
     )
 
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import inf
 
 from lazytrain.engine.queue.estimate import Estimate, LayerCheck, checked_layers, estimate
+from lazytrain.engine.queue.fitting import find_misfit
 from lazytrain.engine.queue.studies import PlannedRun, Standing, Twins, launch_order, queue_run, standing
 from lazytrain.engine.records import Run
 from lazytrain.engine.store.store import Store
@@ -96,6 +97,8 @@ class StudyDraft:
             known = LayerCheck()
             if planned.facts is not None:
                 known = checked_layers(store, planned.configuration.architecture, planned.facts, planned.path)
+                misfit = find_misfit(planned.configuration, planned.facts)
+                known = replace(known, error=known.error or misfit, pending=known.pending and misfit is None)
             self._checks[planned.name] = known
         return known
 

@@ -11,6 +11,7 @@ from textual.binding import Binding, BindingType
 from textual.driver import Driver
 from textual.screen import Screen
 
+from lazytrain.tui.terminal.harmless_update import harmless_update
 from lazytrain.tui.terminal.parts import replaces
 
 if TYPE_CHECKING:
@@ -69,11 +70,11 @@ class CellDiffApp(App[_Result]):
     def _display(self, screen: Screen[Any], renderable: RenderableType | None) -> None:
         cells, driver = self._cells, self._driver
         if cells is None or renderable is None or driver is None or not self._shows:
-            super()._display(screen, renderable)
+            super()._display(screen, harmless_update(renderable))
             return
         changes = cells.reduce(None if driver.is_inline else renderable, self.console)
         if changes is None:
-            super()._display(screen, renderable)
+            super()._display(screen, harmless_update(renderable))
             return
         cursor = self.screen.outer_size.clamp_offset(self.cursor_position)
         if not changes.text and cursor == self._previous_cursor_position:

@@ -23,16 +23,17 @@ class Outlet:
         try:
             self._stream.write(text)
         except OSError as error:
-            self._lose(error)
+            self.lose(error)
         return len(text)
 
     def flush(self) -> None:
         try:
             self._stream.flush()
         except OSError as error:
-            self._lose(error)
+            self.lose(error)
 
-    def _lose(self, error: OSError) -> None:
+    def lose(self, error: OSError) -> None:
+        """Point its descriptor at nothing, if `error` says that nobody reads it any more."""
         if error.errno in (errno.EPIPE, errno.EIO):
             nowhere = os.open(os.devnull, os.O_WRONLY)
             os.dup2(nowhere, self._stream.fileno())

@@ -6,12 +6,14 @@ import re
 from collections.abc import Sequence
 from itertools import zip_longest
 
+from lazytrain.presets.plain_text import harmless
+
 
 def plain(text: str) -> str:
     """A person's words as plain text, on one line: nothing in them is Markdown."""
     # An underscore inside a word means nothing in Markdown.
-    escaped = re.sub(r"[\\`*\[\]<>|#~]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])", r"\\\g<0>", text)
-    return re.sub(r"\s+", " ", escaped)
+    escaped = re.sub(r"[\\`*\[\]<>|#~&]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])", r"\\\g<0>", re.sub(r"\s+", " ", text))
+    return harmless(escaped)
 
 
 def table(text: str) -> str:

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from rich.cells import cell_len, set_cell_size
 
 from lazytrain.engine.records import Run, State, TrainerState, Wanted
+from lazytrain.presets.plain_text import harmless
 
 NOTHING = "–"
 """Stands where there is no figure yet."""
@@ -175,6 +176,7 @@ def format_moment(time: float | None) -> str:
 
 def shorten(text: str, width: int) -> str:
     """`text` in at most `width` cells, its end replaced by `…` where it doesn't fit."""
+    text = harmless(text)
     if (len(text) if text.isascii() else cell_len(text)) <= width:
         return text
     return set_cell_size(text, width - 1) + "…" if width > 0 else ""

@@ -29,6 +29,7 @@ from lazytrain.engine.export.files import ExportError
 from lazytrain.engine.export.report_view import Spread, WrittenReport
 from lazytrain.engine.queue.studies import Describe
 from lazytrain.presets.layers import LayerError, count_parameters, size_layers
+from lazytrain.presets.plain_text import EncodingError, harmless, read_utf8
 from lazytrain.tui.words.markdown import plain, table
 from lazytrain.tui.words.text import NOTHING, format_count, format_duration, format_setting
 
@@ -80,7 +81,7 @@ def write_markdown(
             text = environment.get_template(OWN).render(given)
         except Exception as error:  # a template is a person's program: whatever it raises is theirs to put right
             raise _explain(error, template, environment) from error
-    return re.sub(r"\n{3,}", "\n\n", text).strip("\n") + "\n"
+    return re.sub(r"\n{3,}", "\n\n", harmless(text, lines=True)).strip("\n") + "\n"
 
 
 def shipped_template() -> str:
@@ -183,15 +184,15 @@ def _layers(net: RunConfiguration, data: object) -> str:
 
 def _read(path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8")
+        return read_utf8(path)
     except FileNotFoundError:
         raise TemplateError(
             f"{path}: there is no such file; `lazytrain report --print-template` prints one to start from"
         ) from None
     except OSError as error:
         raise TemplateError(f"{path}: can't be read: {error.strerror or error}") from error
-    except UnicodeDecodeError as error:
-        raise TemplateError(f"{path}: isn't UTF-8 text: byte {error.start}: {error.reason}") from None
+    except EncodingError as error:
+        raise TemplateError(f"{path}: {error}") from None
 
 
 def _explain(error: Exception, path: Path, environment: _Environment) -> TemplateError:

@@ -17,6 +17,8 @@ import matplotlib
 from matplotlib.font_manager import FontProperties, findfont, fontManager, get_font
 from matplotlib.textpath import text_to_path
 
+from lazytrain.presets.plain_text import invisible
+
 OWN = "DejaVu Sans"
 LIKED = (
     *("Noto Sans", "Helvetica", "Arial", "Segoe UI", "Arial Unicode MS"),
@@ -32,6 +34,7 @@ MEASURED_SIZE = 100.0
 def readable(text: str) -> str:
     """A line of text without what no picture may hold: blanks are blanks, and control characters go."""
     blanks = "".join(" " if letter.isspace() else letter for letter in unicodedata.normalize("NFC", text))
+    blanks = invisible(blanks)
     return "".join(
         letter for letter in blanks if unicodedata.category(letter) not in ("Cc", "Cs") and letter not in "\ufffe\uffff"
     )

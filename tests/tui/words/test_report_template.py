@@ -137,7 +137,10 @@ def test_a_file_that_can_not_be_read_is_told(command: Command, own: Path, tmp_pa
     assert (missing.status, missing.out) == (2, "")
     assert f"{own}: there is no such file; `lazytrain report --print-template` prints one to start from" in missing.err
     own.write_bytes(b"caf\xe9")
-    assert f"{own}: isn't UTF-8 text: byte 3" in command("report", "waiting", "--template", str(own)).err
+    assert (
+        f"{own}: it is no UTF-8 (byte 0xe9 in line 1); it seems to be Latin-1"
+        in command("report", "waiting", "--template", str(own)).err
+    )
     assert "can't be read: Is a directory" in command("report", "waiting", "--template", str(tmp_path)).err
     alone = command("report", "--template", str(own))
     assert (alone.status, "--template and --force go with a study or with -o" in alone.err) == (2, True)
