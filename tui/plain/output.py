@@ -96,8 +96,12 @@ def state_text(run: Run) -> Text:
     return standing
 
 
-def print_runs(runs: Sequence[Run], console: Console) -> None:
-    """The run list as a table."""
+def print_runs(runs: Sequence[Run], console: Console, num_archived: int = 0) -> None:
+    """The run list as a table; where it is empty, what to do about it."""
+    if not runs and num_archived:
+        what = "the only run is" if num_archived == 1 else f"all {num_archived} runs are"
+        console.print(f"{what} archived: `lazytrain runs archived` lists them")
+        return
     if not runs:
         console.print("no runs yet: `lazytrain train coolnet-v10 quick` makes one in half a minute")
         return

@@ -21,3 +21,12 @@ def test_doctor_says_what_it_finds(run: Command, home: Path) -> None:
     found = json.loads(run("doctor", "--json").out)
     assert found["store"]["runs"] == "1 (1 finished)"
     assert "is not here" in json.loads(run("doctor", "--json", "--device", "abacus").out)["device"]["chosen"]
+
+
+def test_doctor_ends_with_1_for_settings_that_cannot_be_used(run: Command, home: Path) -> None:
+    assert run("doctor").status == 0
+    (home / "settings.toml").write_text("redraws = 'fast'\n", encoding="utf-8")
+    refused = run("doctor")
+    assert refused.status == 1
+    assert f"{home / 'settings.toml'}" in refused.out
+    assert "redraws" in refused.out
