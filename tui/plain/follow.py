@@ -9,7 +9,7 @@ from types import TracebackType
 
 from lazytrain.engine.records import Message, Run, State
 from lazytrain.engine.store.locks import is_held
-from lazytrain.engine.store.store import NotPossible, RunNotFound, Store, StoreTrouble
+from lazytrain.engine.store.store import NotPossible, RunNotFound, Store, StoreError
 from lazytrain.tui.plain.interrupts import Interrupts, RunnerLike
 from lazytrain.tui.plain.reporters import Reporter
 from lazytrain.tui.words.text import format_count, format_duration, format_fraction, format_loss, state_word
@@ -77,7 +77,7 @@ class TroubleTold:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> bool:
-        if not isinstance(error, StoreTrouble):
+        if not isinstance(error, StoreError):
             return False
         if str(error) != self._said:
             self._said = str(error)

@@ -25,6 +25,7 @@ def test_doctor_says_what_it_finds(run: Command, home: Path) -> None:
 
 def test_doctor_ends_with_1_for_settings_that_cannot_be_used(run: Command, home: Path) -> None:
     assert run("doctor").status == 0
+    home.mkdir()
     (home / "settings.toml").write_text("redraws = 'fast'\n", encoding="utf-8")
     refused = run("doctor")
     assert refused.status == 1
