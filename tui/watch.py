@@ -9,7 +9,7 @@ from textual.timer import Timer
 
 from lazytrain.engine.records import Run
 from lazytrain.engine.store.known_runs import live_states
-from lazytrain.engine.store.store import StoreTrouble
+from lazytrain.engine.store.store import StoreError
 from lazytrain.tui.terminal.pace import Pace
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ CONFIRM_SECONDS = 0.02
 """How long after a wish the screen looks whether training here has confirmed it, and how often until it has."""
 CONFIRM_LOOKS = 50
 """So often at most; then with the other looks."""
+REPLACED = "the run store's file was deleted or replaced: these are the runs of the one that is there now"
 LOOK_SECONDS = 1.0
 """How often it is looked at even so: a trainer that is frozen or killed writes nothing."""
 
@@ -74,8 +75,9 @@ class Watch:
             return
         try:
             look()
-        except StoreTrouble as trouble:
-            # Looked at again with the next poll; nothing is lost by it.
+        except StoreError as trouble:
+            # Looked at again with the next poll; nothing is lost by it. So is one that stands in the place of another
+            # and can't be opened.
             self._say(str(trouble))
         else:
             self._say(None)
@@ -85,9 +87,10 @@ class Watch:
         self._pace.forget()
         self._stale = store.changed() or self._stale
         if store.generation != self._generation:
-            self._generation = store.generation
-            if store.notice is not None:
-                self._app.notify(store.notice, title="run store", severity="warning", timeout=30, markup=False)
+            first, self._generation = not self._generation, store.generation
+            notice = store.notice or (None if first else REPLACED)
+            if notice is not None:
+                self._app.notify(notice, title="run store", severity="warning", timeout=30, markup=False)
         self._num_polls += 1
         # Figures keep the pace; a state that was reached is shown at once.
         if self._stale and self._pace.due:

@@ -7,7 +7,7 @@ import inspect
 import typing
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal, get_args, get_origin
 
 import typer
 from typer.core import TyperGroup
@@ -47,6 +47,8 @@ class Parameter:
 
     @property
     def _choices(self) -> str:
+        if get_origin(self.annotation) is Literal:
+            return "|".join(map(str, get_args(self.annotation)))
         if not (inspect.isclass(self.annotation) and issubclass(self.annotation, enum.Enum)):
             return ""
         return "|".join(str(each.value) for each in self.annotation.__members__.values())

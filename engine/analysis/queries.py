@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
-from lazytrain.engine.records import Run, State
+from lazytrain.engine.records import Run, State, TrainerState
 from lazytrain.engine.store.reading import Reader
 
 Kind = Literal["number", "percent", "time", "text", "choice", "flag"]
@@ -38,7 +38,7 @@ _ORDERS: dict[str, Callable[[float, float], bool]] = {
     ">=": operator.ge,
 }
 ARCHIVED = "archived"
-STATES = tuple(state.value for state in State)
+STATES = (*(state.value for state in State), TrainerState.SUSPENDED.value)
 FLAGS = {"yes": True, "true": True, "on": True, "1": True, "no": False, "false": False, "off": False, "0": False}
 WORDS_FOR_NUMBERS = ("none", "auto")
 """Values of fields that are numbers otherwise."""
@@ -147,10 +147,21 @@ def select(query: Query, runs: Sequence[Run], reader: Reader, known: KnownSettin
 # ── fields ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
+def _standings(run: Run) -> tuple[str, ...]:
+    """The run's state, and what the list shows in its place where its trainer is frozen or dead."""
+    match run.trainer:
+        case TrainerState.ALIVE:
+            return (run.state.value,)
+        case TrainerState.SUSPENDED:
+            return (run.state.value, TrainerState.SUSPENDED.value)
+        case TrainerState.GONE:
+            return (run.state.value, State.INTERRUPTED.value)
+
+
 RUN_FIELDS: dict[str, QueryField] = {
     field.name: field
     for field in (
-        QueryField("state", "choice", lambda run, _: run.state.value, STATES, example="finished"),
+        QueryField("state", "choice", lambda run, _: _standings(run), STATES, example="finished"),
         QueryField("name", "text", lambda run, _: run.name, example="coolnet"),
         QueryField("id", "text", lambda run, _: run.id, example="3f0a"),
         QueryField("tag", "text", lambda run, _: run.tags, example="night"),
@@ -270,7 +281,7 @@ def _equals(word: str, name: str, sign: str, field: QueryField, written: str) ->
             chosen = {wanted} if wanted in fitting else fitting
             if not chosen:
                 raise QueryError(f"{word}: {name} is one of {', '.join(field.choices)}")
-            return lambda value: value in chosen
+            return lambda value: not chosen.isdisjoint(value if isinstance(value, tuple) else (value,))
         case "text":
             return _has_text(wanted, exactly=sign != ":")
         case _ if wanted in WORDS_FOR_NUMBERS:

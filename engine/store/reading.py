@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Concatenate, ParamSpec, Self, T
 from lazytrain.engine.confusion import Confusion
 from lazytrain.engine.events import POINT_FORMAT, EpochRecord
 from lazytrain.engine.places import store_file
-from lazytrain.engine.records import ACTIVE, CHUNK_POINTS, Message, Run, RunnerRecord, TrainerState
+from lazytrain.engine.records import ACTIVE, CHUNK_POINTS, Message, Run, RunnerRecord, State, TrainerState
 from lazytrain.engine.store.database import StoreDamaged, connect, damage, num_changes
 from lazytrain.engine.store.known_runs import KnownRuns, list_order, make_run
 from lazytrain.engine.store.locks import is_held, last_seen
@@ -41,6 +41,8 @@ SUSPENDED_SECONDS = 6.0
 NOTICE_SECONDS = 24 * 3600.0
 DELETED_SECONDS = 1.0
 """A store's file that is missing so long in its home was deleted, and is put back."""
+LAST = "last"
+"""Refers to the run made last."""
 MOST_PARAMETERS = 500
 """Of one query: SQLite may be built for no more than 999."""
 
@@ -247,8 +249,11 @@ class Reader:
         return self._with_trainer(make_run(row))
 
     @mending
-    def find(self, reference: str) -> Run:
-        """The run meant by an id, an unambiguous beginning of one, a name, or `last` (the one made last).
+    def find(self, reference: str, prefer: Iterable[State] = ()) -> Run:
+        """The run meant by `last`, an id, a name, or an unambiguous beginning of an id: the first of these that fits.
+
+        Args:
+            prefer: `last` is the run made last, or of those in these states the last, if there are any.
 
         Raises:
             RunNotFound: none or several fit.
@@ -256,12 +261,16 @@ class Reader:
         if not _is_text(reference):
             raise RunNotFound(f"no run '{harmless(reference)}': `lazytrain runs` lists them")
         select = f"SELECT {_RUN_COLUMNS} FROM runs "
-        if reference == "last":
-            rows = self.connection.execute(select + "ORDER BY created DESC, rowid DESC LIMIT 1").fetchall()
+        if reference == LAST:
+            states = tuple(prefer)
+            rows = self.connection.execute(
+                f"{select} ORDER BY state IN ({', '.join('?' * len(states))}) DESC, created DESC, rowid DESC LIMIT 1",
+                states,
+            ).fetchall()
         else:
-            rows = self.connection.execute(select + "WHERE id = ? OR name = ?", (reference, reference)).fetchall()
             rows = (
-                rows
+                self.connection.execute(select + "WHERE id = ?", (reference,)).fetchall()
+                or self.connection.execute(select + "WHERE name = ?", (reference,)).fetchall()
                 or self.connection.execute(
                     select + "WHERE substr(id, 1, ?) = ?", (len(reference), reference)
                 ).fetchall()

@@ -19,7 +19,7 @@ from lazytrain.engine.errors import encodable
 from lazytrain.engine.records import CHUNK_POINTS, Answer, Run, State, Wanted
 from lazytrain.engine.store.archive import write_run
 from lazytrain.engine.store.database import StoreDamaged, StoreError, StoreTrouble, transaction
-from lazytrain.engine.store.reading import Reader, RunNotFound, mending
+from lazytrain.engine.store.reading import LAST, Reader, RunNotFound, mending
 from lazytrain.presets.plain_text import find_unsafe, harmless
 
 if TYPE_CHECKING:
@@ -48,11 +48,15 @@ class Store(Reader):
 
     @mending
     def add_run(self, configuration: RunConfiguration, name: str | None = None, *, first: bool = False) -> Run:
-        """Queue a run at the end (or in front, if `first`). A name that is taken gets a number."""
+        """Queue a run at the end (or in front, if `first`). A name that is taken gets a number.
+
+        Raises NotPossible for a name that means another run.
+        """
         values = configuration.hyperparameters
         wanted = harmless(configuration.suggested_name) if name is None else _checked(name, "a run's name")
         with transaction(self.connection):
             run_id = self._new_id()
+            self._refuse_if_ambiguous(name or "", run_id)
             self.connection.execute(
                 "INSERT INTO runs (id, name, configuration, architecture, hyperparameters, dataset, seed, state,"
                 " wanted, position, created, num_epochs) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -69,11 +73,15 @@ class Store(Reader):
 
     @mending
     def rename(self, run_id: str, name: str) -> Run:
-        """Give the run a name; one that is taken gets a number. Raises ValueError for one that can't be."""
+        """Give the run a name; one that is taken gets a number.
+
+        Raises ValueError for one that can't be a name, NotPossible for one that means another run.
+        """
         if not name.strip():
             raise ValueError("a run's name can't be empty")
         name = _checked(name, "a run's name")
         with transaction(self.connection):
+            self._refuse_if_ambiguous(name.strip(), run_id)
             self.connection.execute(
                 "UPDATE runs SET name = ? WHERE id = ?", (self._free_name(name.strip(), run_id), run_id)
             )
@@ -265,6 +273,13 @@ class Store(Reader):
             self._set(run_id, **columns)
         self.archive(run_id)
         return self.run(run_id)
+
+    def _refuse_if_ambiguous(self, name: str, run_id: str) -> None:
+        if name == LAST:
+            raise NotPossible(f"a run can't be named {name!r}: that means the run made last; choose another name")
+        taken = self.connection.execute("SELECT name FROM runs WHERE id = ? AND id != ?", (name, run_id)).fetchone()
+        if taken is not None:
+            raise NotPossible(f"a run can't be named {name!r}: that is the id of {taken['name']}; choose another name")
 
     def _refuse_if_discarded(self, run: Run) -> None:
         if run.wanted is Wanted.DISCARD:

@@ -41,7 +41,7 @@ VERBS = (
     Verb("pause", "wishes", STEER, "Pause a run; it stays in memory."),
     Verb("resume", "wishes", STEER, "Let a run go on, or queue it again."),
     Verb("stop", "wishes", STEER, "Stop a run and keep it; `resume` goes on."),
-    Verb("discard", "wishes", STEER, "Delete a run and its checkpoints; asks first."),
+    Verb("discard", "wishes", STEER, "Delete runs and their checkpoints; asks first."),
     Verb("rename", "wishes", STEER, "Give a run another name."),
     Verb("tag", "labels", STEER, "Give a run tags (+night), or take them away (-night).", literal=True),
     Verb("note", "labels", STEER, "Keep a note beside a run, or print the one there is."),

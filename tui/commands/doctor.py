@@ -41,6 +41,10 @@ PACKAGES = (
 )
 
 
+BROKEN = "broken"
+"""What a finding is called that is about a file of the user's that can't be used."""
+
+
 def examine(
     places: Places, device: str = "auto", environment: Mapping[str, str] = os.environ
 ) -> dict[str, list[Finding]]:
@@ -66,6 +70,11 @@ def print_findings(findings: Mapping[str, list[Finding]], console: Console) -> N
 
 CPU_WHEEL = "pip install torch torchvision --index-url https://download.pytorch.org/whl/cpu"
 """Torch for machines without a GPU: on Linux, PyPI's own comes with all of CUDA."""
+
+
+def has_broken(findings: Mapping[str, list[Finding]]) -> bool:
+    """Whether a file of the user's can't be used."""
+    return any(name == BROKEN for lines in findings.values() for name, _ in lines)
 
 
 def _versions() -> Iterator[Finding]:
@@ -139,7 +148,7 @@ def _presets(places: Places) -> Iterator[Finding]:
     yours = sum(preset.origin == "yours" for kind in kinds for preset in kind.values())
     yield "found", f"{sum(map(len, kinds))}, of which {yours} yours"
     for error in broken_presets(catalogue):
-        yield "broken", error
+        yield BROKEN, error
 
 
 def _settings(places: Places) -> Iterator[Finding]:
@@ -148,7 +157,7 @@ def _settings(places: Places) -> Iterator[Finding]:
     try:
         settings = load_settings(places.home)
     except SettingsError as error:
-        yield "broken", str(error)
+        yield BROKEN, str(error)
         return
     for name in type(settings).model_fields:
         value = getattr(settings, name)
@@ -225,7 +234,7 @@ def _store(places: Places) -> Iterator[Finding]:
     try:
         store = Store(places.home)
     except StoreError as error:
-        yield "store", str(error)
+        yield BROKEN, str(error)
         return
     with store:
         # What was written last lies beside the store until SQLite moves it in.
@@ -235,11 +244,14 @@ def _store(places: Places) -> Iterator[Finding]:
         states = Counter(run.state.value for run in store.runs())
         counts = ", ".join(f"{count} {state}" for state, count in states.items())
         yield "runs", f"{states.total()}" + (f" ({counts})" if counts else "")
+        busy = {run.device for run in store.runs() if run.state.active}
         runners = store.runners()
         if not runners:
             yield "trains now", "nothing"
         for runner in runners:
-            yield "trains now", f"{runner.device}: {runner.command}, process {runner.pid} on {runner.host}"
+            # A run says on what it is trained, as soon as it is known, and not by whom.
+            does = "trains now" if runner.device in busy or None in busy else "waits for runs"
+            yield does, f"{runner.device}: {runner.command}, process {runner.pid} on {runner.host}"
 
 
 def _folder(path: Path) -> str:

@@ -9,8 +9,7 @@ import typer
 
 from lazytrain.engine.records import Run
 from lazytrain.engine.store.store import Store
-from lazytrain.tui.commands.completion import runs as complete_runs
-from lazytrain.tui.commands.options import Home, RunReference
+from lazytrain.tui.commands.options import Home, RunReference, RunReferences
 from lazytrain.tui.plain.reporters import write_line
 from lazytrain.tui.state.environment import find_places
 from lazytrain.tui.words.text import NOTHING
@@ -70,15 +69,7 @@ def note(
 
 def archive(
     context: typer.Context,
-    runs: Annotated[
-        list[str],
-        typer.Argument(
-            metavar="RUN…",
-            help="Ids, beginnings of ids, names, or 'last'.",
-            show_default=False,
-            autocompletion=complete_runs,
-        ),
-    ],
+    runs: RunReferences,
     undo: Annotated[bool, typer.Option("--undo", help="Back into the list.")] = False,
     home: Home = None,
 ) -> None:

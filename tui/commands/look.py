@@ -64,7 +64,7 @@ def runs(
         elif words and not found:
             write_line(sys.stderr, "no run fits")
         else:
-            print_runs(found, make_console(), store.validated())
+            print_runs(found, make_console(), store.validated(), sum(run.archived for run in store.runs()))
 
 
 def show(context: typer.Context, run: RunReference, as_json: AsJson = False, home: Home = None) -> None:
@@ -174,17 +174,20 @@ def doctor(
 ) -> None:
     """Say what is found here: device, data, terminal, store.
 
-    Versions, the device and why, threads, the data, the settings, the terminal, the store.
+    Versions, the device and why, threads, the data, the settings, the terminal, the store. Exit status 1 if a file of
+    yours can't be used: settings, a preset, the store.
     """
     if service:
         from lazytrain.tui.plain.service import service_unit
 
         sys.stdout.write(service_unit(places_of(context, home, data), device_of(context, device)))
         return
-    from lazytrain.tui.commands.doctor import examine, print_findings  # imports torch
+    from lazytrain.tui.commands.doctor import examine, has_broken, print_findings  # imports torch
 
     findings = examine(places_of(context, home, data), device_of(context, device))
     if as_json:
         print_json({section: dict(lines) for section, lines in findings.items()})
     else:
         print_findings(findings, make_console())
+    if has_broken(findings):
+        raise typer.Exit(1)

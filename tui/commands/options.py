@@ -38,6 +38,15 @@ RunReference = Annotated[
         autocompletion=completion.runs,
     ),
 ]
+RunReferences = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="RUN…",
+        help="Ids, beginnings of ids, names, or 'last'.",
+        show_default=False,
+        autocompletion=completion.runs,
+    ),
+]
 Filter = Annotated[
     list[str] | None,
     typer.Argument(

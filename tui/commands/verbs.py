@@ -6,6 +6,7 @@ import inspect
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from importlib import import_module
 from typing import Any, ClassVar
 
@@ -78,11 +79,19 @@ class VerbGroup(typer.core.TyperGroup):
 
 
 def bare_flags(parameters: list[Any]) -> list[Any]:
-    """`parameters`, whose flags show no type."""
+    """`parameters`, whose flags show no type, and whose arguments look as they are written here: `[FILTER]…`."""
     for parameter in parameters:
         if getattr(parameter, "is_flag", False):
             parameter.metavar = ""
+        if isinstance(parameter, typer.core.TyperArgument) and "…" in (shown := parameter.metavar or ""):
+            # Typer would put it into brackets and dots of its own.
+            parameter.get_usage_pieces = partial(_as_it_is, shown)
     return parameters
+
+
+def _as_it_is(shown: str, ctx: object) -> list[str]:
+    del ctx
+    return [shown]
 
 
 def unwrap(function: Callable[..., None]) -> str:

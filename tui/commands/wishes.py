@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Annotated
 
 import typer
 
-from lazytrain.engine.records import Run, State
+from lazytrain.engine.records import ACTIVE, Run, State
 from lazytrain.engine.store.store import RunNotFound, Store
 from lazytrain.tui.commands.options import (
     Home,
     RunReference,
+    RunReferences,
 )
 from lazytrain.tui.commands.shared import Refused, places_of
 from lazytrain.tui.plain.follow import REFUSED, wait_until_confirmed
@@ -24,7 +25,7 @@ from lazytrain.tui.words.text import state_look
 
 def pause(context: typer.Context, run: RunReference, home: Home = None) -> None:
     """Pause a run; it stays in memory."""
-    _ask(places_of(context, home), run, Store.pause)
+    _ask(places_of(context, home), run, Store.pause, ACTIVE)
 
 
 def resume(context: typer.Context, run: RunReference, home: Home = None) -> None:
@@ -32,36 +33,47 @@ def resume(context: typer.Context, run: RunReference, home: Home = None) -> None
 
     A paused run goes on at once; a stopped, failed or interrupted one is queued again.
     """
-    _ask(places_of(context, home), run, Store.resume)
+    _ask(places_of(context, home), run, Store.resume, (State.PAUSED,))
 
 
 def stop(context: typer.Context, run: RunReference, home: Home = None) -> None:
     """Stop a run and keep it; `resume` goes on."""
-    _ask(places_of(context, home), run, Store.stop)
+    _ask(places_of(context, home), run, Store.stop, ACTIVE)
 
 
 def discard(
     context: typer.Context,
-    run: RunReference,
+    runs: RunReferences,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Don't ask.")] = False,
     home: Home = None,
 ) -> None:
-    """Delete a run and its checkpoints; asks first."""
+    """Delete runs and their checkpoints; asks first."""
     with open_store(places_of(context, home).home) as store:
-        found = store.find(run)
-        what = f"{found.name} ({found.id}, {found.state}, {found.epoch} of {found.num_epochs} epochs)"
+        # All are found before the first is deleted: a mistyped one changes nothing.
+        found = list({run.id: run for run in (store.find(reference) for reference in runs)}.values())
+        whats = {run.id: _describe(run) for run in found}
         if not yes:
             if not sys.stdin.isatty():
-                raise Refused(f"discarding {what} deletes it for good: say so with --yes")
-            if not typer.confirm(f"Delete {what} for good?", err=True):
+                raise Refused(f"discarding {', '.join(whats.values())} deletes it for good: say so with --yes")
+            listed = "\n  ".join(["", *whats.values()]) + "\n" if len(found) > 1 else f" {whats[found[0].id]} "
+            if not typer.confirm(f"Delete{listed}for good?", err=True):
                 raise typer.Exit(REFUSED)
-        store.discard(found.id)
-        try:
-            wait_until_confirmed(store, found.id)
-        except RunNotFound:
-            write_line(sys.stdout, f"discarded: {what}")
-        else:
-            write_line(sys.stdout, f"asked to discard {what}: deleted as soon as its trainer leaves it")
+        for run in found:
+            _discard(store, run.id, whats[run.id])
+
+
+def _describe(run: Run) -> str:
+    return f"{run.name} ({run.id}, {run.state}, {run.epoch} of {run.num_epochs} epochs)"
+
+
+def _discard(store: Store, run_id: str, what: str) -> None:
+    store.discard(run_id)
+    try:
+        wait_until_confirmed(store, run_id)
+    except RunNotFound:
+        write_line(sys.stdout, f"discarded: {what}")
+    else:
+        write_line(sys.stdout, f"asked to discard {what}: deleted as soon as its trainer leaves it")
 
 
 def rename(
@@ -83,10 +95,13 @@ def rename(
 # Words that begin with - are tags to take away: only the long form of an option is one.
 
 
-def _ask(places: Places, reference: str, wish: Callable[[Store, str], Run]) -> None:
-    """Write a wish into the store, wait a moment for training to confirm it, and print how the run stands."""
+def _ask(places: Places, reference: str, wish: Callable[[Store, str], Run], prefer: Iterable[State]) -> None:
+    """Write a wish into the store, wait a moment for training to confirm it, and print how the run stands.
+
+    `last` is the last run in a state of `prefer`, if there is one: those of which it makes sense to ask it.
+    """
     with open_store(places.home, f"lazytrain {wish.__name__}") as store:
-        found = store.find(reference)
+        found = store.find(reference, prefer)
         wish(store, found.id)
         try:
             run = wait_until_confirmed(store, found.id)

@@ -9,7 +9,7 @@ from types import TracebackType
 
 from lazytrain.engine.records import Message, Run, State
 from lazytrain.engine.store.locks import is_held
-from lazytrain.engine.store.store import NotPossible, RunNotFound, Store, StoreTrouble
+from lazytrain.engine.store.store import NotPossible, RunNotFound, Store, StoreError
 from lazytrain.tui.plain.interrupts import Interrupts, RunnerLike
 from lazytrain.tui.plain.reporters import Reporter
 from lazytrain.tui.words.text import format_count, format_duration, format_fraction, format_loss, state_word
@@ -77,7 +77,7 @@ class TroubleTold:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> bool:
-        if not isinstance(error, StoreTrouble):
+        if not isinstance(error, StoreError):
             return False
         if str(error) != self._said:
             self._said = str(error)
@@ -153,6 +153,8 @@ class QueueTold:
         self, store: Store, reporter: Reporter, reporter_for: Callable[[Run], Reporter] | None, interrupts: Interrupts
     ) -> None:
         self._store, self._reporter, self._interrupts = store, reporter, interrupts
+        self._shared = reporter_for is None
+        """One reporter tells of all runs: it says which is taken up, where others have the id in each line."""
         self._reporter_for = reporter_for or (lambda _: reporter)
         self._reporters: dict[str, Reporter] = {}
         self._told: dict[str, RunTold] = {}
@@ -171,7 +173,8 @@ class QueueTold:
             if run.id not in self._told:
                 self._reporters[run.id] = self._reporter_for(run)
                 self._told[run.id] = RunTold(self._store, run, self._before.get(run.id), self._reporters[run.id])
-                self._reporter.say(f"{run.name} ({run.id})")
+                if self._shared:
+                    self._reporter.say(f"{run.name} ({run.id})")
             self._told[run.id].tell(run)
             if run.state.over:
                 self._over.add(run.id)

@@ -105,8 +105,17 @@ def state_text(run: Run) -> Text:
     return standing
 
 
-def print_runs(runs: Sequence[Run], console: Console, validated: Container[str] = ()) -> None:
-    """The run list as a table. `validated`: ids of those whose best epoch is chosen on images held out for that."""
+def print_runs(runs: Sequence[Run], console: Console, validated: Container[str] = (), num_archived: int = 0) -> None:
+    """The run list as a table; where it is empty, what to do about it.
+
+    Args:
+        validated: ids of those whose best epoch is chosen on images held out for that.
+        num_archived: runs that are out of the list.
+    """
+    if not runs and num_archived:
+        what = "the only run is" if num_archived == 1 else f"all {num_archived} runs are"
+        console.print(f"{what} archived: `lazytrain runs archived` lists them")
+        return
     if not runs:
         console.print("no runs yet: `lazytrain train coolnet-v10 quick` makes one in half a minute")
         return

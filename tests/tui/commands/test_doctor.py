@@ -36,3 +36,13 @@ def test_doctor_counts_what_is_left_out_of_the_folders_that_presets_name(
     found = json.loads(run("doctor", "--json").out)["data"][f"folder:{pets}"]
     assert found.startswith(f"{pets}: 4 training and 2 test images; left out")
     assert "3 (train/cat/a.heic, train/cat/b.heic, …)" in found
+
+
+def test_doctor_ends_with_1_for_settings_that_cannot_be_used(run: Command, home: Path) -> None:
+    assert run("doctor").status == 0
+    home.mkdir()
+    (home / "settings.toml").write_text("redraws = 'fast'\n", encoding="utf-8")
+    refused = run("doctor")
+    assert refused.status == 1
+    assert f"{home / 'settings.toml'}" in refused.out
+    assert "redraws" in refused.out

@@ -6,9 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from lazytrain.engine.records import State
+from lazytrain.engine.records import ACTIVE, State
+from lazytrain.engine.store.journal import Journal
 from lazytrain.engine.store.store import Store
 from tests.helpers import command_line
+from tests.helpers.bench import configuration
 from tests.helpers.command_line import Command, finished_run
 
 run = command_line.run
@@ -61,3 +63,54 @@ def test_discard_asks_or_needs_yes(run: Command, home: Path) -> None:
     assert "mine" in run("runs").out
     assert run("discard", "mine", "--yes").out.startswith("discarded: mine")
     assert "no runs yet" in run("runs").out
+
+
+def test_last_is_the_run_that_it_can_be_asked_of(run: Command, home: Path) -> None:
+    with Journal(home) as journal:
+        living = journal.add_run(configuration(), "living")
+        journal.claim(living.id)
+        journal.confirm(living.id, State.PAUSED)
+        journal.add_run(configuration(), "newest")
+        assert journal.find("last").name == "newest"
+        assert journal.find("last", ACTIVE).name == "living"
+    # No trainer is there to confirm it.
+    assert f"asked living ({living.id}) to stop" in run("stop", "last").out
+    assert "newest" in run("show", "last").out
+
+
+def test_no_run_is_named_so_that_another_is_hidden(run: Command, home: Path) -> None:
+    with Store(home) as store:
+        first, second = store.add_run(configuration(), "first"), store.add_run(configuration(), "second")
+    refused = run("rename", "second", first.id)
+    assert (refused.status, refused.err) == (
+        2,
+        f"lazytrain: a run can't be named '{first.id}': that is the id of first; choose another name\n",
+    )
+    assert "that means the run made last" in run("rename", "second", "last").err
+    assert run("queue", "lazynet", "quick", "--name", "last").status == 2
+    # A name that is the beginning of an id is found by it, before that id.
+    run("rename", "second", first.id[:3])
+    with Store(home) as store:
+        assert store.find(first.id[:3]).id == second.id
+        # As older versions allowed: the id counts.
+        store.connection.execute("UPDATE runs SET name = ? WHERE id = ?", (first.id, second.id))
+        assert store.find(first.id).id == first.id
+
+
+def test_several_runs_are_discarded_at_once_or_none(run: Command, home: Path) -> None:
+    with Store(home) as store:
+        for name in ("one", "two", "three"):
+            store.add_run(configuration(), name)
+    assert run("discard", "one", "nonsense", "--yes").status == 2
+    assert run("discard", "one", "two").err.count("of 2 epochs") == 2
+    assert run("discard", "one", "two", "one", "--yes").out.count("discarded: ") == 2
+    with Store(home) as store:
+        assert [each.name for each in store.runs()] == ["three"]
+
+
+def test_a_list_of_archived_runs_alone_says_so(run: Command, home: Path) -> None:
+    with Store(home) as store:
+        stopped = store.add_run(configuration())
+        store.stop(stopped.id)
+        store.put_away(stopped.id)
+    assert run("runs").out == "the only run is archived: `lazytrain runs archived` lists them\n"
