@@ -79,8 +79,11 @@ class TimedJournal(Journal):
         record: EpochRecord | None = None,
         best: bool = False,
         confusion: Confusion | None = None,
+        detail: str | None = None,
     ) -> None:
-        super().write(run_id, points=points, progress=progress, record=record, best=best, confusion=confusion)
+        super().write(
+            run_id, points=points, progress=progress, record=record, best=best, confusion=confusion, detail=detail
+        )
         if progress is None or not progress.step:
             return
         self._last = (progress.step, progress.seconds)

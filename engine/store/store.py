@@ -40,8 +40,10 @@ class Store(Reader):
         by: who asks, for the logs of the runs that are asked of: `the screen`, `lazytrain stop`.
     """
 
-    def __init__(self, home: Path, *, clock: Callable[[], float] = time.time, by: str = "a program") -> None:
-        super().__init__(home, clock=clock)
+    def __init__(
+        self, home: Path, *, clock: Callable[[], float] = time.time, make: bool = True, by: str = "a program"
+    ) -> None:
+        super().__init__(home, clock=clock, make=make)
         self._by = f"{by} (process {os.getpid()})"
 
     # ── asking ─────────────────────────────────────────────────────────────────────────────────────────────

@@ -179,7 +179,7 @@ async def test_what_is_chosen_looks_otherwise_in_every_theme(home: Path, theme: 
         app.theme = theme
         await pilot.pause()
 
-        def look(words: str) -> set[object]:
+        def look(words: str) -> set[tuple[object, object, object]]:
             """How these words look, where they stand on the screen."""
             strips = app.screen._compositor.render_strips(app.size)
             return {
