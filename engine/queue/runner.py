@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Literal, TypeVar
 
 from lazytrain.engine.compute.preload import load_torch
 from lazytrain.engine.errors import DeviceError
-from lazytrain.engine.queue.answers import answer_newest
+from lazytrain.engine.queue.answers import Answers
 from lazytrain.engine.queue.lookout import Lookout
 from lazytrain.engine.queue.wishes import Wishes
 from lazytrain.engine.records import Run, RunnerRecord, State
@@ -102,6 +102,7 @@ class Runner:
         self._loads_torch = False
         self._wishes = Wishes()
         self._lookout = Lookout(home, self._wishes)
+        self._answers = Answers(self._wishes.tell_of_answer)
         self._worker = threading.Thread(target=self._work, name="lazytrain-worker")
 
     # ── for clients in this process ────────────────────────────────────────────────────────────────────────
@@ -120,6 +121,11 @@ class Runner:
     def loads_torch(self) -> bool:
         """Whether it does nothing but import torch, which can't be hurried: it holds nothing that could be lost."""
         return self._loads_torch
+
+    @property
+    def at_work(self) -> str | None:
+        """The id of the run that it trains now."""
+        return self._wishes.run_id
 
     @property
     def screenless(self) -> bool:
@@ -192,6 +198,7 @@ class Runner:
                 (self._home / "runner-error.txt").write_text(traceback.format_exc(), encoding="utf-8")
         finally:
             self._lookout.end()
+            self._answers.close()
             if self._herald.busy:
                 # Locks and store are let go of: nobody but this process's end waits for them.
                 told = f"notices are being sent, for at most {NOTICE_SECONDS:.0f} s"
@@ -290,7 +297,7 @@ class Runner:
                 if self._done(journal):
                     return
                 self._status = RunnerStatus(phase="waiting", text=closed, device=choice.device)
-                self._insist(lambda: answer_newest(journal, choice.device), choice)
+                self._insist(lambda: self._answers.give(journal, choice.device), choice)
                 self._wishes.wait(LOOK_SECONDS)
                 continue
             if self._insist(lambda: self._train_next(journal, choice), choice) is not False:
@@ -298,7 +305,7 @@ class Runner:
             if self._until_empty or self._done(journal):
                 return
             self._status = RunnerStatus(phase="idle", text="idle", device=choice.device)
-            self._insist(lambda: answer_newest(journal, choice.device), choice)
+            self._insist(lambda: self._answers.give(journal, choice.device), choice)
             self._wishes.wait(LOOK_SECONDS)
 
     def _recover(self, journal: Journal) -> None:
@@ -343,7 +350,7 @@ class Runner:
         self._wishes.begin(run.id)
         # A wish from between the claim and now, when the control thread did not look after this run.
         self._wishes.wanted = journal.wanted(run.id)
-        answer = partial(answer_newest, journal, choice.device)
+        answer = partial(self._answers.give, journal, choice.device)
         from lazytrain.engine.queue.trainer import Trainer  # imports torch, with the run taken up already
 
         Trainer(
