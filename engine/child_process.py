@@ -1,10 +1,16 @@
-"""Processes of our own: Python that runs a module of this lazytrain, whatever lies in the current folder."""
+"""Processes of our own: Python that runs a module of this lazytrain, whatever lies in the current folder.
+
+One that runs a user's net says its answers on standard output, and nothing else is said there: see `begin_helper`.
+"""
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
+import threading
 from pathlib import Path
+from typing import TextIO
 
 ROOT = Path(__file__).absolute().parent.parent.parent
 """The folder that has `lazytrain`: Python's site-packages, or a checkout."""
@@ -35,3 +41,34 @@ def describe_end(status: int) -> str:
         return f"signal {-status}"
     about = (signal.strsignal(number) or "").lower()
     return f"{number.name}, {about}" if about else number.name
+
+
+def begin_helper() -> TextIO:
+    """In a process that helps another: it leaves signals to that one, and ends with it, which closes standard input.
+
+    Returns:
+        What leads to the other's ear. Whatever a net prints goes where standard error goes.
+    """
+    for name in ("SIGINT", "SIGHUP"):
+        # Ctrl-C and a hang-up are the business of the one who started this.
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), signal.SIG_IGN)
+    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)
+    threading.Thread(target=_end_with_starter, args=(_only_input(),), name="lazytrain-starter", daemon=True).start()
+    return answers
+
+
+def _only_input() -> int:
+    """Standard input's copy: a net that asks for input takes nothing, and waits for nothing."""
+    copy = os.dup(0)
+    nowhere = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nowhere, 0)
+    os.close(nowhere)
+    return copy
+
+
+def _end_with_starter(line: int) -> None:
+    """The starter's death closes the pipe."""
+    os.read(line, 1)
+    os._exit(0)

@@ -128,7 +128,7 @@ class LazytrainApp(Host):
         cell_diff: bool | None = None,
     ) -> None:
         """Raises StoreError if the run store can't be opened."""
-        super().__init__(driver_class=_find_driver(), cell_diff=cell_diff)
+        super().__init__(driver_class=find_driver(), cell_diff=cell_diff)
         if replaces("stylesheet"):
             from lazytrain.tui.terminal.stylesheet import KeptStylesheet
 
@@ -460,7 +460,7 @@ def _import_charts() -> None:
         import_module(module)
 
 
-def _find_driver() -> type[Driver] | None:
+def find_driver() -> type[Driver] | None:
     """Our own where terminals are lost and jobs suspended; None for Textual's choice."""
     if os.name == "nt" or "TEXTUAL_DRIVER" in os.environ or missing("driver"):
         return None

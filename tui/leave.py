@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,6 +21,7 @@ from lazytrain.tui.terminal.outlet import point_away
 
 if TYPE_CHECKING:
     from lazytrain.engine.queue.runner import Runner
+    from lazytrain.tui.terminal.diversion import Diversion
     from lazytrain.tui.terminal.parent import Link
     from lazytrain.tui.terminal.signals import Signals
 
@@ -66,28 +68,38 @@ def describe_leaving(runs: Sequence[Run]) -> str:
     return f"{what} in the background: `lazytrain` shows it, `lazytrain runs` lists, `lazytrain stop RUN` ends it"
 
 
-def detach(places: Places, link: Link, signals: Signals, status: int, text: str = "") -> None:
+@dataclass(frozen=True, slots=True)
+class Ties:
+    """What ties a screen's process to its terminal."""
+
+    link: Link
+    signals: Signals
+    diversion: Diversion | None
+
+
+def detach(places: Places, ties: Ties, status: int, text: str = "") -> None:
     """Leave the terminal and the session, and release the parent, which prints `text` and ends with `status`."""
-    signals.forget_terminal()
-    point_away(log=log_path(places.home))
+    ties.signals.forget_terminal()
+    if ties.diversion is not None:
+        ties.diversion.leave_terminal()
+    else:
+        point_away(log=log_path(places.home))
     # Fails where this process leads its group already, which no shell has a hand in then.
     with contextlib.suppress(OSError):
         os.setsid()
     for name in ("SIGHUP", "SIGTSTP", "SIGTTIN", "SIGTTOU"):
         signal.signal(getattr(signal, name), signal.SIG_IGN)
     signal.signal(signal.SIGCONT, signal.SIG_DFL)
-    link.release(status, text)
+    ties.link.release(status, text)
 
 
-def go_on_alone(
-    runner: Runner, places: Places, link: Link, signals: Signals, *, status: int = 0, text: str = ""
-) -> None:
+def go_on_alone(runner: Runner, places: Places, ties: Ties, *, status: int = 0, text: str = "") -> None:
     """Leave the terminal and the session, release the parent, and train until the queue is empty.
 
     The runner has been started. Training takes no notice of any of it.
     """
     runner.leave_screen()
-    detach(places, link, signals, status, text)
+    detach(places, ties, status, text)
     step_back(places.home)
     write_log(places.home, "goes on without a screen until the queue is empty")
     runner.join()

@@ -7,11 +7,14 @@ import gc
 import os
 import sys
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, TextIO
 
 from lazytrain.tui.state.environment import Places
-from lazytrain.tui.terminal.outlet import is_terminal
+from lazytrain.tui.terminal.diversion import Diversion, open_closed_descriptors
+from lazytrain.tui.terminal.kept_output import KeptOutput
+from lazytrain.tui.terminal.outlet import is_terminal, point_away
 from lazytrain.tui.terminal.parent import Link, run_in_child
 from lazytrain.tui.terminal.parts import left_out
 
@@ -43,18 +46,22 @@ def start_screen(places: Places, device: str = "auto") -> int:
     if problem:
         sys.stderr.write(f"lazytrain: {problem}\n")
         return REFUSED
-    terminals = [descriptor for descriptor in (0, 1, 2) if is_terminal(descriptor)]
+    open_closed_descriptors()
     if not hasattr(os, "fork"):
-        return run_screen(places, device, None, terminals)
-    return run_in_child(lambda link: run_screen(places, device, link, terminals))
+        return run_screen(places, device, None)
+    kept = KeptOutput()
+    return run_in_child(lambda link: run_screen(places, device, link, kept), kept)
 
 
-def run_screen(places: Places, device: str, link: Link | None, terminals: Sequence[int]) -> int:
-    """The app's process; `link` leads to the one that waits for it, if there is one."""
-    from lazytrain.tui.leave import log_path
+def run_screen(places: Places, device: str, link: Link | None, kept: KeptOutput | None = None) -> int:
+    """The app's process; `link` leads to the one that waits for it, if there is one.
+
+    `kept` takes what is printed meanwhile, where the screen can be drawn in spite of that.
+    """
     from lazytrain.tui.terminal.signals import Signals
 
-    signals = Signals(log_path(places.home), alive=link.alive if link else None, terminals=terminals)
+    copies = [os.dup(descriptor) for descriptor in (0, 1, 2)]
+    signals = Signals(alive=link.alive if link else None, terminals=filter(is_terminal, copies))
     if link is not None:
         link.ready()
     sys.setswitchinterval(SWITCH_SECONDS)
@@ -63,7 +70,7 @@ def run_screen(places: Places, device: str, link: Link | None, terminals: Sequen
     gc.disable()
 
     from lazytrain.engine.store.database import StoreError
-    from lazytrain.tui.app import LazytrainApp
+    from lazytrain.tui.app import LazytrainApp, find_driver
 
     runner = LateRunner(places, device)
     try:
@@ -71,11 +78,29 @@ def run_screen(places: Places, device: str, link: Link | None, terminals: Sequen
     except StoreError as error:
         sys.stderr.write(f"lazytrain: {error}\n")
         return REFUSED
-    session = Session(app, runner, signals)
-    signals.tell(hang_up=session.hang_up, signal=session.end)
-    result = app.run()
-    gc.enable()
-    return session.conclude(places, device, link, result if result is not None else app.return_code or 0)
+    with contextlib.ExitStack() as stack:
+        if kept is not None and find_driver() is not None:
+            app.divert(stack.enter_context(_divert(places, runner, copies, kept)))
+        session = Session(app, runner, signals)
+        signals.tell(hang_up=session.hang_up, signal=session.end)
+        result = app.run()
+        gc.enable()
+        return session.conclude(places, device, link, result if result is not None else app.return_code or 0)
+
+
+@contextlib.contextmanager
+def _divert(places: Places, runner: LateRunner, copies: Sequence[int], kept: KeptOutput) -> Iterator[Diversion]:
+    """What is printed meanwhile goes to the log of the run at work, or lazytrain's own."""
+    from lazytrain.engine.queue.printed import PrintedLog
+    from lazytrain.tui.leave import log_path, write_log
+
+    printed = PrintedLog(places.home, runner.at_work, partial(write_log, places.home))
+    diversion = Diversion(copies, kept, printed.take)
+    try:
+        yield diversion
+    finally:
+        diversion.end(log_path(places.home))
+        printed.close()
 
 
 class LateRunner:
@@ -85,6 +110,10 @@ class LateRunner:
         self._places, self._device = places, device
         self._lock = threading.Lock()
         self._runner: Runner | None = None
+
+    def at_work(self) -> str | None:
+        """The id of the run that is trained here now."""
+        return self._runner.at_work if self._runner is not None else None
 
     def get(self) -> Runner:
         """The runner; one and the same for every thread."""
@@ -113,6 +142,10 @@ class Session:
 
     def hang_up(self) -> None:
         """The terminal is gone: the app ends, training doesn't."""
+        if self.app.diversion is None:
+            from lazytrain.tui.leave import log_path
+
+            point_away(log=log_path(self.app.home))
         self.app.exit(HUNG_UP)
 
     def end(self, number: int) -> None:
@@ -137,7 +170,7 @@ class Session:
 
     def conclude(self, places: Places, device: str, link: Link | None, status: int) -> int:
         """End, or go on without a screen; returns the exit status."""
-        from lazytrain.tui.leave import describe_leaving, detach, go_on_alone, hand_over, write_log
+        from lazytrain.tui.leave import Ties, describe_leaving, detach, go_on_alone, hand_over, write_log
 
         runs = self._work_that_goes_on(places)
         if not runs:
@@ -150,7 +183,8 @@ class Session:
                     os._exit(status if self._status is None else self._status)
                 if link is not None and self.runner.status.phase != "training":
                     # Nobody waits for a prompt because a server is slow.
-                    detach(places, link, self.signals, status if self._status is None else self._status)
+                    ties = Ties(link, self.signals, self.app.diversion)
+                    detach(places, ties, status if self._status is None else self._status)
                     write_log(places.home, "the screen was left; notices are still being sent")
             self.runner.join()
         elif link is None:
@@ -159,7 +193,8 @@ class Session:
             write_log(places.home, "the terminal is gone" if self.signals.hung_up else "the screen was left")
             if not self.app.runner_started:
                 self.runner.start()
-            go_on_alone(self.runner, places, link, self.signals, status=status, text=describe_leaving(runs))
+            ties = Ties(link, self.signals, self.app.diversion)
+            go_on_alone(self.runner, places, ties, status=status, text=describe_leaving(runs))
         return status if self._status is None else self._status
 
     def _work_that_goes_on(self, places: Places) -> list[Run]:

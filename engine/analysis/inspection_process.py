@@ -9,7 +9,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import signal
 import subprocess
 import sys
 import threading
@@ -20,7 +19,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from lazytrain.engine.analysis.findings import Inspection, InspectionError
-from lazytrain.engine.child_process import python_command
+from lazytrain.engine.child_process import begin_helper, python_command
 from lazytrain.engine.errors import describe, text_of
 from lazytrain.engine.events import Progress
 
@@ -96,14 +95,7 @@ def _lines(stream: IO[str] | None) -> IO[str]:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Inspect a run; says its progress, then the result or an error, each a line of JSON on standard output."""
     options = _read(arguments)
-    for name in ("SIGINT", "SIGHUP"):
-        # Ctrl-C and a hang-up are the business of the one who started this.
-        if hasattr(signal, name):
-            signal.signal(getattr(signal, name), signal.SIG_IGN)
-    # A user's net may print: that is no answer.
-    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
-    os.dup2(2, 1)
-    threading.Thread(target=_end_with_starter, name="lazytrain-starter", daemon=True).start()
+    answers = begin_helper()
 
     def tell(**answer: Any) -> None:
         answers.write(json.dumps(answer) + "\n")
@@ -138,12 +130,6 @@ def _inspect(options: argparse.Namespace, tell: Any) -> Inspection:
         if time.monotonic() - told >= TELL_SECONDS:
             told = time.monotonic()
             tell(progress)
-
-
-def _end_with_starter() -> None:
-    """The starter's death closes the pipe."""
-    os.read(0, 1)
-    os._exit(0)
 
 
 def _read(arguments: Sequence[str] | None) -> argparse.Namespace:

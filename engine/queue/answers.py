@@ -2,23 +2,67 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any
+from collections.abc import Callable
 
 from lazytrain.engine.errors import first_line
 from lazytrain.engine.places import module_folder
+from lazytrain.engine.queue.finding import Finding, find_out, is_foreign
 from lazytrain.engine.store.journal import Journal
 from lazytrain.engine.store.trouble import StoreTrouble
 
 
+class Answers:
+    """Answers the newest question that waits, in a moment; a user's own net is looked at beside, in its own process.
+
+    Args:
+        found: called, in another thread, when such a process has its answer: `give` it then.
+    """
+
+    def __init__(self, found: Callable[[], object]) -> None:
+        self._found = found
+        self._finding: Finding | None = None
+
+    def give(self, journal: Journal, device: str) -> None:
+        """Answer the newest question that waits in the store, about `device`, if it can be answered now."""
+        if self._finding is not None and self._finding.done:
+            # Let go of once it is written.
+            _write(journal, self._finding)
+            self._finding = None
+        waiting = journal.next_question()
+        if waiting is None:
+            return
+        key, question = waiting
+        if not is_foreign(question):
+            _answer(journal, key, question, device)
+        elif self._finding is None:
+            self._finding = Finding(key, question, device, module_folder(journal.home), self._found)
+
+    def close(self) -> None:
+        """Nobody waits for an answer any more."""
+        if self._finding is not None:
+            self._finding.stop()
+
+
 def answer_newest(journal: Journal, device: str) -> None:
-    """Answer the newest question that waits in the store, about `device`."""
+    """Answer the newest question that waits in the store, about `device`, however long it takes."""
     waiting = journal.next_question()
     if waiting is None:
         return
     key, question = waiting
+    if not is_foreign(question):
+        _answer(journal, key, question, device)
+        return
+    finding = Finding(key, question, device, module_folder(journal.home))
     try:
-        result = _find_out(question, device, module_folder(journal.home))
+        finding.wait()
+    finally:
+        finding.stop()
+    _write(journal, finding)
+
+
+def _answer(journal: Journal, key: str, question: dict[str, object], device: str) -> None:
+    try:
+        result = find_out(question, device, module_folder(journal.home))
     except StoreTrouble:
         raise
     except BaseException as error:  # noqa: BLE001  a user's net may raise anything, SystemExit too; the asker is told
@@ -27,20 +71,5 @@ def answer_newest(journal: Journal, device: str) -> None:
         journal.answer(key, result)
 
 
-def _find_out(question: dict[str, Any], device: str, folder: Path) -> dict[str, Any]:
-    shape, classes = tuple(question["input_shape"]), question["num_classes"]
-    match question["kind"]:
-        case "measure":
-            from lazytrain.engine.configuration import RunConfiguration
-            from lazytrain.engine.training.measure import measure  # imports torch
-
-            configuration = RunConfiguration.model_validate(question["configuration"])
-            return measure(configuration, shape, classes, device, module_folder=folder)
-        case "check":
-            from lazytrain.engine.compute.architecture import check_net  # imports torch
-            from lazytrain.presets.schema import Architecture
-
-            architecture = Architecture.model_validate(question["architecture"])
-            return {"rows": check_net(architecture, shape, classes, folder)}
-        case kind:
-            raise ValueError(f"unknown question {kind!r}")
+def _write(journal: Journal, finding: Finding) -> None:
+    journal.answer(finding.key, finding.result, finding.error)

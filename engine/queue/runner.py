@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Literal, TypeVar
 from lazytrain.engine.compute.preload import load_torch
 from lazytrain.engine.errors import DeviceError, describe, text_of, traceback_of
 from lazytrain.engine.places import make_folder
-from lazytrain.engine.queue.answers import answer_newest
+from lazytrain.engine.queue.answers import Answers
 from lazytrain.engine.queue.jobs import JobError, Jobs
 from lazytrain.engine.queue.lookout import Lookout
 from lazytrain.engine.queue.wishes import Wishes
@@ -123,6 +123,7 @@ class Runner:
         self._lookout = Lookout(home, self._wishes)
         self._in_job = in_job
         self._jobs = Jobs(home, data, command, self._wishes.tell)
+        self._answers = Answers(self._wishes.tell_of_answer)
         self._worker = threading.Thread(target=self._work, name="lazytrain-worker")
 
     # ── for clients in this process ────────────────────────────────────────────────────────────────────────
@@ -151,6 +152,11 @@ class Runner:
     def pids(self) -> dict[str, int]:
         """Run id → the process of its own that trains it."""
         return self._jobs.pids
+
+    @property
+    def at_work(self) -> str | None:
+        """The id of the run that it trains now, itself or in a process of its own."""
+        return self._wishes.run_id or next(iter(self._jobs), None)
 
     @property
     def screenless(self) -> bool:
@@ -229,6 +235,7 @@ class Runner:
                 (self._home / "runner-error.txt").write_text(traceback_of(problem), encoding="utf-8")
         finally:
             self._lookout.end()
+            self._answers.close()
             if self._herald.busy:
                 # Locks and store are let go of: nobody but this process's end waits for them.
                 told = f"notices are being sent, for at most {NOTICE_SECONDS:.0f} s"
@@ -357,7 +364,7 @@ class Runner:
                 if self._done(journal):
                     return
                 self._status = RunnerStatus(phase="waiting", text=closed, device=choice.device)
-                self._insist(lambda: answer_newest(journal, choice.device), choice)
+                self._insist(lambda: self._answers.give(journal, choice.device), choice)
                 self._wishes.wait(LOOK_SECONDS)
                 continue
             if self._insist(lambda: self._train_next(journal, choice), choice) is not False:
@@ -365,7 +372,7 @@ class Runner:
             if self._until_empty or self._done(journal):
                 return
             self._status = RunnerStatus(phase="idle", text="idle", device=choice.device)
-            self._insist(lambda: answer_newest(journal, choice.device), choice)
+            self._insist(lambda: self._answers.give(journal, choice.device), choice)
             self._wishes.wait(LOOK_SECONDS)
 
     def _recover(self, journal: Journal) -> None:
@@ -455,7 +462,7 @@ class Runner:
         self._wishes.begin(run.id)
         # A wish from between the claim and now, when the control thread did not look after this run.
         self._wishes.wanted = journal.wanted(run.id)
-        answer = partial(answer_newest, journal, choice.device)
+        answer = partial(self._answers.give, journal, choice.device)
         from lazytrain.engine.queue.trainer import Trainer  # imports torch, with the run taken up already
 
         Trainer(

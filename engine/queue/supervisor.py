@@ -12,7 +12,6 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lazytrain.engine.queue.answers import answer_newest
 from lazytrain.engine.queue.runner import LOOK_SECONDS, Runner, RunnerStatus
 from lazytrain.engine.queue.wishes import KEPT
 from lazytrain.engine.records import State
@@ -51,7 +50,7 @@ class Supervisor(Runner):
             if not self._jobs and not waiting and self._until_empty:
                 return
             self._status = self._describe(closed if waiting else None, choice.device)
-            self._insist(lambda: answer_newest(journal, choice.device), choice)
+            self._insist(lambda: self._answers.give(journal, choice.device), choice)
             self._wishes.wait(LOOK_SECONDS)
 
     def _describe(self, closed: str | None, device: str) -> RunnerStatus:

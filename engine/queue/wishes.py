@@ -38,7 +38,7 @@ class Wishes:
         self.nudged = False
         """A client in this process wrote something: the worker asks the store itself, without waiting to be told."""
         self.asked = False
-        """The store may hold a question that waits."""
+        """The store may hold a question that waits, or an answer is there to be written."""
         self.held = False
         """The run at work waits for room on the disk: any change of the store is a reason to try again."""
         self.replaced: Callable[[], bool] = lambda: False
@@ -101,6 +101,11 @@ class Wishes:
         if training is not None:
             training.wake = True
         self._something.set()
+
+    def tell_of_answer(self) -> None:
+        """As `tell`: something was found out."""
+        self.asked = True
+        self.tell()
 
     def nudge(self) -> None:
         """As `tell`, and have the worker ask the store what is wanted."""

@@ -245,6 +245,13 @@ class Journal(Store):
         with transaction(self.connection):
             self._say(run_id, text, level)
 
+    def say_all(self, run_id: str, texts: Iterable[str]) -> None:
+        """Add lines to the run's log, all or none. Raises RunNotFound."""
+        with transaction(self.connection):
+            self.run(run_id)
+            for text in texts:
+                self._say(run_id, text)
+
     # ── figures ────────────────────────────────────────────────────────────────────────────────────────────
 
     def write(

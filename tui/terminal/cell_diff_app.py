@@ -1,10 +1,11 @@
-"""An app whose terminal is sent only the cells that changed."""
+"""An app below which things are otherwise: only the cells that changed are sent, and keys wait for each other."""
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
-from rich.console import RenderableType
+from rich.console import Console, RenderableType
 from textual import events
 from textual.app import App
 from textual.binding import Binding, BindingType
@@ -12,10 +13,12 @@ from textual.driver import Driver
 from textual.screen import Screen
 
 from lazytrain.tui.terminal.harmless_update import harmless_update
+from lazytrain.tui.terminal.key_turns import KeyTurns
 from lazytrain.tui.terminal.parts import replaces
 
 if TYPE_CHECKING:
     from lazytrain.tui.terminal.cell_diff import Cells
+    from lazytrain.tui.terminal.diversion import Diversion
 
 SMALL = 1024
 """Updates of up to so many characters go out in one piece: they need no brackets that hold the painting back."""
@@ -43,6 +46,9 @@ class CellDiffApp(App[_Result]):
 
     def __init__(self, *args: Any, cell_diff: bool | None = None, **options: Any) -> None:
         super().__init__(*args, **options)
+        self.diversion: Diversion | None = None
+        """Set where what is printed doesn't reach the terminal."""
+        self._keys = KeyTurns(self)
         self._cells: Cells | None = None
         if replaces("cell_diff") if cell_diff is None else cell_diff:
             # What it is built on is Textual's own, and may not be there.
@@ -57,7 +63,24 @@ class CellDiffApp(App[_Result]):
         if self._screen_stack:
             self.screen.refresh()
 
+    def divert(self, diversion: Diversion) -> None:
+        """What is printed goes there, before the app runs; the screen is drawn on the terminal that it has."""
+        self.diversion = diversion
+        # Textual's own would drop what Python prints, and are no whole streams: they have no `buffer` or `encoding`.
+        self._capture_stdout: Any = sys.__stdout__
+        self._capture_stderr: Any = sys.__stderr__
+
+    def _print_error_renderables(self) -> None:
+        # What ended the screen is said where the screen was; else in the log.
+        if self.diversion is not None and self.diversion.leads_back:
+            self.error_console = Console(file=self.diversion.terminal, markup=False, highlight=False)
+        super()._print_error_renderables()
+        if self.diversion is not None:
+            self.diversion.terminal.flush()
+
     async def on_event(self, event: events.Event) -> None:
+        if self._keys.takes(event):
+            return
         # A resized or resumed terminal shows who knows what.
         if isinstance(event, events.Resize | Driver.SignalResume):
             self.action_redraw()

@@ -21,20 +21,23 @@ from textual.app import App
 from textual.drivers.linux_driver import LinuxDriver
 
 from lazytrain.tui.terminal.asking import ImageQuestion
+from lazytrain.tui.terminal.cell_diff_app import CellDiffApp
 from lazytrain.tui.terminal.outlet import Outlet
 
 TICK_SECONDS = 0.1
 """How long an escape may stay alone before it is a key; Textual's own."""
 GRACE_SECONDS = 0.03
 """How long a terminal that is left may still be silent before it has said everything."""
+USUAL_SIZE = (80, 25)
+"""Of a terminal that doesn't say; Textual's own."""
 FOREGROUND_SECONDS = 0.25
 """How often a suspended screen whose job goes on in the background (`bg`) looks whether it is back."""
 
 
 class ScreenDriver(LinuxDriver):
-    """Four differences: a write to a lost terminal is no error; reading from one ends without a word (whoever notices
-    the hang-up ends the app); SIGTSTP and SIGCONT are handled in the app's own loop, once each; and the terminal can be
-    asked whether it draws images.
+    """Five differences: where descriptors 0 to 2 lead elsewhere (`diversion`) it takes those that don't; a write to a
+    lost terminal is no error; reading from one ends without a word (whoever notices the hang-up ends the app); SIGTSTP
+    and SIGCONT are handled in the app's own loop, once each; and the terminal can be asked whether it draws images.
     """
 
     _question: ImageQuestion | None = None
@@ -43,7 +46,12 @@ class ScreenDriver(LinuxDriver):
         self, app: App[Any], *, debug: bool = False, mouse: bool = True, size: tuple[int, int] | None = None
     ) -> None:
         super().__init__(app, debug=debug, mouse=mouse, size=size)
-        if sys.__stderr__ is not None:
+        diversion = app.diversion if isinstance(app, CellDiffApp) else None
+        if diversion is not None:
+            self._file = cast(Any, diversion.terminal)
+            self.fileno = diversion.descriptors[0]
+            self.input_tty = os.isatty(self.fileno)
+        elif sys.__stderr__ is not None:
             self._file = cast(Any, Outlet(sys.__stderr__))
         self._loop = asyncio.get_running_loop()
         self._suspended = False
@@ -64,6 +72,15 @@ class ScreenDriver(LinuxDriver):
     def write(self, data: str) -> None:
         if not self._suspended:
             super().write(data)
+
+    def _get_terminal_size(self) -> tuple[int, int]:
+        # As in Textual, but of the terminal that is drawn on: standard output may lead to a file.
+        columns, lines = (int(os.environ.get(name, "0") or 0) for name in ("COLUMNS", "LINES"))
+        try:
+            size = os.get_terminal_size(self._file.fileno())
+        except OSError:  # gone, or none
+            size = os.terminal_size(USUAL_SIZE)
+        return columns or size.columns or USUAL_SIZE[0], lines or size.lines or USUAL_SIZE[1]
 
     def ask_for_images(self, tell: Callable[[], object]) -> None:
         """Ask whether the terminal draws images where placeholders stand; `tell` is called in the app's loop if so."""

@@ -44,9 +44,9 @@ class Outlet:
 
 
 def point_away(descriptors: Iterable[int] = (0, 1, 2), log: Path | None = None) -> None:
-    """Point standard descriptors away from their terminal: input at nothing, output at the end of `log`.
+    """Point descriptors away from their terminal: 0 at nothing, others at the end of `log`.
 
-    Output goes to nothing too where the log can't be written.
+    They lead to nothing too where there is no log, or it can't be written.
     """
     nowhere = os.open(os.devnull, os.O_RDWR)
     output = nowhere

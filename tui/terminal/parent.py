@@ -14,11 +14,15 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
+from lazytrain.tui.terminal.kept_output import KeptOutput
+
 RESET = (
     "\x1b[<u\x1b[?1000l\x1b[?1003l\x1b[?1015l\x1b[?1006l\x1b[?1016l\x1b[?2004l\x1b[?2048l\x1b[?7h"
     "\x1b[?1049l\x1b[?25h\x1b[?1004l"
 )
 """Takes back what a screen asked of its terminal: keyboard and mouse reports, the other buffer, the hidden cursor."""
+MOST_LAST_BYTES = 4_000
+"""Of what a process said before it crashed."""
 PATIENCE_SECONDS = 0.2
 """A terminal that takes nothing for so long is left as it is."""
 
@@ -47,8 +51,11 @@ class Link:
         self._tell = None
 
 
-def run_in_child(run: Callable[[Link], int]) -> int:
-    """Fork; the child returns what `run` returns, the parent the status to end with."""
+def run_in_child(run: Callable[[Link], int], kept: KeptOutput) -> int:
+    """Fork; the child returns what `run` returns, the parent the status to end with.
+
+    `kept` takes what the child prints; what it said last is shown if it crashes.
+    """
     tell_in, tell_out = os.pipe()
     alive_in, alive_out = os.pipe()
     terminal = TerminalState()
@@ -61,7 +68,7 @@ def run_in_child(run: Callable[[Link], int]) -> int:
         return run(Link(tell_out, alive_in, mask))
     os.close(tell_out)
     os.close(alive_in)
-    return Parent(child, tell_in, terminal).wait(mask)
+    return Parent(child, tell_in, terminal, kept).wait(mask)
 
 
 class TerminalState:
@@ -96,8 +103,8 @@ class TerminalState:
 class Parent:
     """Waits for the child's end, or for its word that it goes on alone."""
 
-    def __init__(self, child: int, tell: int, terminal: TerminalState) -> None:
-        self._child, self._tell, self._terminal = child, tell, terminal
+    def __init__(self, child: int, tell: int, terminal: TerminalState, kept: KeptOutput) -> None:
+        self._child, self._tell, self._terminal, self._kept = child, tell, terminal, kept
 
     def wait(self, mask: set[Any]) -> int:
         """Returns the status to end with: the child's, 128 + the signal that ended it, or what it said."""
@@ -146,7 +153,10 @@ class Parent:
             else:
                 # Nothing to do unless it was killed, or left in a hurry.
                 self._terminal.restore()
-                return os.waitstatus_to_exitcode(status) if os.WIFEXITED(status) else 128 + os.WTERMSIG(status)
+                if os.WIFEXITED(status):
+                    return os.waitstatus_to_exitcode(status)
+                self._tell_of_crash(os.WTERMSIG(status))
+                return 128 + os.WTERMSIG(status)
 
     def _stop(self) -> None:
         """Give the prompt back until somebody says `fg`: the whole job stops, as with Ctrl-Z anywhere else."""
@@ -159,14 +169,25 @@ class Parent:
         # A shell continues the whole group; `kill -CONT` only this process.
         self._send(signal.SIGCONT)
 
+    def _tell_of_crash(self, number: int) -> None:
+        """What a dying C library wrote went past the terminal, and nobody has read it yet."""
+        name = signal.strsignal(number) or f"signal {number}"
+        words = self._kept.new()[0][-MOST_LAST_BYTES:].decode(errors="replace").strip()
+        text = "".join(character for character in words if character.isprintable() or character == "\n")
+        print_last(f"{text}\nlazytrain ended at once ({name}); what it trained goes on from its last checkpoint")
+
     def _part(self, said: str) -> int:
         status, _, text = said.strip().partition(" ")
         if text:
-            # The terminal may be gone.
-            with contextlib.suppress(OSError):
-                sys.stderr.write(text + "\n")
-                sys.stderr.flush()
+            print_last(text)
         return int(status)
+
+
+def print_last(text: str) -> None:
+    """The terminal may be gone."""
+    with contextlib.suppress(OSError):
+        sys.stderr.write(f"{text.lstrip()}\n")
+        sys.stderr.flush()
 
 
 def _note(_number: int, _frame: object) -> None:

@@ -12,7 +12,6 @@ import select
 import signal
 import threading
 from collections.abc import Callable, Iterable
-from pathlib import Path
 from types import FrameType
 from typing import Any
 
@@ -26,26 +25,24 @@ class Signals:
     """Tells of the first hang-up, and of every signal to end.
 
     Args:
-        log: where output goes after a hang-up.
         alive: a descriptor that becomes readable when the parent is gone, which counts as a hang-up.
-        terminals: the standard descriptors that were a terminal's at the start; it may be gone already.
+        terminals: descriptors that were a terminal's at the start; it may be gone already.
         numbers: the signals to end; those that are ignored already stay so.
 
     Attributes:
-        hung_up: the terminal is gone, and descriptors 0 to 2 don't point at it any more.
+        hung_up: the terminal is gone, and `terminals` lead to nothing.
         received: the first signal to end, or None.
     """
 
     def __init__(
         self,
-        log: Path,
         alive: int | None = None,
         terminals: Iterable[int] = (),
         numbers: tuple[signal.Signals, ...] = (signal.SIGTERM, signal.SIGINT),
     ) -> None:
         self.hung_up = False
         self.received: signal.Signals | None = None
-        self._log, self._alive = log, alive
+        self._alive = alive
         self._on_hang_up: Callable[[], object] = _nothing
         self._on_signal: Callable[[signal.Signals], object] = _nothing_of
         self._terminals = list(terminals)
@@ -127,7 +124,7 @@ class Signals:
     def _hang_up(self, lost: list[int]) -> None:
         with self._lock:
             if not self.hung_up:
-                point_away(lost, self._log)
+                point_away(lost)
                 self.hung_up = True
                 self._on_hang_up()
 

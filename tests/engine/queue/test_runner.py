@@ -12,6 +12,7 @@ import pytest
 from lazytrain.engine.configuration import RunConfiguration
 from lazytrain.engine.data.datasets import describe_dataset
 from lazytrain.engine.places import cache_folder
+from lazytrain.engine.queue.answers import Answers
 from lazytrain.engine.queue.estimate import check_configuration, checked_layers, estimate
 from lazytrain.engine.queue.lookout import Lookout
 from lazytrain.engine.queue.runner import Runner
@@ -262,7 +263,7 @@ def test_a_pause_does_not_wait_for_a_question_that_takes_long(bench: Bench, monk
         answering.set()
         assert answered.wait(30)
 
-    monkeypatch.setattr("lazytrain.engine.queue.runner.answer_newest", answer)
+    monkeypatch.setattr(Answers, "give", answer)
     run = bench.queue(epochs=5000)
     runner = bench.runner()
     bench.reaches(run, State.RUNNING)

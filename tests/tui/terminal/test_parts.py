@@ -70,7 +70,7 @@ def kinds(home: Path) -> list[object]:
     app = LazytrainApp(home, home / "data")
     app.store.close()
     kinds = [app._cells is not None, type(app.stylesheet), Picture()._goes_on]
-    return [*kinds, app_module._find_driver() is not None]
+    return [*kinds, app_module.find_driver() is not None]
 
 
 def test_each_is_left_out_alone_and_all_together(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
