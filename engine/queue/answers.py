@@ -65,7 +65,7 @@ def _answer(journal: Journal, key: str, question: dict[str, object], device: str
         result = find_out(question, device, module_folder(journal.home))
     except StoreTrouble:
         raise
-    except BaseException as error:  # noqa: BLE001  a user's net may raise anything, SystemExit too; the asker is told
+    except Exception as error:  # noqa: BLE001  torchvision may raise anything; the asker is told
         journal.answer(key, error=first_line(error))
     else:
         journal.answer(key, result)

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from lazytrain.engine.child_process import begin_helper, describe_end, python_command
-from lazytrain.engine.errors import first_line
+from lazytrain.engine.errors import describe, first_line
 
 MOST_SECONDS = 120.0
 """How long a net may take to be looked at."""
@@ -127,7 +127,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         answer: dict[str, Any] = {"result": find_out(options.question, options.device, options.folder)}
     except BaseException as error:  # noqa: BLE001  a user's net may raise anything, SystemExit too; the asker is told
-        answer = {"error": first_line(error)}
+        answer = {"error": first_line(error) if isinstance(error, Exception) else describe(error)}
     answers.write(json.dumps(answer) + "\n")
     answers.close()
     return 0

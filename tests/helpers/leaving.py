@@ -70,9 +70,8 @@ class House:
         return [process for process in self.processes() if process.cmdline()[1:3] == ["-m", "lazytrain"]]
 
     def trainer(self) -> psutil.Process:
-        """The process that holds the device."""
-        (runner,) = self.store.runners()
-        return psutil.Process(runner.pid)
+        """The process that holds the device; where a user's own net trains in another, the one that started that."""
+        return psutil.Process(self.store.runners()[0].pid)
 
     def wait(self, state: State, after_step: int = -1, terminal: PtyTerminal | None = None) -> Run:
         """The newest run, once it is in `state` and past a step; `terminal` is read meanwhile."""

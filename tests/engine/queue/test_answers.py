@@ -70,8 +70,8 @@ def test_a_net_that_prints_is_looked_at_elsewhere(
     ("in_init", "said"),
     [
         ("raise ValueError('no, thank you')", "no, thank you"),
-        ("sys.exit(0)", "ended the process that looked at it (exit status 0)"),
-        ("os.abort()", "ended the process that looked at it (signal 6)"),
+        ("sys.exit(0)", "SystemExit: 0"),
+        ("os.abort()", "ended the process that tried it (SIGABRT, aborted)"),
         ("input()", "EOF"),
     ],
 )
