@@ -74,7 +74,7 @@ def test_a_client_that_is_left_changes_nothing_and_one_that_waits_takes_over(hou
         house.wait(State.RUNNING, 0, first)
         trainer = house.trainer()
         with house.open() as client:
-            see(client, "held by lazytrain")
+            see(client, "training in the background")
             client.press("q")
             assert wait_for_exit(client) == 0
         check_a_waiting_screen_takes_over(house, first, trainer)
@@ -82,7 +82,7 @@ def test_a_client_that_is_left_changes_nothing_and_one_that_waits_takes_over(hou
 
 def check_a_waiting_screen_takes_over(house: House, first: PtyTerminal, trainer: psutil.Process) -> None:
     with house.open() as second:
-        see(second, "held by lazytrain")
+        see(second, "training in the background")
         assert leave(first, "down") == 0
         stopped = house.wait(State.STOPPED)
         wait_for(lambda: bool(house.store.runners()), "the second screen to take over", second)

@@ -168,7 +168,7 @@ class StudyPanel(Vertical):
 
     # ── switching and starting ─────────────────────────────────────────────────────────────────────────────
 
-    def on_study_runs_moved(self, event: StudyRuns.RunMoved) -> None:
+    def on_study_runs_run_moved(self, event: StudyRuns.RunMoved) -> None:
         event.stop()
         self.show()
 

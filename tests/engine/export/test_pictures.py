@@ -37,7 +37,9 @@ SVG = "{http://www.w3.org/2000/svg}"
 
 
 def trained(filler: Filler, name: str, *, epochs: int = 6, **edits: Any) -> Gathered:
-    run = filler.queue("lazynet", epochs=epochs, name=name, **edits)
+    run = filler.queue("lazynet", epochs=epochs, **edits)
+    # As an older lazytrain had it, which took any name.
+    filler.journal.connection.execute("UPDATE runs SET name = ? WHERE id = ?", (name, run))
     filler.start(run)
     filler.train(run, epochs)
     filler.end(run, State.FINISHED)

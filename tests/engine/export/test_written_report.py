@@ -99,7 +99,7 @@ def test_a_study_is_written_with_what_is_there_and_what_is_not(filler: Filler, h
     assert missing[3] == "–"
     assert missing[-1] == "not trained yet"
     assert row(text, "lazynet lr=0.1")[-1] == "1 failed, 2 not trained yet"
-    assert "![Rates: loss and accuracy by epoch](report-files/a%20b.svg)" in text
+    assert "![rates: loss and accuracy by epoch](report-files/a%20b.svg)" in text
     assert f"({failed}): loss became NaN at step 7" in text
     assert "## Not trained yet\n\n- " in text
     assert "| dataset " in text.split("All runs have these:")[1]

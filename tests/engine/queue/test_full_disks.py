@@ -130,10 +130,10 @@ def test_a_queue_that_cannot_be_claimed_waits(bench: Bench, monkeypatch: pytest.
     full.set()
     original = Journal.claim
 
-    def claim(journal: Journal, run_id: str) -> Run | None:
+    def claim(journal: Journal, run_id: str, by: str) -> Run | None:
         if full.is_set():
             raise StoreTrouble("no room is left on the disk", "full")
-        return original(journal, run_id)
+        return original(journal, run_id, by)
 
     monkeypatch.setattr(Journal, "claim", claim)
     run = bench.queue(epochs=1)

@@ -21,7 +21,9 @@ MNIST = Hyperparameters(dataset="torchvision:MNIST")
 
 @pytest.fixture
 def lock(tmp_path: Path) -> Path:
-    return cache_path(cache_folder(tmp_path), MNIST.dataset, 0, tmp_path).with_suffix(".lock")
+    lock = cache_path(cache_folder(tmp_path), MNIST.dataset, 0, tmp_path).with_suffix(".lock")
+    lock.parent.mkdir(parents=True)
+    return lock
 
 
 def test_the_second_waits_and_takes_what_the_first_brought(

@@ -17,7 +17,7 @@ from lazytrain.engine.store.journal import Journal
 from lazytrain.engine.store.store import Store
 from lazytrain.tui.plain.follow import follow_queue, follow_run
 from lazytrain.tui.plain.interrupts import Interrupts
-from lazytrain.tui.plain.reporters import PLAIN_SECONDS, PlainReporter, write_line
+from lazytrain.tui.plain.reporters import PLAIN_SECONDS, PlainReporter, tell_line
 from tests.helpers.bench import configuration, epoch_record
 
 
@@ -181,9 +181,9 @@ def test_plain_lines_about_steps_are_ten_seconds_apart(home: Path) -> None:
     assert lines[0].startswith("epoch 3/50  step 1,200/9,000  loss 0.500  accuracy 25.0 %")
 
 
-def test_write_line_survives_a_closed_pipe() -> None:
+def test_telling_a_line_survives_a_closed_pipe() -> None:
     read, write = os.pipe()
     os.close(read)
     with os.fdopen(write, "w") as stream:
-        write_line(stream, "unheard")
-        write_line(stream, "and again")
+        tell_line(stream, "unheard")
+        tell_line(stream, "and again")

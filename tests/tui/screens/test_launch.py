@@ -48,7 +48,7 @@ async def test_the_first_start_has_coolnet_v10_quick_and_its_layers_at_once(home
         assert table(app)[1].split() == ["conv", "6", "·", "5×5", "6×28×28", "456"]
         assert table(app)[-1].split() == ["total", "62,006"]
         assert "dataset digits" in text_of(app, "#settings")
-        assert text_of(app, "#differences") == "unlike default: dataset (cifar10)"
+        assert text_of(app, "#differences") == "unlike default: dataset (cifar10), validation (0)"
         assert text_of(app, "#data") == "1,442 train, 355 test images"
 
 
@@ -204,7 +204,7 @@ async def test_the_expected_time_appears_when_a_runner_has_measured_it(home: Pat
         await until(pilot, lambda: launch(app).desk.estimate is not None)
         answer(home, "measure", {"images_per_second": 1442.0, "evaluated_per_second": 355.0, "device": "cpu"})
         await until(pilot, lambda: "about" in text_of(app, "#time"))
-        assert text_of(app, "#time") == "about 1 min 40 s on cpu (measured: 1,442 images/s)"
+        assert text_of(app, "#time") == "about 2 min on cpu (measured: 1,442 images/s)"
 
 
 async def test_the_reports_words_are_shown_for_the_pair_that_has_them(home: Path) -> None:
