@@ -100,11 +100,12 @@ class ConfusionTable(Widget):
 
     @property
     def _name_width(self) -> int:
-        """As long as the longest where the numbers leave room for it."""
-        names = self.confusion.classes if self.confusion else ()
-        longest = max(LEAST_NAME, *(map(cell_len, names or ("",))))
+        """As long as the longest, with its number if it may have one, where the matrix leaves room for it."""
+        classes, least = self.confusion.classes if self.confusion else (), max(self._digits, LEAST_HEAD)
+        names = [row_name(classes, row, least) for row in range(len(classes))]
+        longest = max(map(cell_len, (" " * LEAST_NAME, *names)))
         if longest > MOST_NAME:
-            numbers = len(names) * (max(self._digits, LEAST_HEAD) + 1)
+            numbers = len(names) * (least + 1)
             longest = min(longest, max(MOST_NAME, self.size.width - 1 - (1 + ACCURACY_WIDTH + 1) - numbers))
         return longest
 

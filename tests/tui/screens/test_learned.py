@@ -420,7 +420,8 @@ async def test_digits_have_a_column_of_names_and_long_names_have_what_room_there
         assert text()[12].startswith("all ")
         names = [f"a rather long name of class {number}" for number in range(10)]
         table.show(matrix(names))
-        assert [line[: len(names[0])] for line in text()[2:12]] == names
+        shown = [f"{number} {name}" for number, name in enumerate(names, 1)]
+        assert [line[: len(each)] for line, each in zip(text()[2:12], shown, strict=True)] == shown
         await pilot.resize_terminal(80, 24)
         assert all("…" in line for line in text()[2:12])
 
