@@ -423,7 +423,9 @@ async def test_digits_have_a_column_of_names_and_long_names_have_what_room_there
         shown = [f"{number} {name}" for number, name in enumerate(names, 1)]
         assert [line[: len(each)] for line, each in zip(text()[2:12], shown, strict=True)] == shown
         await pilot.resize_terminal(80, 24)
-        assert all("…" in line for line in text()[2:12])
+        await pilot.pause()
+        table.show(matrix(names))  # by itself it shows again what the store has
+        assert all("…" in line for line in text()[2:4])
 
 
 async def test_it_may_be_told_of_new_figures_before_it_is_there(home: Path, filler: Filler) -> None:
