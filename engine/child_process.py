@@ -31,6 +31,40 @@ def python_command(module: str, *arguments: str) -> list[str]:
     return [sys.executable, "-P", "-c", _START, str(ROOT), module, *arguments]
 
 
+_before: dict[str, str] = {}
+"""The environment as it was before this process hosted a net; empty where it hosts none."""
+
+
+def host_own_code() -> None:
+    """In a process for one user's net: what that starts finds its modules, and neither this one's nor the folder's.
+
+    A process that `multiprocessing` spawns takes over `sys.path`, and imports its starter's main module: one of
+    ours, of no use to it. Any other Python goes by the environment.
+    """
+    if _before:
+        return
+    _before.update(os.environ)
+    main = sys.modules["__main__"]
+    main.__spec__ = None
+    vars(main).pop("__file__", None)
+    os.environ["PYTHONSAFEPATH"] = "1"
+
+
+def keep_importable(folder: Path) -> bool:
+    """Where this process hosts a net, have `folder` stay on Python's path, and be on its children's; else False."""
+    if not _before:
+        return False
+    sys.path.insert(0, str(folder))
+    given = os.environ.get("PYTHONPATH")
+    os.environ["PYTHONPATH"] = os.pathsep.join((str(folder), given) if given else (str(folder),))
+    return True
+
+
+def outer_environment() -> dict[str, str]:
+    """The environment for what is started here and is no net's: a notice's command."""
+    return dict(_before or os.environ)
+
+
 def describe_end(status: int) -> str:
     """How a process ended whose `Popen` has this status: `SIGSEGV, segmentation fault`, `exit status 3`."""
     if status >= 0:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Iterator
 from importlib.resources import files
@@ -58,6 +59,21 @@ def list_titles(kind: Kind, user_folder: Path | None = None) -> dict[str, str]:
             found = None
         titles[name] = (found[1] or found[2]) if found else name
     return titles
+
+
+Stamp = frozenset[tuple[str, int, int]]
+"""Files with their times and sizes."""
+
+
+def stamp_files(user_folder: Path) -> Stamp:
+    """What the user's files look like from outside: another stamp, and they are to be read again."""
+    found: set[tuple[str, int, int]] = set()
+    for kind in _ORDER:
+        for path in (user_folder / kind).glob("*.toml"):
+            with contextlib.suppress(OSError):  # gone meanwhile: then it isn't there
+                status = path.stat()
+                found.add((str(path), status.st_mtime_ns, status.st_size))
+    return frozenset(found)
 
 
 def _toml_files(folder: Traversable) -> list[Traversable]:

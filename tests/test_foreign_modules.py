@@ -31,6 +31,46 @@ class Net(nn.Module):
         float(images.mean())  # needs images that are there: such a net is tried in a process of its own
         return self.layers(images)
 """
+STARTING_NET = """
+import importlib.util
+import multiprocessing
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import torch
+from torch import nn
+
+import beside
+
+
+def look(answers):
+    specs = [importlib.util.find_spec(name) for name in ("engine", "lazytrain", "presets", "tui", "only_here")]
+    seen = [spec.origin for spec in specs if spec is not None and spec.origin is not None]
+    foreign = [path for path in seen if Path(path).is_relative_to(Path.cwd())]
+    answers.put((foreign, beside.VALUE))
+
+
+class Net(nn.Module):
+    def __init__(self, num_classes: int) -> None:
+        super().__init__()
+        for method in ("fork", "spawn", "forkserver"):
+            context = multiprocessing.get_context(method)
+            answers = context.SimpleQueue()
+            child = context.Process(target=look, args=(answers,))
+            child.start()
+            child.join()
+            assert child.exitcode == 0, f"{method}: {child.exitcode}"
+            assert answers.get() == ([], 7), method
+        look_too = "import beside, importlib.util; assert importlib.util.find_spec('only_here') is None"
+        subprocess.run([sys.executable, "-c", look_too], check=True)
+        Path(os.environ["TOLD"]).open("a").write("looked\\n")
+        self.layers = nn.Sequential(nn.Flatten(), nn.Linear(3 * 32 * 32, num_classes))
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        return self.layers(images)
+"""
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="the command is a shell's")
 
@@ -113,3 +153,30 @@ def test_a_folder_with_modules_of_our_names_changes_nothing(
         see(screen, "Architecture", "Mine", "queue")
         screen.press("q")
         assert wait_for_exit(screen) == 0
+
+
+def test_what_a_net_starts_sees_its_modules_and_not_the_folders(command: Path, folder: Path, home: Path) -> None:
+    nets = home / "presets" / "architectures"
+    nets.mkdir(parents=True)
+    (nets / "mine.toml").write_text('title = "Mine"\nmodule = "starting_net:Net"\n')
+    (home / "presets" / "starting_net.py").write_text(STARTING_NET)
+    (home / "presets" / "beside.py").write_text("VALUE = 7\n")
+    (folder / "only_here.py").touch()
+    (home / "settings.toml").write_text(f'notify_command = "env > {home / "told"}"\n')
+    unwanted = ("LAZYTRAIN_", "PYTHON")
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(unwanted)}
+    environment |= {"LAZYTRAIN_HOME": str(home), "OMP_NUM_THREADS": "1", "TOLD": str(home / "looked")}
+    done = subprocess.run(
+        [command, "train", "mine", "quick", "--set", "epochs=1"],
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert (home / "looked").read_text().count("looked") >= 2, "where it was tried, and where it was trained"
+    told = (home / "told").read_text()
+    assert "LAZYTRAIN_" in told
+    assert "PYTHONSAFEPATH" not in told
+    assert "PYTHONPATH" not in told

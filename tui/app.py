@@ -29,6 +29,7 @@ from lazytrain.engine.places import presets_folder, screens_lock
 from lazytrain.engine.records import Run
 from lazytrain.engine.store.locks import FileLock, LockHeld
 from lazytrain.engine.store.store import Store
+from lazytrain.presets.listing import Stamp, stamp_files
 from lazytrain.tui.attendance import Attendance
 from lazytrain.tui.departure import Departure
 from lazytrain.tui.screens.launch import LaunchScreen
@@ -148,6 +149,7 @@ class LazytrainApp(Host):
         self.marks = Marks(self._remembered.marked)
         self.smoothing = self._remembered.smoothing
         self._catalogue: Catalogue | None = None
+        self._presets_stamp: Stamp = frozenset()
         self._pixels: Pixels | None = None
         self._reading = threading.Lock()
         self.launch_screen = LaunchScreen(self._remembered, lambda: self.catalogue)
@@ -171,8 +173,23 @@ class LazytrainApp(Host):
                 # Takes pydantic, and the first frame does without.
                 from lazytrain.presets import load_catalogue
 
+                self._presets_stamp = stamp_files(presets_folder(self.home))
                 self._catalogue = load_catalogue(presets_folder(self.home))
         return self._catalogue
+
+    def read_presets_again(self) -> bool:
+        """Read them anew if a file of the user's was added, changed or taken away since; whether one was."""
+        with self._reading:
+            if self._catalogue is None or stamp_files(presets_folder(self.home)) == self._presets_stamp:
+                return False
+            self._catalogue = None
+        _ = self.catalogue
+        return True
+
+    def on_app_focus(self) -> None:
+        """Back from another window, an editor maybe."""
+        if self.screen is self.launch_screen:
+            self.launch_screen.look_for_presets()
 
     @cached_property
     def run_view(self) -> RunView:
@@ -247,20 +264,20 @@ class LazytrainApp(Host):
 
     async def _be_prepared(self, runner: Runner | None) -> None:
         await self.launch_screen.open_desk()
+        await self._show_background()  # before the summary, which then lies over Monitor
         self.attendance.begin()
-        self._show_background()
         self.runner, self._make_runner = runner, None
         self._start_runner()
         # In nobody's way: whoever goes to Monitor before it is done imports what is left.
         threading.Thread(target=_import_charts, name="lazytrain-charts", daemon=True).start()
 
-    def _show_background(self) -> None:
+    async def _show_background(self) -> None:
         """Who comes back while a run goes on in another process sees it, unless they have begun something else."""
         found = find_background(self.store.runners(), self.runs)
         if found is not None and self.screen is self.launch_screen:
             _, run = found
             self.notify(f"training in the background: {100 * run.fraction:.0f} %", title=run.name, markup=False)
-            self.open_monitor(run.id)
+            await self._open_monitor(run.id)
 
     def _fit(self, screen: Screen[None]) -> None:
         """Give a screen the classes of its size beforehand: otherwise every style is made once more for them."""
@@ -352,6 +369,8 @@ class LazytrainApp(Host):
     async def action_mode(self, mode: str) -> None:
         """Go to Launch, Monitor or Compare."""
         await self.switch_mode(mode)
+        if mode == "launch":
+            self.launch_screen.look_for_presets()
         self.refresh_runs()
 
     def ask_if_long(self, num_runs: int, seconds: float | None, title: str, then: Callable[[], None]) -> None:

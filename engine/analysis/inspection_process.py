@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from lazytrain.engine.analysis.findings import Inspection, InspectionError
-from lazytrain.engine.child_process import begin_helper, python_command
+from lazytrain.engine.child_process import begin_helper, host_own_code, python_command
 from lazytrain.engine.errors import describe, text_of
 from lazytrain.engine.events import Progress
 
@@ -96,6 +96,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Inspect a run; says its progress, then the result or an error, each a line of JSON on standard output."""
     options = _read(arguments)
     answers = begin_helper()
+    host_own_code()
 
     def tell(**answer: Any) -> None:
         answers.write(json.dumps(answer) + "\n")

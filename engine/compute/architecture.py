@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.parameter import UninitializedBuffer, UninitializedParameter
 
-from lazytrain.engine.child_process import describe_end, python_command
+from lazytrain.engine.child_process import describe_end, keep_importable, python_command
 from lazytrain.engine.compute.randomness import forked, seed_all
 from lazytrain.engine.data.augmentation import seed_for
 from lazytrain.engine.errors import first_line
@@ -147,7 +147,7 @@ def _import_module(reference: str, folder: Path | None) -> type[nn.Module]:
 
 @contextmanager
 def _importable(folder: Path | None) -> Iterator[None]:
-    if folder is None or str(folder) in sys.path:
+    if folder is None or str(folder) in sys.path or keep_importable(folder):
         yield
         return
     sys.path.insert(0, str(folder))

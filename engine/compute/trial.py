@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 
+from lazytrain.engine.child_process import host_own_code
 from lazytrain.engine.compute.architecture import CHECK_SECONDS, try_architecture
 from lazytrain.engine.errors import describe, text_of
 from lazytrain.presets.errors import PresetError
@@ -26,6 +27,7 @@ def main() -> int:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     if hasattr(signal, "alarm"):
         signal.alarm(CHECK_SECONDS + 1)
+    host_own_code()
     json.dump(_try(request), answers)
     answers.flush()
     # Whatever the net has started, or left to do at the end, is nobody's.

@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from lazytrain.engine.child_process import begin_helper, describe_end, python_command
+from lazytrain.engine.child_process import begin_helper, describe_end, host_own_code, python_command
 from lazytrain.engine.errors import describe, first_line
 
 MOST_SECONDS = 120.0
@@ -124,6 +124,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("question", type=json.loads)
     options = parser.parse_args(arguments)
     answers = begin_helper()
+    host_own_code()
     try:
         answer: dict[str, Any] = {"result": find_out(options.question, options.device, options.folder)}
     except BaseException as error:  # noqa: BLE001  a user's net may raise anything, SystemExit too; the asker is told

@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from lazytrain.engine.child_process import host_own_code
 from lazytrain.engine.queue.jobs import HALT
 from lazytrain.engine.queue.runner import Runner
 from lazytrain.engine.queue.supervisor import queue_again
@@ -30,6 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), signal.SIG_IGN)
     commands = _take_input()
+    host_own_code()
     sys.stdout, sys.stderr = _Unheard(1).text(), _Unheard(2).text()
     began = time.time()
     asked: dict[str, Callable[..., Any]] = {}

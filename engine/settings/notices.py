@@ -18,7 +18,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lazytrain.engine.child_process import python_command
+from lazytrain.engine.child_process import outer_environment, python_command
 from lazytrain.engine.records import Run, State, iso
 from lazytrain.engine.settings.recipients import INSTALL, has_apprise, masked, without_parts
 from lazytrain.engine.store.journal import Journal
@@ -182,7 +182,7 @@ def _run(
         stdin=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
-        env={**os.environ, **(environment or {})},
+        env={**outer_environment(), **(environment or {})},
         start_new_session=True,
     )
     try:

@@ -91,6 +91,23 @@ def check_a_waiting_screen_takes_over(house: House, first: PtyTerminal, trainer:
         house.wait(State.RUNNING, stopped.step, second)
 
 
+def test_coming_back_opens_monitor_on_the_run_and_a_screen_that_never_trained_ends_with_its_terminal(
+    house: House,
+) -> None:
+    house.queue()
+    with house.open() as first:
+        see(first, "1 Launch")
+        house.wait(State.RUNNING, 0, first)
+        assert leave(first) == 0
+    trainer = house.trainer()
+    house.queue()  # what waits is the trainer's to take, not the lost screen's
+    with house.open() as second:
+        see(second, "training in the background: ", "images/s", "filter")
+        second.hang_up()
+        wait_for(lambda: house.screen_processes() == [trainer], "the screen to end", second)
+    assert [run.state for run in house.store.runs()] == [State.RUNNING, State.QUEUED]
+
+
 def test_without_fork_the_run_is_handed_to_a_process_of_its_own(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     run = house.queue(FINISHES)
     runner = Runner(house.home, house.home / "data", device="cpu")

@@ -17,14 +17,14 @@ from rich.console import Console
 
 from lazytrain.engine.data.datasets import DatasetError, are_there, describe_dataset
 from lazytrain.engine.data.vision.table import SETS
-from lazytrain.engine.places import settings_path
+from lazytrain.engine.places import module_folder, settings_path
 from lazytrain.engine.settings.live import LiveSettings
 from lazytrain.engine.settings.recipients import INSTALL, has_apprise, masked
 from lazytrain.engine.settings.settings import SettingsError, load_settings
 from lazytrain.engine.store.database import StoreError
 from lazytrain.engine.store.store import Store
 from lazytrain.presets import PresetError, load_catalogue
-from lazytrain.tui.plain.overview import broken_presets
+from lazytrain.tui.plain.overview import broken_presets, find_misfits
 from lazytrain.tui.plain.printed_images import can_draw, choose_way
 from lazytrain.tui.plain.service import logout_warning
 from lazytrain.tui.state.configure import FOLDER
@@ -149,6 +149,8 @@ def _presets(places: Places) -> Iterator[Finding]:
     yield "found", f"{sum(map(len, kinds))}, of which {yours} yours"
     for error in broken_presets(catalogue):
         yield BROKEN, error
+    for misfit in find_misfits(catalogue, module_folder(places.home)).values():
+        yield "not built", f"⚠ {misfit}"
 
 
 def _settings(places: Places) -> Iterator[Finding]:

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from lazytrain.engine.analysis.digest import SinceError, last_presence, make_report, read_since
+from lazytrain.engine.places import module_folder
 from lazytrain.presets import load_catalogue
 from lazytrain.tui.commands.completion import studies_and_runs
 from lazytrain.tui.commands.options import (
@@ -25,7 +26,7 @@ from lazytrain.tui.commands.shared import Refused, device_of, places_of
 from lazytrain.tui.plain.digest import print_report
 from lazytrain.tui.plain.open_store import open_store
 from lazytrain.tui.plain.output import make_console, print_json, print_run, print_runs, run_record
-from lazytrain.tui.plain.overview import find_runs, presets_record, print_presets
+from lazytrain.tui.plain.overview import find_misfits, find_runs, presets_record, print_presets
 from lazytrain.tui.plain.reporters import write_line
 from lazytrain.tui.state.environment import own_version
 from lazytrain.tui.state.run_view import Order
@@ -37,11 +38,13 @@ WRITTEN = "The written report"
 
 def presets(context: typer.Context, as_json: AsJson = False, home: Home = None) -> None:
     """List what can be trained."""
-    catalogue = load_catalogue(places_of(context, home).presets)
+    places = places_of(context, home)
+    catalogue = load_catalogue(places.presets)
+    misfits = find_misfits(catalogue, module_folder(places.home))
     if as_json:
-        print_json(presets_record(catalogue))
+        print_json(presets_record(catalogue, misfits))
     else:
-        print_presets(catalogue, make_console())
+        print_presets(catalogue, misfits, make_console())
 
 
 def runs(

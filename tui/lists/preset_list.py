@@ -113,6 +113,8 @@ class PresetList(ScrollView, can_focus=True):
     def show_rows(self, rows: Sequence[PresetRow]) -> None:
         """List other rows; only lines that differ are drawn again."""
         new = tuple(rows)
+        if new and self.chosen not in {row.name for row in new}:
+            self.chosen = new[0].name  # its file is gone
         if len(new) != len(self.rows):
             self.rows = new
             self._relist()

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
@@ -18,6 +19,7 @@ from lazytrain.presets import (
     Hyperparameters,
     LayerError,
     Preset,
+    PresetError,
     Study,
     count_parameters,
     expand_study,
@@ -37,8 +39,8 @@ def find_runs(reader: Reader, words: Sequence[str], order: Order = "now") -> lis
     return sort_runs(select(parse_query(" ".join(words)), reader.runs(), reader, KnownSettings()), order)
 
 
-def print_presets(catalogue: Catalogue, console: Console) -> None:
-    """Three tables, and what is broken."""
+def print_presets(catalogue: Catalogue, misfits: Mapping[str, str], console: Console) -> None:
+    """Three tables, what is broken, and `misfits`, as `find_misfits` gives them."""
     architectures = [
         (name + _origin(preset), format_count(default_parameters(preset.value)), preset.value.about)
         for name, preset in catalogue.architectures.items()
@@ -62,15 +64,18 @@ def print_presets(catalogue: Catalogue, console: Console) -> None:
         print_table(console, ("study", ">runs", "+about"), studies)
     for error in broken_presets(catalogue):
         console.print(f"broken: {error}", style="red", soft_wrap=True)
+    for misfit in misfits.values():
+        console.print(f"not built: {misfit}", style="yellow", soft_wrap=True, markup=False)
 
 
-def presets_record(catalogue: Catalogue) -> dict[str, Any]:
-    """The same for scripts; a broken preset has its reason under `error`."""
+def presets_record(catalogue: Catalogue, misfits: Mapping[str, str]) -> dict[str, Any]:
+    """The same for scripts; a broken preset has its reason under `error`, a net that can't be built under `misfit`."""
     return {
         "architectures": [
             {
                 **_about(preset),
                 "parameters": default_parameters(preset.value) if preset.value else None,
+                "misfit": misfits.get(preset.name),
                 **(preset.value.model_dump(exclude={"title", "about"}) if preset.value else {}),
             }
             for preset in catalogue.architectures.values()
@@ -114,6 +119,27 @@ def broken_presets(catalogue: Catalogue) -> list[str]:
         *catalogue.studies.values(),
     )
     return [preset.error for preset in presets if preset.error is not None]
+
+
+def find_misfits(catalogue: Catalogue, module_folder: Path) -> dict[str, str]:
+    """Which of the user's own nets can't be built for 3×32×32 images of 10 classes: name → file and reason.
+
+    Each is tried as Launch tries it. One that can't may be meant for images of another size.
+    """
+    misfits: dict[str, str] = {}
+    for name, preset in catalogue.architectures.items():
+        if preset.origin != "yours" or preset.value is None:
+            continue
+        try:
+            if preset.value.layers is not None:
+                size_layers(preset.value.layers, CIFAR10_SHAPE, CIFAR10_CLASSES)
+            else:
+                from lazytrain.engine.compute.architecture import check_net  # imports torch
+
+                check_net(preset.value, CIFAR10_SHAPE, CIFAR10_CLASSES, module_folder)
+        except (LayerError, PresetError) as error:
+            misfits[name] = f"{preset.path}: on {CIFAR10_CLASSES} classes of 3×32×32 images: {error}"
+    return misfits
 
 
 def default_parameters(architecture: Architecture) -> int | None:

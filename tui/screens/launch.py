@@ -120,6 +120,14 @@ class LaunchScreen(Screen[None]):
         if self._desk is None:
             # Before the first frame every style is new: Textual would make them all once more.
             event.refresh_styles = False
+        else:
+            self.look_for_presets()
+
+    def look_for_presets(self) -> None:
+        """List the user's presets as they are now; costs a look at their folders."""
+        if self._desk is not None and self.app.read_presets_again():
+            self._desk.adopt(self._catalogue())
+            self._take_choice()
 
     def on_resize(self, event: Resize) -> None:
         self.set_class(event.size.width < SLIM, "slim")

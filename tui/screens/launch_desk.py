@@ -80,6 +80,21 @@ class Desk:
         if not self.take_choice():
             self.show_draft()
 
+    def adopt(self, catalogue: Catalogue) -> None:
+        """Go by presets that were read anew; what is chosen stays so, if it is still there, and so do the edits."""
+        self._catalogue = catalogue
+        self._screen.query_one("#studies", PresetList).show_rows(list_studies(catalogue))
+        self._list_presets()
+        architecture = self._screen.query_one("#architectures", PresetList).chosen
+        hyperparameters = self._screen.query_one("#hyperparameters", PresetList).chosen
+        stays = hyperparameters == self.draft.hyperparameters.name
+        self.draft = Draft(
+            catalogue.architectures[architecture],
+            catalogue.hyperparameters[hyperparameters],
+            self.draft.edits if stays else Edits(),
+        )
+        self.show_draft()
+
     def take_choice(self) -> bool:
         """Make the draft what the lists have under their cursors; whether it is another one now."""
         architecture = self._screen.query_one("#architectures", PresetList).chosen

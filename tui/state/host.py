@@ -50,6 +50,10 @@ class Host(CellDiffApp[int]):
         """The presets, read when they are first asked for, by whichever thread."""
         raise NotImplementedError
 
+    def read_presets_again(self) -> bool:
+        """Read them anew if a file of the user's was added, changed or taken away since; whether one was."""
+        raise NotImplementedError
+
     @property
     def run_view(self) -> RunView:
         """The filter and the order of the runs, on every screen that lists them."""

@@ -46,3 +46,26 @@ def test_doctor_ends_with_1_for_settings_that_cannot_be_used(run: Command, home:
     assert refused.status == 1
     assert f"{home / 'settings.toml'}" in refused.out
     assert "redraws" in refused.out
+
+
+def test_doctor_and_presets_say_which_of_ones_own_nets_cannot_be_built(run: Command, home: Path) -> None:
+    nets = home / "presets" / "architectures"
+    nets.mkdir(parents=True)
+    pools = ", ".join(["{ maxpool = 2 }"] * 6)
+    sources = {
+        "absent": 'module = "no_such_module:Net"',
+        "unknown": 'torchvision = "resnet19"',
+        "small": f"layers = [{pools}]",
+        "sound": 'torchvision = "resnet18"',
+    }
+    for name, source in sources.items():
+        (nets / f"{name}.toml").write_text(f'title = "{name}"\n{source}\n')
+    shown = run("presets").out
+    for name, word in (("absent", "no_such_module"), ("unknown", "resnet19"), ("small", "layer 6")):
+        (line,) = [each for each in shown.splitlines() if each.startswith("not built:") and f"{name}.toml" in each]
+        assert word in line
+    record = json.loads(run("presets", "--json").out)["architectures"]
+    assert {each["name"] for each in record if each["misfit"]} == {"absent", "unknown", "small"}
+    doctor = run("doctor").out
+    assert doctor.count("not built") == 3
+    assert "sound.toml" not in doctor

@@ -13,6 +13,7 @@ from textual.widgets import Input
 from lazytrain.engine.records import State
 from lazytrain.engine.store.journal import Journal
 from lazytrain.presets import DEFAULT, Hyperparameters
+from lazytrain.tui.lists.preset_list import PresetList
 from lazytrain.tui.screens.edit import EditScreen, FieldRow
 from lazytrain.tui.state.last_session import Remembered, recall
 from lazytrain.tui.widgets.layer_table import LayerTable
@@ -360,3 +361,32 @@ async def test_keys_of_one_packet_go_to_the_list_they_mean(home: Path) -> None:
         after = launch(app).draft
         assert after.architecture.name == before.architecture.name
         assert after.hyperparameters.name != before.hyperparameters.name
+
+
+# ── presets that come and go ───────────────────────────────────────────────────────────────────────────────
+
+
+async def test_presets_that_are_added_changed_and_taken_away_are_seen_on_coming_back(home: Path) -> None:
+    folder = home / "presets" / "hyperparameters"
+    folder.mkdir(parents=True)
+    async with started(home) as (app, pilot):
+        await pilot.press("e", "escape")  # nothing has changed: nothing is read again
+        catalogue = app.catalogue
+        (folder / "mine.toml").write_text('title = "Mine"\nepochs = 3\n')
+        assert app.catalogue is catalogue
+        app.post_message(events.AppFocus())
+        await settle(pilot)
+        names = launch(app).query_one("#hyperparameters", PresetList)
+        assert "Mine" in [row.title for row in names.rows]
+        names.chosen = "mine"
+        await settle(pilot)
+        assert launch(app).draft.values().epochs == 3
+        (folder / "mine.toml").write_text('title = "Mine"\nepochs = 12\n')
+        await pilot.press("1")
+        await settle(pilot)
+        assert launch(app).draft.values().epochs == 12
+        (folder / "mine.toml").unlink()
+        await pilot.press("2", "1")
+        await settle(pilot)
+        assert "mine" not in [row.name for row in names.rows]
+        assert launch(app).draft.hyperparameters.name == names.chosen == "quick"
