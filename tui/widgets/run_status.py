@@ -112,7 +112,7 @@ class RunStatus(Widget):
     def _update(self) -> None:
         width = self.content_size.width
         self._texts = self._compose_texts(width)
-        before, self._lines = self._lines, wrap(self._texts, max(1, width))
+        before, self._lines = self._lines, wrap(self._texts, width)
         # A second line that wraps, or no longer does, changes the height: only then is the screen laid out anew.
         if len(self._lines) != len(before) or not self.is_mounted:
             self.refresh(layout=True)
@@ -125,6 +125,8 @@ class RunStatus(Widget):
 
 def wrap(texts: tuple[Text, ...], width: int) -> list[Text]:
     """Texts in lines of at most `width` cells, broken between words and where an error's words are."""
+    # A terminal a cell wide leaves none beside the margins, and Rich breaks no word into nothing.
+    width = max(1, width)
     lines: list[Text] = []
     for text in texts:
         if sum(cell_len(words) for words, _ in text) <= width and not any("\n" in words for words, _ in text):
