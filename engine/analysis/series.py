@@ -7,17 +7,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
+from lazytrain.engine.analysis.bounded import Array, BoundedTable, Epochs
 from lazytrain.engine.analysis.overfitting import overfitting_start
-from lazytrain.engine.events import POINT_FORMAT, EpochRecord
+from lazytrain.engine.events import POINT_FORMAT
 from lazytrain.engine.records import Run
 from lazytrain.engine.store.store import Store
-
-Array = NDArray[Any]
 
 _PACKED = np.dtype(
     [
@@ -32,35 +30,23 @@ _PACKED = np.dtype(
 """`POINT_FORMAT` as numpy reads it."""
 
 
-class GrowingArray:
-    """A one-dimensional array that is appended to: room doubles, so a million appends copy two million values."""
-
-    def __init__(self, dtype: str) -> None:
-        self._room = np.empty(256, dtype)
-        self._size = 0
-
-    def __len__(self) -> int:
-        return self._size
-
-    @property
-    def values(self) -> Array:
-        """A view of what is there now; later appends don't change it."""
-        return self._room[: self._size]
-
-    def extend(self, values: Array) -> None:
-        needed = self._size + len(values)
-        if needed > len(self._room):
-            grown = np.empty(max(needed, 2 * len(self._room)), self._room.dtype)
-            grown[: self._size] = self.values
-            self._room = grown
-        self._room[self._size : needed] = values
-        self._size = needed
+MOST_POINTS = 1 << 17
+"""So many points of a run are kept one by one: 5 MB, and hundreds for each of a chart's columns."""
+_COLUMNS = {
+    "step": "i8",
+    "loss": "f8",
+    "accuracy": "f4",
+    "learning_rate": "f4",
+    "images_per_second": "f4",
+    "seconds": "f4",
+}
 
 
 class Curves:
     """What is stored of one run's figures, read as it grows: `update` reads only what is new.
 
-    Losses are means over a window of steps, accuracies fractions; 32 bytes a point are kept.
+    Losses are means over a window of steps, accuracies fractions; 32 bytes a point are kept. Of a run that has more
+    points or epochs than its charts could ever show, those with the extremes are: see `engine.analysis.bounded`.
     """
 
     def __init__(self, store: Store, run_id: str) -> None:
@@ -71,56 +57,49 @@ class Curves:
         self._forget()
 
     def _forget(self) -> None:
-        self._steps = GrowingArray("i8")
-        self._losses = GrowingArray("f8")
-        self._accuracies = GrowingArray("f4")
-        self._learning_rates = GrowingArray("f4")
-        self._rates = GrowingArray("f4")
-        self._seconds = GrowingArray("f4")
-        self.epochs: list[EpochRecord] = []
-        self._epoch_columns: dict[str, Array] = {}
+        self._points = BoundedTable(_COLUMNS, MOST_POINTS, place="step", judged=("loss", "accuracy"))
+        self._num_read = 0
+        self.epochs = Epochs()
         self._overfitting: tuple[int, int | None] = (0, None)
         self._noisy: dict[str, tuple[int, bool]] = {}
 
     @property
     def steps(self) -> Array:
         """The step at which each window ends, increasing; int64."""
-        return self._steps.values
+        return self._points["step"]
 
     @property
     def losses(self) -> Array:
-        return self._losses.values
+        return self._points["loss"]
 
     @property
     def accuracies(self) -> Array:
-        return self._accuracies.values
+        return self._points["accuracy"]
 
     @property
     def learning_rates(self) -> Array:
-        return self._learning_rates.values
+        return self._points["learning_rate"]
 
     @property
     def images_per_second(self) -> Array:
-        return self._rates.values
+        return self._points["images_per_second"]
 
     @property
     def seconds(self) -> Array:
         """Training time since the run's start at each window's end, pauses excluded; increasing, float32."""
-        return self._seconds.values
+        return self._points["seconds"]
 
     def of_epochs(self, name: str) -> Array:
         """One column of the finished epochs, by `EpochRecord`'s field name; float64, NaN where there is none."""
-        if name not in self._epoch_columns:
-            values = (getattr(record, name) for record in self.epochs)
-            self._epoch_columns[name] = np.array([np.nan if value is None else value for value in values], "f8")
-        return self._epoch_columns[name]
+        return self.epochs.column(name)
 
     @property
     def overfitting_epoch(self) -> int | None:
         """The epoch since which the run overfits, if it does: see `engine.analysis.overfitting`."""
-        if self._overfitting[0] != len(self.epochs):
+        last = self.epochs[-1].epoch if self.epochs else 0
+        if self._overfitting[0] != last:
             start = overfitting_start(self.of_epochs("test_loss"), self.of_epochs("train_loss"))
-            self._overfitting = len(self.epochs), None if start is None else self.epochs[start].epoch
+            self._overfitting = last, None if start is None else self.epochs[start].epoch
         return self._overfitting[1]
 
     def is_noisy(self, metric: Literal["loss", "accuracy"]) -> bool:
@@ -149,35 +128,27 @@ class Curves:
             self._forget()
             self.revision = run.revision
             changed = True
-        if run.num_points > len(self._steps):
+        if run.num_points > self._num_read:
             changed |= self._read_points()
         last = self.epochs[-1].epoch if self.epochs else 0
         if run.epoch > last:
             new = self.store.epochs(self.run_id, since=last)
             if new:
                 self.epochs.extend(new)
-                self._epoch_columns.clear()
                 changed = True
         return changed
 
     def _read_points(self) -> bool:
-        packed = self.store.packed_points(self.run_id, since=len(self._steps))
+        packed = self.store.packed_points(self.run_id, since=self._num_read)
         new = np.frombuffer(packed, _PACKED, count=len(packed) // POINT_FORMAT.size)
         if not len(new):
             return False
-        if len(self._steps) and new["step"][0] <= self.steps[-1]:
+        if len(self.steps) and new["step"][0] <= self.steps[-1]:
             # Points were taken back between reading the run and reading its points: the next run seen tells so.
             self.revision = -1
             return False
-        for array, name in (
-            (self._steps, "step"),
-            (self._losses, "loss"),
-            (self._accuracies, "accuracy"),
-            (self._learning_rates, "learning_rate"),
-            (self._rates, "images_per_second"),
-            (self._seconds, "seconds"),
-        ):
-            array.extend(new[name])
+        self._num_read += len(new)
+        self._points.extend({name: new[name] for name in _COLUMNS})
         return True
 
 

@@ -121,6 +121,16 @@ class PtyTerminal:
         """Send the command a signal."""
         self._process.send_signal(number)
 
+    def resize(self, width: int, height: int) -> None:
+        """The terminal has another size, as when its window has; the kernel tells the command if it is its own."""
+        import fcntl
+        import struct
+        import termios
+
+        self.text()
+        self._screen.resize(height, width)
+        fcntl.ioctl(self._ours, termios.TIOCSWINSZ, struct.pack("HHHH", height, width, 0, 0))
+
     @property
     def restored(self) -> bool:
         """Whether what is typed is shown, line by line, and the cursor too."""

@@ -164,7 +164,7 @@ def _chart(
     marks = [Mark(kind="resumed", x=axis.at(step)) for step in shown.resumed_steps if step <= run.step]
     overfitting = curves.overfitting_epoch
     if overfitting is not None:
-        marks.append(Mark(kind="overfit", x=axis.at(curves.epochs[overfitting - curves.epochs[0].epoch].step)))
+        marks.append(Mark(kind="overfit", x=axis.at(curves.epochs[curves.epochs.index_of(overfitting)].step)))
     index, judged = best
     if index is not None and not shown.validated:
         # Only test figures are drawn, so only on them can the best one be marked.

@@ -42,7 +42,7 @@ def marks_on(
     steps: list[tuple[MarkKind, float]] = [("resumed", step) for step in resumed_steps]
     overfitting = curves.overfitting_epoch
     if overfitting is not None:
-        steps.append(("overfit", curves.epochs[overfitting - curves.epochs[0].epoch].step))
+        steps.append(("overfit", curves.epochs[curves.epochs.index_of(overfitting)].step))
     best = find_best(curves.of_epochs(f"test_{metric}"), lowest=metric == "loss")
     if best is not None and split == "test" and not validated:
         steps.append(("best", curves.epochs[best].step))

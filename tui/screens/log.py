@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -16,6 +17,8 @@ from lazytrain.engine.store.store import Store
 from lazytrain.tui.widgets.key_footer import KeyFooter
 from lazytrain.tui.words.text import format_moment
 
+MOST_LINES = 2_000
+"""So many of the newest are shown."""
 LEVELS = {
     "detail": ("·", "$foreground 60%"),
     "info": ("·", "$foreground 60%"),
@@ -38,7 +41,7 @@ class LogScreen(ModalScreen[None]):
         super().__init__()
         self.store, self.run = store, run
         self._last_id = 0
-        self._lines: list[Content] = []
+        self._lines: deque[Content] = deque(maxlen=MOST_LINES)
 
     def compose(self) -> ComposeResult:
         with VerticalScroll(id="panel") as panel:
