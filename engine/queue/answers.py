@@ -43,23 +43,6 @@ class Answers:
             self._finding.stop()
 
 
-def answer_newest(journal: Journal, device: str) -> None:
-    """Answer the newest question that waits in the store, about `device`, however long it takes."""
-    waiting = journal.next_question()
-    if waiting is None:
-        return
-    key, question = waiting
-    if not is_foreign(question):
-        _answer(journal, key, question, device)
-        return
-    finding = Finding(key, question, device, module_folder(journal.home))
-    try:
-        finding.wait()
-    finally:
-        finding.stop()
-    _write(journal, finding)
-
-
 def _answer(journal: Journal, key: str, question: dict[str, object], device: str) -> None:
     try:
         result = find_out(question, device, module_folder(journal.home))

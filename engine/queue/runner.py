@@ -434,6 +434,7 @@ class Runner:
     def _attend(self, journal: Journal, choice: DeviceChoice) -> None:
         """Wait for the job that trains a run; it obeys what is wanted of the run by itself."""
         [run_id] = self._jobs
+        self._has_trained = True
         with contextlib.suppress(RunNotFound):
             text = f"trains {journal.run(run_id).name}"
             self._status = RunnerStatus(phase="training", text=text, device=choice.device)

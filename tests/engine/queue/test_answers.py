@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from lazytrain.engine.queue import finding
-from lazytrain.engine.queue.answers import Answers, answer_newest
+from lazytrain.engine.queue.answers import Answers
 from lazytrain.engine.records import State
 from lazytrain.engine.store.journal import Journal
 from tests.helpers.bench import Bench, configuration, wait_for
@@ -51,17 +51,28 @@ def question(kind: str) -> dict[str, Any]:
     return {**asked, "configuration": {**mine, "architecture": {**mine["architecture"], **net, "layers": None}}}
 
 
+def answer(journal: Journal) -> None:
+    """Answer all questions, as a worker does between two events."""
+    answers = Answers(lambda: None)
+
+    def answered() -> bool:
+        answers.give(journal, "cpu")
+        return journal.next_question() is None
+
+    wait_for(answered, "the answers")
+
+
 @pytest.mark.parametrize("kind", ["check", "measure"])
 def test_a_net_that_prints_is_looked_at_elsewhere(
     journal: Journal, home: Path, kind: str, capfd: pytest.CaptureFixture[str]
 ) -> None:
     write_net(home)
     journal.ask("key", question(kind))
-    answer_newest(journal, "cpu")
-    answer = journal.ask("key", question(kind))
-    assert answer.error is None
-    assert answer.result is not None
-    assert answer.result.get("rows") == [["linear", "10", 30730]] or answer.result["images_per_second"]
+    answer(journal)
+    found = journal.ask("key", question(kind))
+    assert found.error is None
+    assert found.result is not None
+    assert found.result.get("rows") == [["linear", "10", 30730]] or found.result["images_per_second"]
     assert "lazytrain_test_own" not in sys.modules
     assert capfd.readouterr() == ("", "")
 
@@ -78,7 +89,7 @@ def test_a_net_that_prints_is_looked_at_elsewhere(
 def test_a_net_that_ends_its_process_is_an_answer(journal: Journal, home: Path, in_init: str, said: str) -> None:
     write_net(home, in_init)
     journal.ask("key", question("check"))
-    answer_newest(journal, "cpu")
+    answer(journal)
     assert said in (journal.ask("key", question("check")).error or "")
 
 
@@ -86,7 +97,7 @@ def test_a_net_that_hangs_is_given_up(journal: Journal, home: Path, monkeypatch:
     monkeypatch.setattr(finding, "MOST_SECONDS", 0.5)
     write_net(home, "import threading; threading.Event().wait()")
     journal.ask("key", question("check"))
-    answer_newest(journal, "cpu")
+    answer(journal)
     assert journal.ask("key", question("check")).error == "the net took over 0 s"
 
 
@@ -120,13 +131,7 @@ def test_a_worker_that_trains_writes_down_what_was_found_out(home: Path) -> None
 
 def test_two_questions_are_answered_one_after_the_other(journal: Journal, home: Path) -> None:
     write_net(home)
-    answers = Answers(lambda: None)
     for kind in ("check", "measure"):
         journal.ask(kind, question(kind))
-
-    def answered() -> bool:
-        answers.give(journal, "cpu")
-        return journal.next_question() is None
-
-    wait_for(answered, "both answers")
+    answer(journal)
     assert all(journal.ask(kind, question(kind)).result for kind in ("check", "measure"))
