@@ -19,7 +19,7 @@ from benchmarks.measuring import Figure, machine, table, write
 from benchmarks.pty_app import PtyApp
 from benchmarks.scripted import STEPS_PER_EPOCH, ScriptedTraining, fill_large_store, fill_store
 from lazytrain.engine.analysis.series import first_bad
-from lazytrain.tui.terminal.parts import PARTS, SWITCH
+from lazytrain.tui.replaced.parts import PARTS, SWITCH
 
 
 def watch(app: PtyApp, training: ScriptedTraining | None, seconds: int) -> list[tuple[float, float]]:

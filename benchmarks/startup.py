@@ -17,7 +17,7 @@ from typing import Any
 from benchmarks.measuring import Figure, machine, table, write
 from benchmarks.pty_app import PtyApp
 from benchmarks.scripted import fill_store
-from lazytrain.tui.terminal.parts import PARTS, SWITCH
+from lazytrain.tui.replaced.parts import PARTS, SWITCH
 
 EMPTY_APP = """
 from textual.app import App

@@ -32,6 +32,7 @@ from lazytrain.engine.store.store import Store
 from lazytrain.presets.listing import Stamp, stamp_files
 from lazytrain.tui.attendance import Attendance
 from lazytrain.tui.departure import Departure
+from lazytrain.tui.replaced.parts import complaints, missing, replaces
 from lazytrain.tui.screens.launch import LaunchScreen
 from lazytrain.tui.state.dataset_lookup import DatasetShelf
 from lazytrain.tui.state.headline import Expectation, describe_queue, describe_runner, find_background
@@ -39,7 +40,6 @@ from lazytrain.tui.state.host import Host, Verb
 from lazytrain.tui.state.last_session import recall, remember
 from lazytrain.tui.state.marks import Marks
 from lazytrain.tui.terminal.job_control import has_shell
-from lazytrain.tui.terminal.parts import complaints, missing, replaces
 from lazytrain.tui.theme import THEMES
 from lazytrain.tui.watch import POLL_SECONDS, Watch
 from lazytrain.tui.wishing import Asking
@@ -131,7 +131,7 @@ class LazytrainApp(Host):
         """Raises StoreError if the run store can't be opened."""
         super().__init__(driver_class=find_driver(), cell_diff=cell_diff)
         if replaces("stylesheet"):
-            from lazytrain.tui.terminal.stylesheet import KeptStylesheet
+            from lazytrain.tui.replaced.stylesheet import KeptStylesheet
 
             self.stylesheet = KeptStylesheet(variables=self.get_css_variables())
         self.home, self.data, self.device, self.runner, self.clock = home, data, device, runner, clock
@@ -483,6 +483,6 @@ def find_driver() -> type[Driver] | None:
     """Our own where terminals are lost and jobs suspended; None for Textual's choice."""
     if os.name == "nt" or "TEXTUAL_DRIVER" in os.environ or missing("driver"):
         return None
-    from lazytrain.tui.terminal.driver import ScreenDriver
+    from lazytrain.tui.replaced.driver import ScreenDriver
 
     return ScreenDriver

@@ -11,12 +11,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, TextIO
 
+from lazytrain.tui.replaced.parts import left_out
 from lazytrain.tui.state.environment import Places
 from lazytrain.tui.terminal.diversion import Diversion, open_closed_descriptors
 from lazytrain.tui.terminal.kept_output import KeptOutput
 from lazytrain.tui.terminal.outlet import is_terminal, point_away
 from lazytrain.tui.terminal.parent import Link, run_in_child
-from lazytrain.tui.terminal.parts import left_out
 
 if TYPE_CHECKING:
     from lazytrain.engine.queue.runner import Runner

@@ -10,7 +10,7 @@ from textual.timer import Timer
 from lazytrain.engine.records import Run
 from lazytrain.engine.store.known_runs import live_states
 from lazytrain.engine.store.store import StoreError
-from lazytrain.tui.terminal.pace import Pace
+from lazytrain.tui.replaced.pace import Pace
 
 if TYPE_CHECKING:
     from lazytrain.tui.state.host import Host

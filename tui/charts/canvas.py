@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import plotext
 
-from lazytrain.tui.terminal.cell_row import BLANK, CellRow
+from lazytrain.tui.replaced.cell_row import BLANK, CellRow
 
 _ESCAPE = re.compile(r"\x1b\[(?:0|38;5;(\d+))m")
 

@@ -13,10 +13,10 @@ from itertools import pairwise
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
-from lazytrain.tui.terminal.parts import replaces
+from lazytrain.tui.replaced.parts import replaces
 
 if TYPE_CHECKING:
-    from lazytrain.tui.terminal.cell_row import CellRow
+    from lazytrain.tui.replaced.cell_row import CellRow
 
 Points = tuple[Any, Any]
 """x and y: [N] each, x increasing."""
@@ -53,7 +53,7 @@ class Picture:
         self.num_dots_drawn += sum(len(each) for each in drawn)
         # plotext is a quarter of a second to import: only once there is something to draw.
         from lazytrain.tui.charts.canvas import Stroke, draw
-        from lazytrain.tui.terminal.tail import draw_tail
+        from lazytrain.tui.replaced.tail import draw_tail
 
         if kept:
             tails = draw_tail(width, height, drawn, kept)

@@ -13,7 +13,7 @@ from lazytrain.tui.charts.lines import Line
 from lazytrain.tui.charts.tones import Tone
 
 if TYPE_CHECKING:
-    from lazytrain.tui.terminal.cell_row import CellRow
+    from lazytrain.tui.replaced.cell_row import CellRow
 
 LABEL_WIDTH = 6
 """Cells for a y label: `100 %`, `0.0025`."""

@@ -27,9 +27,9 @@ from lazytrain.presets import PresetError, load_catalogue
 from lazytrain.tui.plain.overview import broken_presets, find_misfits
 from lazytrain.tui.plain.printed_images import can_draw, choose_way
 from lazytrain.tui.plain.service import logout_warning
+from lazytrain.tui.replaced.parts import SWITCH, complaints, left_out
 from lazytrain.tui.state.configure import FOLDER
 from lazytrain.tui.state.environment import Places
-from lazytrain.tui.terminal.parts import SWITCH, complaints, left_out
 from lazytrain.tui.words.text import format_count
 
 Finding = tuple[str, str]

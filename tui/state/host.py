@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Literal
 
 from lazytrain.engine.records import Run
 from lazytrain.engine.store.store import Store
+from lazytrain.tui.replaced.cell_diff_app import CellDiffApp
 from lazytrain.tui.state.dataset_lookup import DatasetShelf
 from lazytrain.tui.state.marks import Marks
-from lazytrain.tui.terminal.cell_diff_app import CellDiffApp
 
 if TYPE_CHECKING:
     from lazytrain.engine.queue.runner import Runner

@@ -1,4 +1,4 @@
-"""Below and around Textual: the driver, sending and rendering only what changed, signals, the process that waits.
+"""The terminal and the process below Textual: descriptors, signals, what the terminal answers, the process that waits.
 
-Every private part of Textual that is replaced is replaced here. Nothing about training.
+Nothing of Textual's is replaced here, and nothing about training.
 """

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from lazytrain.tui.charts.canvas import Stroke, draw
 from lazytrain.tui.charts.drawing import Picture, to_dots
-from lazytrain.tui.terminal.cell_row import BLANK, CellRow
-from lazytrain.tui.terminal.tail import draw_tail
+from lazytrain.tui.replaced.cell_row import BLANK, CellRow
+from lazytrain.tui.replaced.tail import draw_tail
 
 # ── canvas ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -20,8 +20,8 @@ from textual._xterm_parser import XTermParser
 from textual.app import App
 from textual.drivers.linux_driver import LinuxDriver
 
+from lazytrain.tui.replaced.cell_diff_app import CellDiffApp
 from lazytrain.tui.terminal.asking import ImageQuestion
-from lazytrain.tui.terminal.cell_diff_app import CellDiffApp
 from lazytrain.tui.terminal.outlet import Outlet
 
 TICK_SECONDS = 0.1

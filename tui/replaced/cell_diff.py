@@ -22,7 +22,7 @@ from textual._cells import cell_len
 from textual._compositor import ChopsUpdate, CompositorUpdate, LayoutUpdate
 from textual.strip import Strip
 
-from lazytrain.tui.terminal.cell_runs import CellRun, encode
+from lazytrain.tui.replaced.cell_runs import CellRun, encode
 
 GAP = 4
 """Unchanged cells between two changed ones that are cheaper sent again than skipped."""

@@ -24,8 +24,8 @@ from textual.geometry import Region
 from textual.strip import Strip
 
 from lazytrain.engine.records import State
-from lazytrain.tui.terminal.cell_diff import Cells, NotUnderstoodError
-from lazytrain.tui.terminal.cell_diff_app import CellDiffApp
+from lazytrain.tui.replaced.cell_diff import Cells, NotUnderstoodError
+from lazytrain.tui.replaced.cell_diff_app import CellDiffApp
 from tests.helpers import ROOT
 from tests.helpers.monitor_data import fill
 from tests.helpers.terminals import PtyTerminal, TmuxTerminal, has_tmux, see, wait_until

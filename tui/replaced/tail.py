@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import pairwise
 
-from lazytrain.tui.terminal.cell_row import BLANK, CellRow
+from lazytrain.tui.replaced.cell_row import BLANK, CellRow
 
 NEAR, FAR = 0.0001 + 0.0016585662, 0.0001 + 0.001516152
 """How far inside the canvas, in cells, plotext puts its first and its last edge: its alignment's, and its kernel's."""

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from textual.events import Key
 
-from lazytrain.tui.terminal import driver
-from lazytrain.tui.terminal.driver import GRACE_SECONDS, TICK_SECONDS, ScreenDriver
+from lazytrain.tui.replaced import driver
+from lazytrain.tui.replaced.driver import GRACE_SECONDS, TICK_SECONDS, ScreenDriver
 
 
 def test_it_sleeps_until_something_comes_and_a_lone_escape_is_a_key(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,10 +14,10 @@ from textual.screen import ModalScreen
 from textual.widgets import Input, OptionList
 
 from lazytrain.tui.lists.preset_list import PresetList
+from lazytrain.tui.replaced import key_turns
+from lazytrain.tui.replaced.cell_diff_app import CellDiffApp
 from lazytrain.tui.screens.launch import LaunchScreen
 from lazytrain.tui.screens.monitor import MonitorScreen
-from lazytrain.tui.terminal import key_turns
-from lazytrain.tui.terminal.cell_diff_app import CellDiffApp
 from tests.helpers.app_runs import queue
 from tests.helpers.launch_app import FakeRunner, launch, listed, started, until
 from tests.helpers.leaving import House

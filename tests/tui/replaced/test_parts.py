@@ -13,10 +13,10 @@ from textual.css.stylesheet import Stylesheet
 from lazytrain.tui import app as app_module
 from lazytrain.tui.app import LazytrainApp
 from lazytrain.tui.charts.drawing import Picture
+from lazytrain.tui.replaced import parts
+from lazytrain.tui.replaced.parts import NEEDS, PARTS, complaints, left_out, missing, replaces
+from lazytrain.tui.replaced.stylesheet import KeptStylesheet
 from lazytrain.tui.start import REFUSED, find_switch_problem
-from lazytrain.tui.terminal import parts
-from lazytrain.tui.terminal.parts import NEEDS, PARTS, complaints, left_out, missing, replaces
-from lazytrain.tui.terminal.stylesheet import KeptStylesheet
 from tests.helpers.monitor_data import fill
 from tests.helpers.terminals import PtyTerminal, see, wait_for_exit
 

@@ -12,12 +12,12 @@ from textual.binding import Binding, BindingType
 from textual.driver import Driver
 from textual.screen import Screen
 
-from lazytrain.tui.terminal.harmless_update import harmless_update
-from lazytrain.tui.terminal.key_turns import KeyTurns
-from lazytrain.tui.terminal.parts import replaces
+from lazytrain.tui.replaced.harmless_update import harmless_update
+from lazytrain.tui.replaced.key_turns import KeyTurns
+from lazytrain.tui.replaced.parts import replaces
 
 if TYPE_CHECKING:
-    from lazytrain.tui.terminal.cell_diff import Cells
+    from lazytrain.tui.replaced.cell_diff import Cells
     from lazytrain.tui.terminal.diversion import Diversion
 
 SMALL = 1024
@@ -52,7 +52,7 @@ class CellDiffApp(App[_Result]):
         self._cells: Cells | None = None
         if replaces("cell_diff") if cell_diff is None else cell_diff:
             # What it is built on is Textual's own, and may not be there.
-            from lazytrain.tui.terminal.cell_diff import Cells
+            from lazytrain.tui.replaced.cell_diff import Cells
 
             self._cells = Cells()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lazytrain.tui.terminal.pace import DEAR_SECONDS, Pace
+from lazytrain.tui.replaced.pace import DEAR_SECONDS, Pace
 
 
 class Times:
