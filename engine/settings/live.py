@@ -43,7 +43,7 @@ class LiveSettings:
     def _read(self) -> Settings:
         from lazytrain.engine.settings.settings import Settings, SettingsError, load_settings
 
-        if self._settings is not None and not store_file(self._home).exists():
+        if self._settings is not None and not (settings_path(self._home).exists() or store_file(self._home).exists()):
             # The home is gone for now: what was set there still counts.
             return self._settings
         self._seen, self._error = self._stamp(), None

@@ -16,7 +16,17 @@ def print_report(report: Digest, console: Console) -> None:
     if rows:
         console.print()
         heads = ("state", "+name", "id", ">best", ">last", ">time")
-        cells = [(state_text(row.run), row.run.name, row.run.id, row.best, row.last, row.time) for row in rows]
+        cells = [
+            (
+                state_text(row.run),
+                row.run.name,
+                row.run.id,
+                f"{row.best} ({row.chosen})" if row.chosen else row.best,
+                row.last,
+                row.time,
+            )
+            for row in rows
+        ]
         print_table(console, heads, cells)
     for row in rows:
         for note in row.notes:

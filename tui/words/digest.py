@@ -23,7 +23,9 @@ class ReportRow:
 
     run: Run
     best: str
-    """`62.4 % @ 14 (test)`: on which images it was chosen"""
+    """`62.4 % @ 14`"""
+    chosen: str
+    """On which images: `test`, `validation`; empty where there is no best."""
     last: str
     time: str
     notes: tuple[str, ...]
@@ -93,8 +95,8 @@ def report_record(report: Digest) -> dict[str, Any]:
 
 def _row(run: Run, report: Digest) -> ReportRow:
     warnings = list(report.warnings.get(run.id, ()))
-    chosen = "validation" if run.id in report.validated else "test"
-    best = f"{format_fraction(run.best_accuracy)} @ {run.best_epoch} ({chosen})" if run.best_epoch else NOTHING
+    chosen = ("validation" if run.id in report.validated else "test") if run.best_epoch else ""
+    best = f"{format_fraction(run.best_accuracy)} @ {run.best_epoch}" if run.best_epoch else NOTHING
     notes = [run.error] if run.error else []
     if warnings:
         more = f" (and {len(warnings) - 1} more in its log)" if len(warnings) > 1 else ""
@@ -105,9 +107,8 @@ def _row(run: Run, report: Digest) -> ReportRow:
         notes.insert(0, str(run.outcome))
     if run.state.active:
         notes.insert(0, f"epoch {run.epoch} of {run.num_epochs} is done")
-    return ReportRow(
-        run, best, format_fraction(run.test_accuracy), format_duration(run.seconds or None), tuple(dict.fromkeys(notes))
-    )
+    last, time = format_fraction(run.test_accuracy), format_duration(run.seconds or None)
+    return ReportRow(run, best, chosen, last, time, tuple(dict.fromkeys(notes)))
 
 
 def _record(run: Run, report: Digest) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from lazytrain.engine.places import settings_path
+from lazytrain.engine.places import settings_path, store_file
 from lazytrain.engine.settings.availability import Hours
 from lazytrain.engine.settings.live import LiveSettings
 from lazytrain.engine.settings.settings import Settings, SettingsError, load_settings
@@ -114,6 +114,7 @@ def test_a_change_is_seen_and_a_mistake_leaves_the_last_settings(home: Path) -> 
     assert live() == Settings()
     write(home, "nice = 5")
     assert live().nice == 5
+    store_file(home).touch()
     write(home, "nice = 500")
     assert (live().nice, live().nice) == (5, 5)
     assert len(complaints) == 1

@@ -249,7 +249,8 @@ def test_app_looks_as_if_everything_were_sent(
     filler = fill(home)
     filler.queue("coolnet-v10", name="漢字の網 é ⚠")
     command = [sys.executable, "-m", "tests.helpers.cell_diff_app", str(home)]
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("LAZYTRAIN_", "TMUX", "TEXTUAL"))}
+    left_out = ("LAZYTRAIN_", "TMUX", "TEXTUAL", "COLUMNS", "LINES")  # the terminal says how large it is
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(left_out)}
     with kind(command, ROOT, {**kept, "PYTHONPATH": ""}) as terminal:
         see(terminal, "CoolNet v10")
         assert_same_after_redraw(terminal)

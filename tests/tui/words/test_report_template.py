@@ -48,7 +48,7 @@ def test_the_shipped_template_is_printed_and_writes_the_same_report(command: Com
     shipped, mine = command("report", NAME, "waiting"), command("report", NAME, "waiting", "--template", str(own))
     assert shipped.status == mine.status == 0, mine.err
     assert shipped.out == mine.out
-    assert shipped.out.startswith(f"# {ESCAPED.capitalize()} and 1 more\n\n2 runs: 1 finished, 1 queued.")
+    assert shipped.out.startswith(f"# {ESCAPED} and 1 more\n\n2 runs: 1 finished, 1 queued.")
 
 
 def test_a_template_of_ones_own_goes_to_the_file_with_the_pictures(command: Command, own: Path, tmp_path: Path) -> None:
