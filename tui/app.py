@@ -45,7 +45,8 @@ from lazytrain.tui.watch import POLL_SECONDS, Watch
 from lazytrain.tui.wishing import Asking
 
 if TYPE_CHECKING:
-    from lazytrain.engine.queue.runner import Runner, RunnerStatus
+    from lazytrain.engine.queue.duty import RunnerStatus
+    from lazytrain.engine.queue.runner import Runner
     from lazytrain.presets import Catalogue
     from lazytrain.tui.screens.compare import CompareScreen
     from lazytrain.tui.screens.monitor import MonitorScreen

@@ -12,7 +12,11 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lazytrain.engine.queue.runner import LOOK_SECONDS, Runner, RunnerStatus
+from lazytrain.engine.queue.answers import Answers
+from lazytrain.engine.queue.duty import LOOK_SECONDS, Duty
+from lazytrain.engine.queue.lookout import Lookout
+from lazytrain.engine.queue.runner import Runner
+from lazytrain.engine.queue.turns import Turns
 from lazytrain.engine.queue.wishes import KEPT
 from lazytrain.engine.records import State
 from lazytrain.engine.store.journal import Journal
@@ -32,38 +36,58 @@ class Supervisor(Runner):
         super().__init__(home, data, **options)
         self._num_jobs = num_jobs
 
-    def _train_queue(self, journal: Journal, choice: DeviceChoice) -> None:
+    def _turns(self, journal: Journal, choice: DeviceChoice) -> Turns:
+        return SeveralAtOnce(self._duty, journal, choice, self._lookout, self._answers, self._num_jobs)
+
+
+class SeveralAtOnce(Turns):
+    """Train what is queued, `num_jobs` runs at once."""
+
+    def __init__(
+        self,
+        duty: Duty,
+        journal: Journal,
+        choice: DeviceChoice,
+        lookout: Lookout,
+        answers: Answers,
+        num_jobs: int,
+    ) -> None:
+        super().__init__(duty, journal, choice, lookout, answers)
+        self._num_jobs = num_jobs
+
+    def take(self) -> None:
+        """Train until the runner is stopped, or has nothing left to wait for."""
         looked = 0.0
         while not self._wishes.leaving:
             self._wishes.check_store()
-            if (
-                self._insist(lambda: self._jobs.reap(journal, choice.device), choice)
-                or time.monotonic() - looked >= LOOK_SECONDS
-            ):
-                self._insist(lambda: self._recover(journal), choice)
+            if self._duty.insist(self._reap, self._choice) or time.monotonic() - looked >= LOOK_SECONDS:
+                self._duty.insist(self._recover, self._choice)
                 looked = time.monotonic()
-            waiting = [run_id for run_id in self._insist(journal.queued, choice) or () if run_id not in self._jobs]
-            closed = self._may_train()
+            queued = self._duty.insist(self._journal.queued, self._choice) or ()
+            waiting = [run_id for run_id in queued if run_id not in self._jobs]
+            closed = self._duty.may_train()
             if closed is None:
                 for run_id in waiting[: max(0, self._num_jobs - len(self._jobs))]:
-                    self._start_job(run_id, choice.device)
-            if not self._jobs and not waiting and self._until_empty:
+                    # What `threads = "auto"` may take: the jobs share the cores.
+                    cores = max(1, (os.cpu_count() or 1) // self._num_jobs)
+                    self._jobs.start(run_id, self._choice.device, cores=cores)
+            if not self._jobs and not waiting and self._duty.until_empty:
                 return
-            self._status = self._describe(closed if waiting else None, choice.device)
-            self._insist(lambda: self._answers.give(journal, choice.device), choice)
+            self._describe(closed if waiting else None)
+            self._duty.insist(self._answer, self._choice)
             self._wishes.wait(LOOK_SECONDS)
 
-    def _describe(self, closed: str | None, device: str) -> RunnerStatus:
+    def _reap(self) -> bool:
+        return self._jobs.reap(self._journal, self._choice.device)
+
+    def _describe(self, closed: str | None) -> None:
         if self._jobs:
             count = len(self._jobs)
-            return RunnerStatus(phase="training", text=f"trains {count} run{'s' * (count > 1)} at once", device=device)
-        if closed is not None:
-            return RunnerStatus(phase="waiting", text=closed, device=device)
-        return RunnerStatus(phase="idle", text="idle", device=device)
-
-    def _start_job(self, run_id: str, device: str) -> None:
-        # What `threads = "auto"` may take: the jobs share the cores.
-        self._jobs.start(run_id, device, cores=max(1, (os.cpu_count() or 1) // self._num_jobs))
+            self._duty.show("training", f"trains {count} run{'s' * (count > 1)} at once", self._choice.device)
+        elif closed is not None:
+            self._duty.show("waiting", closed, self._choice.device)
+        else:
+            self._duty.show("idle", "idle", self._choice.device)
 
 
 def queue_again(store: Store, since: float) -> list[str]:

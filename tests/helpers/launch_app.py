@@ -10,7 +10,8 @@ from typing import Any, cast
 
 from textual.pilot import Pilot
 
-from lazytrain.engine.queue.runner import Runner, RunnerStatus
+from lazytrain.engine.queue.duty import RunnerStatus
+from lazytrain.engine.queue.runner import Runner
 from lazytrain.tui.app import LazytrainApp
 from lazytrain.tui.lists.preset_list import PresetList
 from lazytrain.tui.screens.launch import LaunchScreen

@@ -13,7 +13,7 @@ from textual.pilot import Pilot
 from textual.widgets import Static
 from textual.widgets._footer import FooterKey
 
-from lazytrain.engine.queue.runner import RunnerStatus
+from lazytrain.engine.queue.duty import RunnerStatus
 from lazytrain.engine.records import Run, State
 from lazytrain.engine.store.journal import Journal
 from lazytrain.tui.app import LazytrainApp

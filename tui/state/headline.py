@@ -14,7 +14,7 @@ from lazytrain.tui.words.text import format_clock
 
 if TYPE_CHECKING:
     from lazytrain.engine.configuration import RunConfiguration
-    from lazytrain.engine.queue.runner import RunnerStatus
+    from lazytrain.engine.queue.duty import RunnerStatus
 
 ROUND_SECONDS = 60.0
 

@@ -125,7 +125,7 @@ def test_a_run_on_a_full_disk_can_be_stopped(bench: Bench, monkeypatch: pytest.M
 
 
 def test_a_queue_that_cannot_be_claimed_waits(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("lazytrain.engine.queue.runner.RETRY_SECONDS", 0.02)
+    monkeypatch.setattr("lazytrain.engine.queue.duty.RETRY_SECONDS", 0.02)
     full = threading.Event()
     full.set()
     original = Journal.claim

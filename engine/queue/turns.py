@@ -1,0 +1,167 @@
+"""The queue, a run at a time: in this process, or one of a user's own net in a process for it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+from typing import TYPE_CHECKING
+
+from lazytrain.engine.places import make_folder
+from lazytrain.engine.queue.answers import Answers
+from lazytrain.engine.queue.duty import LOOK_SECONDS, Duty
+from lazytrain.engine.queue.lookout import Lookout
+from lazytrain.engine.records import Run
+from lazytrain.engine.store.journal import Journal
+from lazytrain.engine.store.locks import FileLock, LockHeld, is_held, touch
+from lazytrain.engine.store.store import RunNotFound, Store
+from lazytrain.engine.store.trouble import StoreReplaced, StoreTrouble
+
+if TYPE_CHECKING:
+    from lazytrain.engine.compute.device import DeviceChoice
+
+
+class Turns:
+    """What a runner does while it holds its device: train what is queued, one after the other."""
+
+    def __init__(self, duty: Duty, journal: Journal, choice: DeviceChoice, lookout: Lookout, answers: Answers) -> None:
+        self._duty, self._journal, self._choice = duty, journal, choice
+        self._wishes, self._jobs = duty.wishes, duty.jobs
+        self._lookout, self._answers = lookout, answers
+
+    def take(self) -> None:
+        """Train until the runner is stopped, or has nothing left to wait for."""
+        looked = 0.0
+        while not self._wishes.leaving:
+            self._wishes.check_store()
+            if time.monotonic() - looked >= LOOK_SECONDS:
+                self._duty.insist(self._recover, self._choice)
+                looked = time.monotonic()
+            if (closed := self._duty.may_train()) is not None and self._duty.insist(self._journal.queued, self._choice):
+                if self._duty.is_done(self._journal):
+                    return
+                self._duty.show("waiting", closed, self._choice.device)
+                self._duty.insist(self._answer, self._choice)
+                self._wishes.wait(LOOK_SECONDS)
+                continue
+            if self._duty.insist(self._train_next, self._choice) is not False:
+                continue
+            if self._duty.until_empty or self._duty.is_done(self._journal):
+                return
+            self._duty.show("idle", "idle", self._choice.device)
+            self._duty.insist(self._answer, self._choice)
+            self._wishes.wait(LOOK_SECONDS)
+
+    def _answer(self) -> None:
+        """Begin to find out what was asked meanwhile, and write down what was found."""
+        self._answers.give(self._journal, self._choice.device)
+
+    def _recover(self) -> None:
+        """Take up runs whose trainer died; those that have failed by it have ended here."""
+        for run in self._journal.recover(self._jobs.ends):
+            if run.state.over:
+                self._duty.ended(run)
+        self._jobs.ends.clear()
+
+    def _train_next(self) -> bool:
+        """Train the first queued run that nobody holds; False if there is none."""
+        if self._jobs:
+            # The store was in trouble, or put in another's place, while it was attended.
+            self._attend()
+            return True
+        for run_id in self._journal.queued() if self._duty.only is None else [self._duty.only]:
+            lock = FileLock(self._journal.run_folder(run_id) / "lock")
+            if self._has_own_net(run_id):
+                if is_held(lock.path):
+                    continue
+                self._jobs.start(run_id, self._choice.device, "--silent", *(["--anyway"] if self._duty.anyway else []))
+                self._attend()
+                return True
+            make_folder(lock.path.parent, 2)
+            try:
+                lock.acquire()
+            except LockHeld:
+                continue
+            try:
+                self._lookout.run_lock = lock
+                touch(lock.path, time.time())
+                run = self._journal.claim(run_id, f"{self._duty.command} (process {os.getpid()})")
+                if run is None:
+                    continue
+                self._train(run)
+                with contextlib.suppress(RunNotFound):
+                    self._duty.ended(self._journal.run(run_id))
+                return True
+            except StoreReplaced:
+                self._duty.at_work = run_id
+                raise
+            finally:
+                self._lookout.run_lock = None
+                self._wishes.end()
+                lock.release()
+                # A run that was discarded meanwhile leaves nothing behind, its lock included.
+                _remove_if_gone(self._journal, run_id)
+        return False
+
+    def _has_own_net(self, run_id: str) -> bool:
+        """Whether the run's net is a user's own, and gets a process for it."""
+        if self._duty.in_job:
+            return False
+        try:
+            return self._journal.configuration(run_id).architecture.module is not None
+        except RunNotFound:
+            return False  # discarded meanwhile
+
+    def _attend(self) -> None:
+        """Wait for the job that trains a run; it obeys what is wanted of the run by itself."""
+        [run_id] = self._jobs
+        self._duty.has_trained = True
+        with contextlib.suppress(RunNotFound):
+            text = f"trains {self._journal.run(run_id).name}"
+            self._duty.show("training", text, self._choice.device)
+        while not self._jobs.reap(self._journal, self._choice.device):
+            if self._wishes.leaving:
+                self._jobs.stop(self._journal, self._choice.device)
+                break
+            self._wishes.check_store()
+            self._wishes.wait(LOOK_SECONDS)
+        died = any(run.id == run_id and run.state.active for run in self._journal.runs())
+        self._recover()
+        if not died:
+            with contextlib.suppress(RunNotFound):
+                self._duty.ended(self._journal.run(run_id))
+
+    def _train(self, run: Run) -> None:
+        self._duty.has_trained = True
+
+        def tell(trouble: str | None) -> None:
+            self._duty.show("training", f"trains {run.name}", self._choice.device)
+            if trouble is not None:
+                self._duty.show_trouble(f"{run.name} is paused: {trouble}", self._choice)
+
+        tell(None)
+        self._wishes.begin(run.id)
+        # A wish from between the claim and now, when the control thread did not look after this run.
+        self._wishes.wanted = self._journal.wanted(run.id)
+        from lazytrain.engine.queue.trainer import Trainer  # imports torch, with the run taken up already
+
+        Trainer(
+            self._journal,
+            run,
+            self._choice,
+            self._duty.data,
+            self._wishes,
+            answer=self._answer,
+            may_train=self._duty.may_train,
+            tell=tell,
+            clock=self._duty.clock,
+        ).train()
+
+
+def _remove_if_gone(store: Store, run_id: str) -> None:
+    try:
+        store.run(run_id)
+    except RunNotFound:
+        store.remove_folder(run_id)
+    except StoreTrouble:
+        return  # It can't be told now.
