@@ -5,15 +5,16 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, fields
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from lazytrain.engine.confusion import Confusion
 from lazytrain.engine.events import POINT_FORMAT, EpochRecord, Point, Progress, RunStarted
 from lazytrain.engine.places import make_folder
-from lazytrain.engine.records import ACTIVE, CHUNK_POINTS, Run, RunnerRecord, State, Wanted, epoch_columns
+from lazytrain.engine.records import ACTIVE, Run, RunnerRecord, State, Wanted, epoch_columns
 from lazytrain.engine.store.archive import RUN, read_history
 from lazytrain.engine.store.database import durable, transaction
+from lazytrain.engine.store.figures import add_confusion, add_epoch, append_points, take_back_points
 from lazytrain.engine.store.generations import newest_step
 from lazytrain.engine.store.locks import FileLock, LockHeld
 from lazytrain.engine.store.rebuild import add_curve, add_from_folder
@@ -28,7 +29,6 @@ MISSING_SECONDS = 0.5
 """A trainer looks ten times as often whether its lock is there."""
 MAX_ATTEMPTS = 3
 """So many deaths of a run's process without getting further, and it has failed: it may well be the cause."""
-_EPOCH_FIELDS = tuple(field.name for field in fields(EpochRecord))
 
 
 class Journal(Store):
@@ -273,15 +273,16 @@ class Journal(Store):
             columns: dict[str, Any] = {"updated": self.clock()}
             packed = b"".join(POINT_FORMAT.pack(*point) for point in points)
             if packed:
-                columns["num_points"] = self._append(run_id, packed)
+                columns["num_points"] = append_points(self.connection, run_id, packed)
             if progress is not None:
                 columns |= {"progress": json.dumps(asdict(progress))}
                 if progress.step:
                     columns |= {"step": progress.step, "seconds": progress.seconds}
             if record is not None:
-                columns |= self._add_epoch(run_id, record, best=best)
+                columns |= add_epoch(self.connection, run_id, record, best=best)
                 if confusion is not None:
-                    self._add_confusion(run_id, record.epoch, confusion, best=best)
+                    best_epoch = record.epoch if best else self.run(run_id).best_epoch or record.epoch
+                    add_confusion(self.connection, run_id, record.epoch, confusion, best_epoch)
             self._set(run_id, **columns)
             if detail is not None:
                 self._say(run_id, detail, "detail")
@@ -289,15 +290,7 @@ class Journal(Store):
     def rewind(self, run_id: str, step: int, epoch: int) -> None:
         """Take back what was written after `step` and `epoch`, where a checkpoint goes on from."""
         with transaction(self.connection):
-            packed = self.packed_points(run_id)
-            size = POINT_FORMAT.size
-            kept = len(packed) // size
-            while kept and POINT_FORMAT.unpack_from(packed, (kept - 1) * size)[0] > step:
-                kept -= 1
-            first, within = divmod(kept, CHUNK_POINTS)
-            self.connection.execute("DELETE FROM chunks WHERE run_id = ? AND number >= ?", (run_id, first))
-            if within:
-                self._insert_chunk(run_id, first, packed[first * CHUNK_POINTS * size : kept * size])
+            kept = take_back_points(self.connection, run_id, step, self.packed_points(run_id))
             for table in ("epochs", "confusions"):
                 self.connection.execute(f"DELETE FROM {table} WHERE run_id = ? AND epoch > ?", (run_id, epoch))
             self.connection.execute("UPDATE runs SET revision = revision + 1 WHERE id = ?", (run_id,))
@@ -376,51 +369,3 @@ class Journal(Store):
         self._set(run.id, state=State.QUEUED, wanted=Wanted.RUN, position=position, error=None, **counted)
         how = f" ({end})" if end else ""
         self._say(run.id, f"interrupted {at}: its process ended{how}; queued in front", "warning")
-
-    def _append(self, run_id: str, packed: bytes) -> int:
-        """Append packed points to the run's chunks; returns how many points it has now."""
-        row = self.connection.execute("SELECT num_points FROM runs WHERE id = ?", (run_id,)).fetchone()
-        if row is None:
-            raise RunNotFound(run_id)
-        count, size = row["num_points"], POINT_FORMAT.size
-        done = 0
-        while done < len(packed):
-            number, filled = divmod(count, CHUNK_POINTS)
-            part = packed[done : done + (CHUNK_POINTS - filled) * size]
-            if filled:
-                self.connection.execute(
-                    "UPDATE chunks SET data = CAST(data || ? AS BLOB) WHERE run_id = ? AND number = ?",
-                    (part, run_id, number),
-                )
-            else:
-                self._insert_chunk(run_id, number, part)
-            done += len(part)
-            count += len(part) // size
-        return count
-
-    def _insert_chunk(self, run_id: str, number: int, data: bytes) -> None:
-        self.connection.execute("INSERT INTO chunks (run_id, number, data) VALUES (?, ?, ?)", (run_id, number, data))
-
-    def _add_epoch(self, run_id: str, record: EpochRecord, *, best: bool) -> dict[str, Any]:
-        self.connection.execute(
-            f"INSERT OR REPLACE INTO epochs (run_id, {', '.join(_EPOCH_FIELDS)})"
-            f" VALUES (?, {', '.join('?' * len(_EPOCH_FIELDS))})",
-            (run_id, *(getattr(record, name) for name in _EPOCH_FIELDS)),
-        )
-        columns: dict[str, Any] = {
-            name: getattr(record, name)
-            for name in ("epoch", "step", "train_loss", "train_accuracy", "test_loss", "test_accuracy")
-        }
-        if best:
-            columns |= {"best_epoch": record.epoch, "best_accuracy": record.chosen_accuracy}
-        return columns
-
-    def _add_confusion(self, run_id: str, epoch: int, confusion: Confusion, *, best: bool) -> None:
-        self.connection.execute(
-            "INSERT OR REPLACE INTO confusions (run_id, epoch, classes, counts) VALUES (?, ?, ?, ?)",
-            (run_id, epoch, json.dumps(confusion.classes, ensure_ascii=False), confusion.pack()),
-        )
-        best_epoch = epoch if best else self.run(run_id).best_epoch
-        self.connection.execute(
-            "DELETE FROM confusions WHERE run_id = ? AND epoch NOT IN (?, ?)", (run_id, epoch, best_epoch or epoch)
-        )
