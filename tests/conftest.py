@@ -19,6 +19,14 @@ settings.register_profile("lazytrain", deadline=None)
 settings.load_profile("lazytrain")
 
 MOST_WORKERS = 8
+NICE = 10
+"""Of `lazytrain work` and its jobs, where the settings don't say otherwise."""
+
+
+def pytest_configure() -> None:
+    """As nice as training that nobody watches: beside a busy test that gets a tenth of a core."""
+    if hasattr(os, "nice") and os.nice(0) < NICE:
+        os.nice(NICE - os.nice(0))
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:

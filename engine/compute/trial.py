@@ -1,4 +1,4 @@
-"""One net, two images: a process of its own, since a user's module may hang, end it, or set what others go by."""
+"""One net in a process of its own: a user's module may hang, end it, or set what others go by."""
 
 from __future__ import annotations
 
@@ -12,10 +12,32 @@ from typing import Any
 import torch
 
 from lazytrain.engine.child_process import host_own_code
-from lazytrain.engine.compute.architecture import CHECK_SECONDS, try_architecture
+from lazytrain.engine.compute.checking import CHECK_SECONDS, describe_failure
+from lazytrain.engine.compute.passes import Rows, try_architecture
 from lazytrain.engine.errors import describe, text_of
 from lazytrain.presets.errors import PresetError
 from lazytrain.presets.schema import Architecture
+
+
+def try_somewhere(
+    architecture: Architecture,
+    input_shape: tuple[int, ...],
+    num_classes: int,
+    module_folder: Path | None,
+    num_images: int = 2,
+    devices: tuple[str, ...] = ("meta", "cpu"),
+) -> Rows:
+    """Try it in this process, one of its own, on the first of `devices` that it doesn't fail on. Raises PresetError."""
+    torch.set_num_threads(1)
+    for device in devices:
+        try:
+            return try_architecture(architecture, input_shape, num_classes, module_folder, num_images, device)
+        except PresetError:
+            raise
+        except BaseException as error:  # a user's module may raise anything, SystemExit too
+            if device == devices[-1]:
+                raise PresetError(describe_failure(architecture, input_shape, describe(error))) from error
+    raise ValueError("no device to try it on")
 
 
 def main() -> int:
@@ -28,28 +50,24 @@ def main() -> int:
     if hasattr(signal, "alarm"):
         signal.alarm(CHECK_SECONDS + 1)
     host_own_code()
-    json.dump(_try(request), answers)
+    json.dump(_answer(request), answers)
     answers.flush()
     # Whatever the net has started, or left to do at the end, is nobody's.
     os._exit(0)
 
 
-def _try(request: dict[str, Any]) -> dict[str, Any]:
-    folder = None if request["module_folder"] is None else Path(request["module_folder"])
-    torch.set_num_threads(1)
+def _answer(request: dict[str, Any]) -> dict[str, Any]:
     try:
-        rows = try_architecture(
+        rows = try_somewhere(
             Architecture.model_validate(request["architecture"]),
             tuple(request["input_shape"]),
             request["num_classes"],
-            folder,
+            None if request["module_folder"] is None else Path(request["module_folder"]),
             request["num_images"],
-            request["device"],
+            tuple(request["devices"]),
         )
     except PresetError as error:
         return {"refused": text_of(error)}
-    except BaseException as error:  # noqa: BLE001  a user's module may raise anything, SystemExit too
-        return {"failed": describe(error)}
     return {"rows": rows}
 
 

@@ -18,7 +18,7 @@ class Answers:
         found: called, in another thread, when such a process has its answer: `give` it then.
     """
 
-    def __init__(self, found: Callable[[], object]) -> None:
+    def __init__(self, found: Callable[[], object] = lambda: None) -> None:
         self._found = found
         self._finding: Finding | None = None
 
@@ -36,6 +36,13 @@ class Answers:
             _answer(journal, key, question, device)
         elif self._finding is None:
             self._finding = Finding(key, question, device, module_folder(journal.home), self._found)
+
+    def wait(self, journal: Journal, device: str) -> None:
+        """Answer the newest question that waits, however long it takes."""
+        self.give(journal, device)
+        if self._finding is not None:
+            self._finding.wait()
+            self.give(journal, device)
 
     def close(self) -> None:
         """Nobody waits for an answer any more."""

@@ -132,16 +132,15 @@ def checked_layers(store: Store, architecture: Architecture, facts: DatasetFacts
 def check_configuration(
     configuration: RunConfiguration, facts: DatasetFacts, path: str = "", module_folder: Path | None = None
 ) -> None:
-    """Refuse a net that doesn't fit its data, before it is queued. Imports torch for what isn't a layer list.
+    """Refuse a net that doesn't fit its data, before it is queued. Imports torch for torchvision's nets.
 
     Raises:
         PresetError: naming the preset's file (`path`), the layer, its input, and what doesn't fit.
         Misfit: the hyperparameters don't fit the data, or the net.
     """
+    from lazytrain.engine.compute.checking import check_net
+
     architecture = configuration.architecture
-    if architecture.layers is None:
-        # torch is loaded only for nets that only torch can size.
-        from lazytrain.engine.compute.architecture import check_net
     prefix = f"{path or configuration.architecture_name}: "
     try:
         if architecture.layers is not None:

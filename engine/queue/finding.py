@@ -25,7 +25,7 @@ Question = Mapping[str, Any]
 
 
 def find_out(question: Question, device: str, folder: Path) -> dict[str, Any]:
-    """The answer, found out in this process. `folder` may hold the user's own nets."""
+    """The answer, found out in this process, which is one of its own for a user's net out of `folder`."""
     shape, classes = tuple(question["input_shape"]), question["num_classes"]
     match question["kind"]:
         case "measure":
@@ -35,10 +35,15 @@ def find_out(question: Question, device: str, folder: Path) -> dict[str, Any]:
             configuration = RunConfiguration.model_validate(question["configuration"])
             return measure(configuration, shape, classes, device, module_folder=folder)
         case "check":
-            from lazytrain.engine.compute.architecture import check_net  # imports torch
             from lazytrain.presets.schema import Architecture
 
             architecture = Architecture.model_validate(question["architecture"])
+            if is_foreign(question):
+                from lazytrain.engine.compute.trial import try_somewhere  # imports torch
+
+                return {"rows": try_somewhere(architecture, shape, classes, folder)}
+            from lazytrain.engine.compute.checking import check_net
+
             return {"rows": check_net(architecture, shape, classes, folder)}
         case kind:
             raise ValueError(f"unknown question {kind!r}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import threading
 from collections.abc import Callable, Sequence
@@ -152,11 +153,11 @@ def _find_out(store: Store, draft: StudyDraft, asked: str) -> list[StudyRow]:
 def _answer(store: Store, asked: str) -> None:
     """Find the newest answer out in this process."""
     from lazytrain.engine.compute.device import choose_device  # imports torch
-    from lazytrain.engine.queue.answers import answer_newest
+    from lazytrain.engine.queue.answers import Answers
     from lazytrain.engine.store.journal import Journal
 
-    with Journal(store.home) as journal:
-        answer_newest(journal, choose_device(asked).device)
+    with Journal(store.home) as journal, contextlib.closing(Answers()) as answers:
+        answers.wait(journal, choose_device(asked).device)
 
 
 def _tell_measuring(count: int) -> None:

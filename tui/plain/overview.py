@@ -134,7 +134,7 @@ def find_misfits(catalogue: Catalogue, module_folder: Path) -> dict[str, str]:
             if preset.value.layers is not None:
                 size_layers(preset.value.layers, CIFAR10_SHAPE, CIFAR10_CLASSES)
             else:
-                from lazytrain.engine.compute.architecture import check_net  # imports torch
+                from lazytrain.engine.compute.checking import check_net
 
                 check_net(preset.value, CIFAR10_SHAPE, CIFAR10_CLASSES, module_folder)
         except (LayerError, PresetError) as error:

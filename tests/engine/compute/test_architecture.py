@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from lazytrain.engine.compute.architecture import build_layers, build_net, check_net
+from lazytrain.engine.compute.architecture import build_layers, build_net
+from lazytrain.engine.compute.checking import check_net
 from lazytrain.presets import Architecture, LayerError, PresetError, count_parameters, load_catalogue, size_layers
 
 LISTED = {name: preset.get() for name, preset in load_catalogue().architectures.items()}

@@ -82,7 +82,7 @@ def test_a_net_that_prints_is_looked_at_elsewhere(
     [
         ("raise ValueError('no, thank you')", "no, thank you"),
         ("sys.exit(0)", "SystemExit: 0"),
-        ("os.abort()", "ended the process that tried it (SIGABRT, aborted)"),
+        ("os.abort()", "ended the process that looked at it (SIGABRT, aborted)"),
         ("input()", "EOF"),
     ],
 )

@@ -145,14 +145,14 @@ def children(pid: int) -> list[int]:
 
 
 def test_a_signal_to_the_command_stops_and_keeps_every_job(bench: Workplace) -> None:
-    (bench.home / "settings.toml").write_text("nice = 7")
+    (bench.home / "settings.toml").write_text("nice = 17")
     runs = [bench.queue(epochs=LONG), bench.queue(epochs=LONG)]
     with start("work", "--jobs", "2", home=bench.home) as process:
         wait_for(lambda: all(trains(bench.store, run) for run in runs), "two runs")
         jobs = children(process.pid)
         if hasattr(os, "getpriority"):
             nice = [os.getpriority(os.PRIO_PROCESS, pid) for pid in (process.pid, *jobs)]
-            assert nice == [7, 7, 7], "they step back for other programs"
+            assert nice == [17, 17, 17], "they step back for other programs"
         process.terminate()
         out, err = process.communicate(timeout=DEADLINE)
     assert process.returncode == 128 + signal.SIGTERM
@@ -201,14 +201,14 @@ ended = threading.Event()
 threads = [threading.Thread(target=ended.wait) for _ in range(2)]
 for thread in threads: thread.start()
 found = []
-for nice in (5, 3, 0):
+for nice in (15, 13, 0):
     be_nice(nice)
     found.append(sorted(os.getpriority(os.PRIO_PROCESS, int(tid)) for tid in os.listdir("/proc/self/task")))
 ended.set()
 print(json.dumps(found))
 """
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
-    assert json.loads(done.stdout) == [[5, 5, 5]] * 3
+    assert json.loads(done.stdout) == [[15, 15, 15]] * 3
 
 
 def test_one_core_stays_free_where_there_is_more_than_one() -> None:
