@@ -37,6 +37,13 @@ class Answers:
         elif self._finding is None:
             self._finding = Finding(key, question, device, module_folder(journal.home), self._found)
 
+    def wait(self, journal: Journal) -> None:
+        """Wait for the answer that is found out beside, if one is, and write it."""
+        if self._finding is not None:
+            self._finding.wait()
+            _write(journal, self._finding)
+            self._finding = None
+
     def close(self) -> None:
         """Nobody waits for an answer any more."""
         if self._finding is not None:

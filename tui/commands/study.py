@@ -152,11 +152,16 @@ def _find_out(store: Store, draft: StudyDraft, asked: str) -> list[StudyRow]:
 def _answer(store: Store, asked: str) -> None:
     """Find the newest answer out in this process."""
     from lazytrain.engine.compute.device import choose_device  # imports torch
-    from lazytrain.engine.queue.answers import answer_newest
+    from lazytrain.engine.queue.answers import Answers
     from lazytrain.engine.store.journal import Journal
 
     with Journal(store.home) as journal:
-        answer_newest(journal, choose_device(asked).device)
+        answers = Answers(lambda: None)
+        try:
+            answers.give(journal, choose_device(asked).device)
+            answers.wait(journal)
+        finally:
+            answers.close()
 
 
 def _tell_measuring(count: int) -> None:
