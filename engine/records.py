@@ -201,9 +201,19 @@ class Answer:
     answered: float | None = None
 
 
+def local_time(seconds: float | None) -> datetime | None:
+    """Unix seconds → local time; None where there is none, or no calendar has it: NaN, or a year beyond 9999."""
+    try:
+        # With its zone, which is what overflows at the calendar's ends.
+        return None if seconds is None else datetime.fromtimestamp(seconds).astimezone()
+    except (ValueError, OverflowError, OSError):
+        return None
+
+
 def iso(seconds: float | None) -> str | None:
-    """Unix seconds → ISO 8601 with the local zone, to the millisecond."""
-    return None if seconds is None else datetime.fromtimestamp(seconds).astimezone().isoformat(timespec="milliseconds")
+    """Unix seconds → ISO 8601 with the local zone, to the millisecond; None as in `local_time`."""
+    moment = local_time(seconds)
+    return None if moment is None else moment.isoformat(timespec="milliseconds")
 
 
 def epoch_columns(epochs: Sequence[EpochRecord]) -> dict[str, Any]:

@@ -14,6 +14,8 @@ from lazytrain.presets.schema import AvgPool, Conv, Dropout, Layer, LeakyRelu, L
 
 Shape = tuple[int, ...]
 """`(channels, height, width)` of an image, or `(features,)`."""
+MOST_NUMBERS = 2**34
+"""Of a layer's parameters, and of its output for one image: 64 GiB, which the largest device hardly holds."""
 
 
 class LayerError(ValueError):
@@ -58,6 +60,7 @@ def size_layers(layers: Sequence[Layer], input_shape: Shape, num_classes: int) -
     for number, layer in enumerate((*layers, Linear(linear=num_classes)), start=1):
         try:
             output, parameters = _apply(layer, shape)
+            _check_size(output, parameters)
         except ValueError as error:
             raise LayerError(number, layer, shape, str(error)) from None
         added = number > len(layers)
@@ -71,6 +74,17 @@ def size_layers(layers: Sequence[Layer], input_shape: Shape, num_classes: int) -
 def count_parameters(sized: Sequence[SizedLayer]) -> int:
     """Parameters of the whole net."""
     return sum(layer.num_parameters for layer in sized)
+
+
+def _check_size(output: Shape, parameters: int) -> None:
+    """Refuse what no memory holds, before any is asked for. Raises ValueError."""
+    if parameters > MOST_NUMBERS:
+        raise ValueError(f"its {parameters:,} parameters are more than {MOST_NUMBERS:,}: make it smaller")
+    if prod(output) > MOST_NUMBERS:
+        raise ValueError(
+            f"its output {format_shape(output)} has {prod(output):,} numbers for each image, "
+            f"more than {MOST_NUMBERS:,}: make it smaller"
+        )
 
 
 def _apply(layer: Layer, shape: Shape) -> tuple[Shape, int]:

@@ -17,7 +17,12 @@ class Frozen(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
-PositiveInt = Annotated[int, Field(ge=1, strict=True)]
+# Above what any net has, so that a slip of the finger is told of before memory is asked for.
+Width = Annotated[int, Field(ge=1, le=2**24, strict=True)]
+"""Of a layer: channels, or features."""
+Window = Annotated[int, Field(ge=1, le=4096, strict=True)]
+"""What slides over an image, in pixels, and its steps."""
+Padding = Annotated[int, Field(ge=0, le=4096, strict=True)]
 Probability = Annotated[float, Field(ge=0, le=1)]
 Seed = Annotated[int, Field(ge=0, lt=2**63, strict=True)]
 Names = Annotated[tuple[Annotated[str, Field(min_length=1)], ...], Field(min_length=1)]
@@ -27,10 +32,10 @@ class Conv(Frozen):
     """2-d convolution: `{ conv = 16, kernel = 5 }` gives 16 output channels."""
 
     kind: ClassVar[str] = "conv"
-    conv: PositiveInt
-    kernel: PositiveInt
-    stride: PositiveInt = 1
-    padding: Annotated[int, Field(ge=0, strict=True)] = 0
+    conv: Width
+    kernel: Window
+    stride: Window = 1
+    padding: Padding = 0
     bias: bool = True
 
     def describe(self) -> str:
@@ -44,8 +49,8 @@ class MaxPool(Frozen):
     """Maximum over windows: `{ maxpool = 2 }`; the stride is the window unless given."""
 
     kind: ClassVar[str] = "maxpool"
-    maxpool: PositiveInt
-    stride: PositiveInt | None = None
+    maxpool: Window
+    stride: Window | None = None
 
     def describe(self) -> str:
         return f"maxpool {self.maxpool}" + (f" stride {self.stride}" if self.stride else "")
@@ -55,8 +60,8 @@ class AvgPool(Frozen):
     """Mean over windows: `{ avgpool = 2 }`; the stride is the window unless given."""
 
     kind: ClassVar[str] = "avgpool"
-    avgpool: PositiveInt
-    stride: PositiveInt | None = None
+    avgpool: Window
+    stride: Window | None = None
 
     def describe(self) -> str:
         return f"avgpool {self.avgpool}" + (f" stride {self.stride}" if self.stride else "")
@@ -66,7 +71,7 @@ class Linear(Frozen):
     """Fully connected layer: `{ linear = 120 }`; an image is flattened before it."""
 
     kind: ClassVar[str] = "linear"
-    linear: PositiveInt
+    linear: Width
     bias: bool = True
 
     def describe(self) -> str:

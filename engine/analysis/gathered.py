@@ -62,6 +62,7 @@ def gather(reader: Reader, run_id: str) -> Gathered:
 
     Raises:
         RunNotFound: there is no such run (any more).
+        RunUnreadable: its stored configuration can't be used.
     """
     while True:
         run = reader.run(run_id)

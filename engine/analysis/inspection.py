@@ -57,6 +57,7 @@ def inspect_run(
     Raises:
         InspectionError: there is no checkpoint yet, the images are gone, or the weights don't fit the net any more.
         RunNotFound: there is no such run.
+        RunUnreadable: its stored configuration can't be used.
     """
     with Reader(home) as reader:
         run, configuration = reader.run(run_id), reader.configuration(run_id)

@@ -22,6 +22,7 @@ from lazytrain.engine.analysis.findings import Inspection, InspectionError
 from lazytrain.engine.child_process import begin_helper, host_own_code, python_command
 from lazytrain.engine.errors import describe, text_of
 from lazytrain.engine.events import Progress
+from lazytrain.engine.store.stored_configuration import RunUnreadable
 
 TELL_SECONDS = 0.1
 NICE = 5
@@ -104,7 +105,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     try:
         tell(result=_inspect(options, lambda progress: tell(progress=asdict(progress))).to_record())
-    except InspectionError as error:
+    except (InspectionError, RunUnreadable) as error:
         tell(error=text_of(error))
     except BaseException as error:  # noqa: BLE001  a user's net may raise anything, and it is told where it was asked for
         tell(error=f"looking into the net failed: {describe(error)}")

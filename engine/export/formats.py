@@ -86,6 +86,7 @@ def plan_export(
     Raises:
         ExportError: a run has nothing to take away in this format, or what writes it isn't installed.
         RunNotFound: a run is gone.
+        RunUnreadable: a run's stored configuration can't be used.
     """
     if not runs:
         raise ExportError("no runs to export: name them, `lazytrain runs` lists them")

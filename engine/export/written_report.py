@@ -67,7 +67,7 @@ def report_study(
 
 
 def report_runs(reader: Reader, runs: Sequence[Run], catalogue: Catalogue, title: str) -> WrittenReport:
-    """The report of some runs, in their order, each once. Raises RunNotFound if one is gone."""
+    """The report of some runs, in their order, each once. Raises RunNotFound, RunUnreadable."""
     entries = [
         _Entry(configuration=reader.configuration(run.id), run=run) for run in {run.id: run for run in runs}.values()
     ]

@@ -13,6 +13,7 @@ from lazytrain.engine.configuration import RunConfiguration, flatten
 from lazytrain.engine.data.datasets import DatasetError, DatasetFacts
 from lazytrain.engine.records import Run, State
 from lazytrain.engine.store.store import NotPossible, RunNotFound, Store
+from lazytrain.engine.store.stored_configuration import RunUnreadable
 from lazytrain.presets import Catalogue, Hyperparameters, StudyRun, expand_study
 from lazytrain.presets.plain_text import harmless
 
@@ -141,7 +142,7 @@ class Twins:
         if known is None:
             try:
                 known = self._identities[run.id] = identify(store.configuration(run.id))
-            except RunNotFound:
+            except (RunNotFound, RunUnreadable):
                 return None
         return known
 

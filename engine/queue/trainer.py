@@ -42,6 +42,7 @@ from lazytrain.engine.store.checkpoint import load_newest
 from lazytrain.engine.store.database import damage
 from lazytrain.engine.store.journal import Journal
 from lazytrain.engine.store.locks import is_held
+from lazytrain.engine.store.stored_configuration import RunUnreadable
 from lazytrain.engine.store.trouble import StoreDamaged, StoreReplaced, StoreTrouble, reason, trouble_kind
 from lazytrain.engine.training.loop import Training
 from lazytrain.presets.errors import PresetError
@@ -128,7 +129,7 @@ class Trainer:
                 self._save(say=True)
         except (Left, StoreDamaged):
             raise
-        except (DatasetError, DeviceError, PresetError, LayerError, Changed) as error:
+        except (DatasetError, DeviceError, PresetError, LayerError, RunUnreadable, Changed) as error:
             return _failed(text_of(error))
         except BaseException as error:  # noqa: BLE001  a net may raise anything, SystemExit too, and the queue goes on
             if is_out_of_memory(error):

@@ -15,6 +15,7 @@ from lazytrain.engine.records import Run
 from lazytrain.engine.store.journal import Journal
 from lazytrain.engine.store.locks import FileLock, LockHeld, is_held, touch
 from lazytrain.engine.store.store import RunNotFound, Store
+from lazytrain.engine.store.stored_configuration import RunUnreadable
 from lazytrain.engine.store.trouble import StoreReplaced, StoreTrouble
 
 if TYPE_CHECKING:
@@ -111,6 +112,8 @@ class Turns:
             return self._journal.configuration(run_id).architecture.module is not None
         except RunNotFound:
             return False  # discarded meanwhile
+        except RunUnreadable:
+            return False  # its trainer says so, and the run has failed
 
     def _attend(self) -> None:
         """Wait for the job that trains a run; it obeys what is wanted of the run by itself."""

@@ -31,6 +31,7 @@ from lazytrain.engine.store.rebuild import (
     put_back,
     rebuild,
 )
+from lazytrain.engine.store.stored_configuration import read_configuration, stored_settings
 from lazytrain.presets.plain_text import harmless
 
 if TYPE_CHECKING:
@@ -284,22 +285,18 @@ class Reader:
 
     @mending
     def configuration(self, run_id: str) -> RunConfiguration:
-        """What was frozen when the run was queued. Raises RunNotFound."""
-        from lazytrain.engine.configuration import RunConfiguration  # takes pydantic, which a list of runs needs not
-
-        row = self.connection.execute("SELECT configuration FROM runs WHERE id = ?", (run_id,)).fetchone()
+        """What was frozen when the run was queued. Raises RunNotFound, RunUnreadable."""
+        row = self.connection.execute("SELECT name, configuration FROM runs WHERE id = ?", (run_id,)).fetchone()
         if row is None:
             raise RunNotFound(f"no run {run_id!r}")
-        return RunConfiguration.model_validate_json(row["configuration"])
+        return read_configuration(run_id, row["name"], row["configuration"])
 
     @mending
     def settings(self, run_ids: Iterable[str]) -> dict[str, dict[str, Any]]:
-        """Run id → its hyperparameters by dotted name, as they were written; a run that is gone is missing.
+        """Run id → its hyperparameters by dotted name, as they were written; missing where there are none.
 
         Unlike `configuration` it checks nothing, and so costs a tenth: for looking through thousands of runs.
         """
-        from lazytrain.engine.configuration import flatten  # takes pydantic, which a list of runs needs not
-
         found: dict[str, dict[str, Any]] = {}
         wanted = list(run_ids)
         for start in range(0, len(wanted), MOST_PARAMETERS):
@@ -308,7 +305,9 @@ class Reader:
                 f"SELECT id, configuration FROM runs WHERE id IN ({', '.join('?' * len(batch))})", batch
             )
             for row in rows:
-                found[row["id"]] = dict(flatten(json.loads(row["configuration"]).get("hyperparameters", {})))
+                settings = stored_settings(row["configuration"])
+                if settings is not None:
+                    found[row["id"]] = settings
         return found
 
     @mending
@@ -332,7 +331,8 @@ class Reader:
     def validated(self) -> frozenset[str]:
         """Ids of the runs whose best epoch is chosen on images held out for that, not on the test images."""
         rows = self.connection.execute(
-            "SELECT id FROM runs WHERE json_extract(configuration, '$.hyperparameters.validation_fraction') > 0"
+            "SELECT id FROM runs WHERE CASE WHEN json_valid(configuration) THEN"
+            " json_extract(configuration, '$.hyperparameters.validation_fraction') > 0 END"
         )
         return frozenset(row["id"] for row in rows)
 

@@ -78,12 +78,13 @@ def user_errors() -> tuple[type[Exception], ...]:
     from lazytrain.engine.places import PlaceError
     from lazytrain.engine.store.database import StoreError
     from lazytrain.engine.store.store import NotPossible, RunNotFound
+    from lazytrain.engine.store.stored_configuration import RunUnreadable
     from lazytrain.presets import PresetError
     from lazytrain.tui.commands.labels import LabelError
     from lazytrain.tui.commands.shared import Refused
 
     return (
-        *(PresetError, DatasetError, StoreError, RunNotFound, NotPossible, DeviceError),
+        *(PresetError, DatasetError, StoreError, RunNotFound, RunUnreadable, NotPossible, DeviceError),
         *(ExportError, InspectionError, QueryError, LabelError, PlaceError, Refused),
     )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,7 @@ from lazytrain.engine.export.files import write_files
 from lazytrain.engine.places import expand
 from lazytrain.tui.commands.export import Teller, print_paths
 from lazytrain.tui.plain.open_store import open_store
+from lazytrain.tui.plain.reporters import write_line
 from lazytrain.tui.state.environment import Places
 from lazytrain.tui.state.report_files import PictureFormat, make_written_report, report_files
 
@@ -38,7 +40,7 @@ def write_report(
     Raises:
         ExportError: a file is there already, or can't be written; options don't go together; or `template` can't be
             read, or has a mistake.
-        RunNotFound, PresetError: what is named isn't there.
+        RunNotFound, RunUnreadable, PresetError: what is named isn't there, or can't be used.
     """
     from lazytrain.presets import load_catalogue
     from lazytrain.tui.state.dataset_lookup import DatasetShelf
@@ -48,7 +50,12 @@ def write_report(
     describe: Describe = DatasetShelf(places.data, places.cache).describe
     catalogue = load_catalogue(places.presets)
     with open_store(places.home) as store:
-        report = make_written_report(store, catalogue, references, describe, settings=settings, num_seeds=num_seeds)
+        report = make_written_report(
+            *(store, catalogue, references, describe),
+            settings=settings,
+            num_seeds=num_seeds,
+            tell=partial(write_line, sys.stderr),
+        )
         now = store.clock()
     output = expand(output) if output is not None else None
     if output is None:

@@ -18,6 +18,7 @@ from lazytrain.engine.configuration import RunConfiguration, flatten
 from lazytrain.engine.events import EpochRecord
 from lazytrain.engine.records import Message, Run, State, TrainerState, iso
 from lazytrain.engine.store.store import Store
+from lazytrain.engine.store.stored_configuration import RunUnreadable
 from lazytrain.presets.plain_text import UNSAFE, harmless
 from lazytrain.tui.plain.console import PlainConsole
 from lazytrain.tui.words.text import (
@@ -148,15 +149,16 @@ def _chosen_on(run: Run, validated: Container[str], *, wide: bool) -> str:
 
 def run_record(store: Store, run: Run) -> dict[str, Any]:
     """Everything known of a run, as `runs --json` and `show --json` give it."""
-    configuration = store.configuration(run.id)
+    configuration, unreadable = _configuration(store, run)
     return {
         "id": run.id,
         "name": run.name,
         "architecture": run.architecture,
         "hyperparameters_preset": run.hyperparameters,
-        "hyperparameters": configuration.hyperparameters.model_dump(),
-        "edits": list(configuration.edits),
-        "layers": configuration.architecture.model_dump()["layers"],
+        "hyperparameters": configuration.hyperparameters.model_dump() if configuration else None,
+        "edits": list(configuration.edits) if configuration else [],
+        "layers": configuration.architecture.model_dump()["layers"] if configuration else None,
+        "configuration_error": unreadable,
         "dataset": run.dataset,
         "state": run.state.value,
         "wanted": run.wanted.value,
@@ -177,7 +179,7 @@ def run_record(store: Store, run: Run) -> dict[str, Any]:
         "test_accuracy": run.test_accuracy,
         "best_epoch": run.best_epoch,
         "best_accuracy": run.best_accuracy,
-        "best_by": best_by(configuration),
+        "best_by": best_by(configuration) if configuration else None,
         "outcome": run.outcome,
         "error": run.error,
         "weights_sha256": run.weights_sha256,
@@ -191,6 +193,14 @@ def run_record(store: Store, run: Run) -> dict[str, Any]:
     }
 
 
+def _configuration(store: Store, run: Run) -> tuple[RunConfiguration | None, str | None]:
+    """What is stored of it, or why that can't be used: whatever else is known of the run is told all the same."""
+    try:
+        return store.configuration(run.id), None
+    except RunUnreadable as error:
+        return None, str(error)
+
+
 def best_by(configuration: RunConfiguration) -> str:
     """Which images "best" and early stopping look at."""
     return "validation" if configuration.hyperparameters.validation_fraction else "test"
@@ -198,17 +208,20 @@ def best_by(configuration: RunConfiguration) -> str:
 
 def print_run(store: Store, run: Run, console: Console) -> None:
     """One run in full."""
-    configuration = store.configuration(run.id)
+    configuration, unreadable = _configuration(store, run)
     console.print(Text.assemble(state_text(run), f"  {harmless(run.name)}  {run.id}"))
     for label, value in _facts(run, configuration):
         console.print(f"  {label:<10} {value}", soft_wrap=True)
-    _print_hyperparameters(configuration, console)
-    _print_architecture(configuration, console)
+    if configuration is not None:
+        _print_hyperparameters(configuration, console)
+        _print_architecture(configuration, console)
+    else:
+        console.print(f"\n{unreadable}", soft_wrap=True)
     _print_epochs(store.epochs(run.id), console)
     _print_messages(store.messages(run.id), console)
 
 
-def _facts(run: Run, configuration: RunConfiguration) -> list[tuple[str, str]]:
+def _facts(run: Run, configuration: RunConfiguration | None) -> list[tuple[str, str]]:
     steps = f"{format_count(run.step)} of {format_count(run.num_steps)} steps"
     facts = [
         ("progress", f"epoch {run.epoch} of {run.num_epochs}, {steps}, {format_duration(run.seconds)}"),
@@ -224,8 +237,8 @@ def _facts(run: Run, configuration: RunConfiguration) -> list[tuple[str, str]]:
         facts.append(("test", f"loss {format_loss(run.test_loss)}, accuracy {format_fraction(run.test_accuracy)}"))
     if run.best_epoch:
         best = f"{format_fraction(run.best_accuracy)} at epoch {run.best_epoch}"
-        facts.append(("best", f"{best}, chosen on {best_by(configuration)}"))
-    report = configuration.report
+        facts.append(("best", f"{best}, chosen on {best_by(configuration)}" if configuration else best))
+    report = configuration.report if configuration else None
     if report is not None and report.test_accuracy is not None:
         facts.append(("report", f"test accuracy about {format_fraction(report.test_accuracy, 0)} after 50 epochs"))
     if run.tags:

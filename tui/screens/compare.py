@@ -14,6 +14,7 @@ from textual.widgets import Static
 
 from lazytrain.engine.records import Run
 from lazytrain.engine.store.store import RunNotFound
+from lazytrain.engine.store.stored_configuration import RunUnreadable
 from lazytrain.tui.charts.chart import MetricChart
 from lazytrain.tui.charts.run_figures import find_resumed_steps
 from lazytrain.tui.lists.run_list import RunList
@@ -97,6 +98,8 @@ class CompareScreen(ChartScreen):
         self._runs: Sequence[Run] = ()
         self._curves: dict[str, Curves] = {}
         self._configurations: dict[str, tuple[RunConfiguration, str]] = {}
+        self._unreadable: dict[str, str] = {}
+        """Id of a marked run → its name, where its configuration can't be used."""
         self._resumed: dict[str, tuple[object, tuple[int, ...]]] = {}
         """Run id → what the run was like when its log was read, and the steps at which it was taken up again."""
         self._table: CompareTable | None = None
@@ -145,7 +148,8 @@ class CompareScreen(ChartScreen):
         from lazytrain.engine.analysis.comparison import alone, fold_seeds
 
         compared, grown = self._read()
-        shown = (self.folded, [(each.run.id, each.run.name, each.run.state, each.run.device) for each in compared])
+        runs = [(each.run.id, each.run.name, each.run.state, each.run.device) for each in compared]
+        shown = self.folded, runs, dict(self._unreadable)
         if not grown and shown == self._shown:
             return
         if self._shown is None or [each[0] for each in shown[1]] != [each[0] for each in self._shown[1]]:  # type: ignore[index]
@@ -162,12 +166,18 @@ class CompareScreen(ChartScreen):
         from lazytrain.engine.analysis.series import Curves
 
         store, compared, grown = self.lazytrain.store, list[Compared](), False
+        self._unreadable = {run.id: run.name for run in self.marked if run.id in self._unreadable}
         for run in self.marked:
+            if run.id in self._unreadable:
+                continue
             if run.id not in self._curves:
                 try:
                     configuration = store.configuration(run.id)
                 except RunNotFound:
                     # Another process discarded it since the runs were read: the next ones are without it.
+                    continue
+                except RunUnreadable:
+                    self._unreadable[run.id] = run.name
                     continue
                 self._configurations[run.id] = configuration, setting_identity(configuration)
                 self._curves[run.id] = Curves(store, run.id)
@@ -244,7 +254,9 @@ class CompareScreen(ChartScreen):
     def _say(self) -> None:
         """What has to be said of how the curves are shown, in one line."""
         kinds, parts = self._loss_kinds(), list[str]()
-        if not self.families:
+        if self._unreadable:
+            parts.append(f"the settings of {', '.join(self._unreadable.values())} can't be read: i says why")
+        elif not self.families:
             parts.append(EMPTY)
         elif len(kinds) > 1:
             parts.append(f"losses of different kinds ({', '.join(kinds)}) don't compare: accuracy only")
@@ -316,7 +328,7 @@ class CompareScreen(ChartScreen):
             store = self.lazytrain.store
             try:
                 self.app.push_screen(DetailsScreen(run, store.configuration(run.id), store.runners()))
-            except RunNotFound as error:
+            except (RunNotFound, RunUnreadable) as error:
                 self.notify(str(error), severity="warning", markup=False)
 
     @on(ComparisonTable.Opened)

@@ -17,14 +17,19 @@ from textual.widget import Widget
 from textual.widgets import Input, Select, Static
 
 from lazytrain.engine.data.datasets import NAMES
-from lazytrain.presets import PresetError, override
+from lazytrain.presets import Hyperparameters, PresetError, override
+from lazytrain.tui.screens.label import LabelScreen
 from lazytrain.tui.state.configure import anchor
 from lazytrain.tui.state.draft import Draft, Edits
+from lazytrain.tui.state.host import Host
+from lazytrain.tui.state.kept_preset import Kept, describe_hold_out, hold_out, keep_preset, name_error
 from lazytrain.tui.widgets.key_footer import KeyFooter
 from lazytrain.tui.words.fields import Field, find_errors, flat, form_groups, to_text
 
 RUN_NAME = Field("name", "text", "The run's own; left empty, it follows from what is trained.", optional=True)
 DEVICE = Field("device", "text", "auto, cpu, cuda, cuda:1, mps …")
+FRACTION = "validation_fraction"
+"""What is kept of it depends on whether a person wrote it."""
 DEVICE_FORM = re.compile(r"[a-z]+(:\d+)?")
 
 
@@ -99,13 +104,20 @@ class FieldRow(Horizontal):
         self.query_one(".note", Static).update(Content(note))
 
 
-class EditScreen(ModalScreen[Edits | None]):
-    """Dismissed with the edits, or None if they were given up."""
+class EditScreen(ModalScreen[Edits | Kept | None]):
+    """Dismissed with the edits, the preset that they were written as, or None if they were given up."""
+
+    app: Host  # type: ignore[assignment]  # pyright can't know which app shows this screen
 
     CSS_PATH = "edit.tcss"
     BINDING_GROUP_TITLE = "Edit"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+s", "apply", "apply", id="edit.apply", tooltip="Take these values for the next run"),
+        Binding(
+            *("ctrl+n", "keep", "save as preset"),
+            id="edit.keep",
+            tooltip="Write these values as a new preset of your own, and choose it",
+        ),
         Binding("escape", "dismiss(None)", "cancel", id="edit.cancel", tooltip="Leave everything as it was"),
         Binding("ctrl+r", "reset", "preset's values", id="edit.reset", tooltip="Put the preset's values back"),
         Binding("down", "app.focus_next", "down", id="edit.down", tooltip="The next field", show=False),
@@ -116,6 +128,8 @@ class EditScreen(ModalScreen[Edits | None]):
         super().__init__()
         self.draft, self.device = draft, device
         self.preset = draft.hyperparameters.get()
+        self._sets_fraction = FRACTION in draft.edits.settings
+        """Whether a person, and not the preset, said how much is held out."""
 
     def compose(self) -> ComposeResult:
         values, preset_values = flat(self.draft.values()), flat(self.preset.values)
@@ -166,6 +180,12 @@ class EditScreen(ModalScreen[Edits | None]):
             row.show_note(errors.get(row.field.name))
         self.show_about()
 
+    @on(Input.Changed)
+    def _notice_fraction(self, event: Input.Changed) -> None:
+        row = self._row(FRACTION)
+        # What is put back stands as the preset has it; a 0 that is written over a 0 does so only at last.
+        self._sets_fraction |= event.control is row.query_one(".control") and event.value != to_text(row.preset_value)
+
     def on_descendant_focus(self) -> None:
         self.show_about()
 
@@ -182,26 +202,61 @@ class EditScreen(ModalScreen[Edits | None]):
 
     def action_apply(self) -> None:
         """Hand the edits back; where something is wrong, go there instead."""
+        if (checked := self._check("not applied")) is not None:
+            self.dismiss(checked[0])
+
+    def action_keep(self) -> None:
+        """Ask for a name, and write what stands in the form as a preset; where something is wrong, go there instead."""
+        checked = self._check("not saved")
+        if checked is None:
+            return
+        edits, values = checked
+        taken, chosen = self.app.catalogue.hyperparameters, self._sets_fraction
+
+        def keep(name: str | None) -> None:
+            if name is None:
+                return
+            try:
+                path = keep_preset(self.app.home, self.app.catalogue, name, hold_out(values, chosen=chosen))
+            except PresetError as error:
+                self.notify(str(error), title="not saved", severity="error", timeout=10, markup=False)
+                return
+            self.notify(str(path), title="saved", markup=False)
+            self.dismiss(Kept(name, Edits(run_name=edits.run_name, device=edits.device)))
+
+        about = f"The file holds what differs from default. {describe_hold_out(values, chosen=chosen)}"
+        dialog = LabelScreen(
+            *("save as preset, called", ""),
+            verb="save",
+            may_be_empty=False,
+            about=about,
+            find_error=lambda name: name_error(name, taken),
+        )
+        self.app.push_screen(dialog, keep)
+
+    def _check(self, refused: str) -> tuple[Edits, Hyperparameters] | None:
+        """What stands in the form, as edits and as values; None where something is wrong, which is shown."""
         errors = self.find_errors()
         if errors:
             wrong = next((row for row in self._rows() if row.field.name in errors), None)
             if wrong is not None:
                 wrong.query_one(".control").focus()
-            self.notify(next(iter(errors.values())), title="not applied", severity="error", markup=False)
-            return
+            self.notify(next(iter(errors.values())), title=refused, severity="error", markup=False)
+            return None
         preset_values = flat(self.preset.values)
         changed = {name: value for name, value in self.values().items() if value != preset_values[name]}
         try:
             settings = anchor(changed)
-            override(self.preset, settings, "edit")
+            values = override(self.preset, settings, "edit")
         except PresetError as error:
-            self.notify(str(error), title="not applied", severity="error", markup=False)
-            return
+            self.notify(str(error), title=refused, severity="error", markup=False)
+            return None
         device = self._row("device").value
-        self.dismiss(Edits(settings, self._row("name").value, device if device != self.device else None))
+        return Edits(settings, self._row("name").value, device if device != self.device else None), values
 
     def action_reset(self) -> None:
         """Put the preset's values into the form."""
+        self._sets_fraction = False
         for row in self._rows():
             match row.query_one(".control"):
                 case Input() as control:

@@ -19,10 +19,11 @@ from textual.widgets.option_list import Option
 from lazytrain.engine.export.files import AlreadyThere, ExportError
 from lazytrain.engine.places import PlaceError, expand
 from lazytrain.engine.store.store import RunNotFound, StoreError
+from lazytrain.engine.store.stored_configuration import RunUnreadable
 from lazytrain.presets import PresetError
 from lazytrain.tui.state.taking_away import Kind, Taken, default_path, kinds, take_away
 
-TAKING_ERRORS = (ExportError, PlaceError, RunNotFound, StoreError, PresetError)
+TAKING_ERRORS = (ExportError, PlaceError, RunNotFound, RunUnreadable, StoreError, PresetError)
 """What a person can put right."""
 PATIENCE_SECONDS = 1.0
 """What takes longer says how far it is."""

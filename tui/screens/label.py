@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import ClassVar, Literal
 
 from textual.app import ComposeResult
@@ -15,7 +16,11 @@ from lazytrain.engine.records import Run
 
 
 class LabelScreen(ModalScreen[str | None]):
-    """One line to edit; dismissed with it, or None on escape."""
+    """One line to edit; dismissed with it, or None on escape.
+
+    Args:
+        find_error: why the line can't be taken, said in the dialog; None if it can.
+    """
 
     CSS_PATH = "confirm.tcss"
     BINDING_GROUP_TITLE = "Question"
@@ -23,8 +28,18 @@ class LabelScreen(ModalScreen[str | None]):
         Binding("escape", "dismiss(None)", "cancel", id="label.cancel", tooltip="Change nothing"),
     ]
 
-    def __init__(self, question: str, text: str, *, verb: str, may_be_empty: bool, about: str = "") -> None:
+    def __init__(
+        self,
+        question: str,
+        text: str,
+        *,
+        verb: str,
+        may_be_empty: bool,
+        about: str = "",
+        find_error: Callable[[str], str | None] = lambda _: None,
+    ) -> None:
         super().__init__()
+        self.find_error = find_error
         self.question, self.text, self.verb, self.about = question, text, verb, about
         self.may_be_empty = may_be_empty
 
@@ -33,12 +48,27 @@ class LabelScreen(ModalScreen[str | None]):
             dialog.border_title = self.question.replace("[", r"\[")
             dialog.border_subtitle = f"enter {self.verb} · esc cancel"
             yield Input(self.text, id="label", compact=True, select_on_focus=not self.may_be_empty)
+            yield Static("", id="wrong")
             if self.about:
                 yield Static(Content(self.about), id="known")
 
+    def on_mount(self) -> None:
+        self._say_error(None)
+
+    def on_input_changed(self) -> None:
+        self._say_error(None)
+
     def on_input_submitted(self, event: Input.Submitted) -> None:
-        if event.value.strip() or self.may_be_empty:
-            self.dismiss(event.value.strip())
+        text = event.value.strip()
+        if (error := self.find_error(text)) is not None:
+            self._say_error(error)
+        elif text or self.may_be_empty:
+            self.dismiss(text)
+
+    def _say_error(self, error: str | None) -> None:
+        wrong = self.query_one("#wrong", Static)
+        wrong.update(Content(error or ""))
+        wrong.display = error is not None
 
 
 def ask_label(verb: Literal["rename", "tag", "note"], run: Run) -> LabelScreen:

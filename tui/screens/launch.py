@@ -25,8 +25,9 @@ if TYPE_CHECKING:
     from lazytrain.engine.records import Run
     from lazytrain.presets import Catalogue, Hyperparameters
     from lazytrain.tui.screens.launch_desk import Desk
-    from lazytrain.tui.state.draft import Draft
+    from lazytrain.tui.state.draft import Draft, Edits
     from lazytrain.tui.state.host import Host
+    from lazytrain.tui.state.kept_preset import Kept
     from lazytrain.tui.state.proposal import Proposal
     from lazytrain.tui.widgets.study_panel import StudyPanel
 
@@ -285,9 +286,16 @@ class LaunchScreen(Screen[None]):
             return
         from lazytrain.tui.screens.edit import EditScreen
 
-        self.app.push_screen(
-            EditScreen(self.draft, self.app.device), lambda edits: self.desk.apply(edits) if edits is not None else None
-        )
+        self.app.push_screen(EditScreen(self.draft, self.app.device), self._take_edits)
+
+    def _take_edits(self, result: Edits | Kept | None) -> None:
+        from lazytrain.tui.state.kept_preset import Kept
+
+        if isinstance(result, Kept):
+            self.app.read_presets_again()
+            self.desk.choose_kept(self._catalogue(), result)
+        elif result is not None:
+            self.desk.apply(result)
 
     def action_hold_out(self) -> None:
         """Choose the best epoch on a tenth of the train images, or on the test images again."""

@@ -20,7 +20,7 @@ from lazytrain.engine.records import State
 from lazytrain.engine.store.store import NotPossible
 from lazytrain.presets import Catalogue
 from lazytrain.tui.lists.preset_list import PENDING, WARNING, PresetList, PresetRow, list_studies
-from lazytrain.tui.state.draft import Draft, Edits
+from lazytrain.tui.state.draft import HELD_OUT, Draft, Edits
 from lazytrain.tui.state.proposal import Proposal, check_architecture, freeze_for_queue, propose
 from lazytrain.tui.widgets.flow import Flow
 from lazytrain.tui.widgets.layer_table import LayerTable
@@ -38,11 +38,10 @@ if TYPE_CHECKING:
     from lazytrain.engine.configuration import RunConfiguration
     from lazytrain.presets import Hyperparameters
     from lazytrain.tui.state.host import Host
+    from lazytrain.tui.state.kept_preset import Kept
 
 ESTIMATE_DELAY = 0.4
 """Seconds that a choice must stand before its time is measured: a runner leaves its training for that."""
-HELD_OUT = 0.1
-"""Share of the train images that one key holds out to choose the best epoch on."""
 SHOWN = ("architectures", "hyperparameters", "net")
 """What is written to whenever something is new."""
 
@@ -94,6 +93,16 @@ class Desk:
             self.draft.edits if stays else Edits(),
         )
         self.show_draft()
+
+    def choose_kept(self, catalogue: Catalogue, kept: Kept) -> None:
+        """Choose a preset that was just written, and is in `catalogue`."""
+        self.adopt(catalogue)
+        presets = self._screen.query_one("#hyperparameters", PresetList)
+        presets.chosen = kept.name
+        if presets.cursor < 0:
+            presets.action_clear_filter()
+        self.take_choice()
+        self.apply(kept.edits)
 
     def take_choice(self) -> bool:
         """Make the draft what the lists have under their cursors; whether it is another one now."""

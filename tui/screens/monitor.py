@@ -16,6 +16,7 @@ from textual.widgets import Static
 
 from lazytrain.engine.records import Run, State
 from lazytrain.engine.store.store import RunNotFound
+from lazytrain.engine.store.stored_configuration import RunUnreadable
 from lazytrain.tui.charts.chart import MetricChart
 from lazytrain.tui.charts.run_figures import RunAxis, ShownRun, accuracy_chart, find_resumed_steps, loss_chart
 from lazytrain.tui.lists.run_list import RunList
@@ -115,6 +116,8 @@ class MonitorScreen(ChartScreen):
         self.curves: Curves | None = None
         self.shown: ShownRun | None = None
         self.configuration: RunConfiguration | None = None
+        self._unreadable: tuple[str, str] | None = None
+        """Id of the selected run, and why its configuration can't be used, if it can't."""
         self._runs: Sequence[Run] = ()
         self._inspections: Inspections | None = None
         self._ready = False
@@ -174,8 +177,8 @@ class MonitorScreen(ChartScreen):
     def _show_selected(self) -> None:
         run = self.selected
         if run is None:
-            self.curves = self.shown = self.configuration = None
-            self.show_charts()
+            self._unreadable = None
+            self._show_none("no run selected")
             self.query_one(RunStatus).show(None)
             return
         try:
@@ -183,21 +186,35 @@ class MonitorScreen(ChartScreen):
         except RunNotFound:
             # Another process discarded it since the list was read: the next list is without it.
             return
+        except RunUnreadable as error:
+            self._unreadable = run.id, str(error)
+            self._show_none("its settings can't be read")
+            self.query_one(RunStatus).show(run, trouble=str(error))
+            return
         if changed:
             self._follow_newest()
             self.show_charts()
         overfitting = self.curves.overfitting_epoch if self.curves is not None else None
         self.query_one(RunStatus).show(run, waits_for=self._waits_for(run), overfitting=overfitting)
 
+    def _show_none(self, why: str) -> None:
+        """No curves, as there is nothing to make them of."""
+        self.curves = self.shown = self.configuration = None
+        self.query_one("#loss", MetricChart).show(None, empty_text=why)
+        self.query_one("#accuracy", MetricChart).show(None)
+
     def _read(self, run: Run) -> bool:
-        """Read what is new of a run; whether its charts change."""
+        """Read what is new of a run; whether its charts change. Raises RunNotFound, RunUnreadable."""
+        if self._unreadable is not None and self._unreadable[0] == run.id:
+            raise RunUnreadable(self._unreadable[1])  # known: it isn't read ten times a second
+        self._unreadable = None
         # numpy is imported with the first run that is shown.
         from lazytrain.engine.analysis.series import Curves
 
         before = self.shown
         if self.curves is None or self.curves.run_id != run.id or self.configuration is None:
-            self.curves, before = Curves(self.lazytrain.store, run.id), None
             self.configuration = self.lazytrain.store.configuration(run.id)
+            self.curves, before = Curves(self.lazytrain.store, run.id), None
             self.other_figures()
         resumed = before.resumed_steps if before else ()
         if before is None or (run.revision, run.state) != (before.run.revision, before.run.state):
@@ -220,8 +237,7 @@ class MonitorScreen(ChartScreen):
     def show_charts(self) -> None:
         loss, accuracy = self.query_one("#loss", MetricChart), self.query_one("#accuracy", MetricChart)
         if self.shown is None or self.curves is None:
-            loss.show(None, empty_text="no run selected")
-            accuracy.show(None)
+            self._show_none("its settings can't be read" if self._unreadable else "no run selected")
             return
         empty = "no figures yet" if not self.shown.run.state.over else "it ended before its first figures"
         loss.show(loss_chart(self.shown, self.curves, self.view), empty_text=empty)
@@ -265,7 +281,9 @@ class MonitorScreen(ChartScreen):
             self.app.push_screen(LogScreen(self.lazytrain.store, self.selected))
 
     def action_details(self) -> None:
-        if self.selected is not None and self.configuration is not None:
+        if self._unreadable is not None:
+            self.notify(self._unreadable[1], severity="error", markup=False)
+        elif self.selected is not None and self.configuration is not None:
             self.app.push_screen(DetailsScreen(self.selected, self.configuration, self.lazytrain.store.runners()))
 
     def action_learned(self) -> None:

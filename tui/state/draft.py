@@ -19,6 +19,9 @@ from lazytrain.presets import (
 )
 from lazytrain.tui.state.last_session import FIRST_ARCHITECTURE, FIRST_HYPERPARAMETERS, Remembered
 
+HELD_OUT = 0.1
+"""Share of the train images that is held out to choose the best epoch on, where nothing else is asked for."""
+
 
 @dataclass(frozen=True, slots=True)
 class Edits:

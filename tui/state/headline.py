@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from lazytrain.engine.records import Run, RunnerRecord, State, TrainerState
 from lazytrain.engine.store.store import RunNotFound, Store
+from lazytrain.engine.store.stored_configuration import RunUnreadable
 from lazytrain.tui.state.dataset_lookup import DatasetShelf
 from lazytrain.tui.words.text import format_clock
 
@@ -37,7 +38,7 @@ class Expectation:
         if run.id not in self._configurations:
             try:
                 self._configurations[run.id] = self._store.configuration(run.id)
-            except RunNotFound:
+            except (RunNotFound, RunUnreadable):
                 return None
         configuration = self._configurations[run.id]
         facts = self._shelf.known(configuration.hyperparameters)

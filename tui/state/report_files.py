@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING
 
 from lazytrain.engine.export.files import ExportError, OutputFile, distinct_names
 from lazytrain.engine.store.store import RunNotFound, Store
+from lazytrain.engine.store.stored_configuration import RunUnreadable
 
 if TYPE_CHECKING:
     from lazytrain.engine.export.pictures.figure import Figure
     from lazytrain.engine.export.report_view import Chapter, WrittenReport
     from lazytrain.engine.queue.studies import Describe
+    from lazytrain.engine.records import Run
     from lazytrain.presets import Catalogue
 
 
@@ -33,8 +35,13 @@ def make_written_report(
     *,
     settings: Sequence[str] = (),
     num_seeds: int | None = None,
+    tell: Callable[[str], object] = lambda _: None,
 ) -> WrittenReport:
-    """The report of the study or the runs that `references` name; raises as `write_report` does."""
+    """The report of the study or the runs that `references` name; raises as `write_report` does.
+
+    Args:
+        tell: told of runs that are left out, where none are named.
+    """
     from lazytrain.engine.analysis.gathered import names_of
     from lazytrain.engine.export.written_report import report_runs, report_study
     from lazytrain.presets import parse_setting
@@ -53,8 +60,18 @@ def make_written_report(
     except RunNotFound as error:
         raise RunNotFound(f"{error}; and there is no such study: `lazytrain presets` lists them") from None
     if not references:
-        runs.sort(key=lambda run: run.created)
+        runs = sorted(_readable(store, runs, tell), key=lambda run: run.created)
     return report_runs(store, runs, catalogue, names_of(runs) if references else "all runs")
+
+
+def _readable(store: Store, runs: Sequence[Run], tell: Callable[[str], object]) -> Iterator[Run]:
+    for run in runs:
+        try:
+            store.configuration(run.id)
+        except RunUnreadable as error:
+            tell(f"left out: {error}")
+        else:
+            yield run
 
 
 def report_files(

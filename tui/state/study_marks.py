@@ -11,6 +11,7 @@ from lazytrain.engine.places import module_folder
 from lazytrain.engine.records import Run
 from lazytrain.engine.store.reading import Reader
 from lazytrain.engine.store.store import RunNotFound
+from lazytrain.engine.store.stored_configuration import RunUnreadable
 
 if TYPE_CHECKING:
     from lazytrain.engine.configuration import RunConfiguration
@@ -56,8 +57,8 @@ def _configurations(reader: Reader, runs: Iterable[Run]) -> Iterable[RunConfigur
     for run in runs:
         try:
             yield reader.configuration(run.id)
-        except RunNotFound:
-            continue  # discarded meanwhile
+        except (RunNotFound, RunUnreadable):
+            continue  # discarded meanwhile, or it can't be told how it was trained
 
 
 def find_study_runs(app: Host, name: str) -> list[str]:
@@ -98,7 +99,7 @@ def find_study_runs(app: Host, name: str) -> list[str]:
         if not named and (run.architecture, run.num_epochs, run.dataset) in lines:
             try:
                 named = setting_identity(app.store.configuration(run.id)) in wanted
-            except RunNotFound:
+            except (RunNotFound, RunUnreadable):
                 continue
         if named:
             found.append(run.id)

@@ -66,7 +66,7 @@ def take_away(
 
     Raises:
         AlreadyThere: a file is there, and `force` isn't given.
-        ExportError, RunNotFound, StoreError, PresetError: it can't be done; the message says what to do.
+        ExportError, RunNotFound, RunUnreadable, StoreError, PresetError: it can't be done; the message says what to do.
     """
     from lazytrain.engine.store.store import Store
     from lazytrain.tui.state.dataset_lookup import DatasetShelf

@@ -57,20 +57,22 @@ class RunStatus(Widget):
         self._run: Run | None = None
         self._waits_for = ""
         self._overfitting: int | None = None
+        self._trouble = ""
         self._texts: tuple[Text, ...] = ()
         """Progress and situation, however long."""
         self._lines: list[Text] = []
         """The same in lines of the widget's width."""
         self._styles: dict[str, Style] = {}
 
-    def show(self, run: Run | None, *, waits_for: str = "", overfitting: int | None = None) -> None:
+    def show(self, run: Run | None, *, waits_for: str = "", overfitting: int | None = None, trouble: str = "") -> None:
         """Show a run.
 
         Args:
             waits_for: what keeps a queued one from starting.
             overfitting: the epoch since which it overfits.
+            trouble: why no more can be shown of it.
         """
-        self._run, self._waits_for, self._overfitting = run, waits_for, overfitting
+        self._run, self._waits_for, self._overfitting, self._trouble = run, waits_for, overfitting, trouble
         self._update()
 
     @property
@@ -107,7 +109,7 @@ class RunStatus(Widget):
         if self._run is None:
             return NOTHING_TO_SHOW
         progress = compose_progress(self._run, max(20, width), self._overfitting)
-        return progress, compose_situation(self._run, self._waits_for)
+        return progress, compose_situation(self._run, self._waits_for, self._trouble)
 
     def _update(self) -> None:
         width = self.content_size.width
@@ -211,10 +213,10 @@ def _progress_facts(run: Run) -> list[str]:
     return facts
 
 
-def compose_situation(run: Run, waits_for: str) -> Text:
-    """What the run does or what became of it, and what to do next."""
+def compose_situation(run: Run, waits_for: str, trouble: str = "") -> Text:
+    """What the run does or what became of it, and what to do next; `trouble` in the place of that."""
     head = f"{state_glyph(run)} {state_word(run)}"
-    return (head, state_colour(run)), (f"  {_situation(run, waits_for)}", "detail")
+    return (head, state_colour(run)), (f"  {trouble or _situation(run, waits_for)}", "detail")
 
 
 def _situation(run: Run, waits_for: str) -> str:

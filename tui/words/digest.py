@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 from lazytrain.engine.analysis.digest import Digest
-from lazytrain.engine.records import Run, State, iso
+from lazytrain.engine.records import Run, State, iso, local_time
 from lazytrain.tui.words.text import (
     NOTHING,
     chosen_on,
@@ -34,8 +33,8 @@ class ReportRow:
 
 def describe_span(report: Digest) -> str:
     """`the last 8 h 12 min, since 22:48 yesterday`."""
-    since, until = datetime.fromtimestamp(report.since), datetime.fromtimestamp(report.until)
-    if report.since <= 0:
+    since, until = local_time(report.since), local_time(report.until)
+    if since is None or until is None or report.since <= 0:
         return "since the beginning"
     days = (until.date() - since.date()).days
     day = "" if days == 0 else " yesterday" if days == 1 else f" on {since:%a} {since.day} {since:%b}"

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 
 from rich.cells import cell_len, set_cell_size
 
-from lazytrain.engine.records import Run, State, TrainerState, Wanted
+from lazytrain.engine.records import Run, State, TrainerState, Wanted, local_time
 from lazytrain.presets.plain_text import harmless
 
+MOST_SECONDS = 1000 * 365.25 * 86_400
+"""Above this a time is no figure that anybody counts in days."""
 NOTHING = "–"
 """Stands where there is no figure yet."""
 
@@ -87,6 +88,8 @@ def format_duration(seconds: float | None) -> str:
     """Seconds → `8 s`, `3 min 10 s`, `1 h 15 min`, `2 d 3 h`; at most two units."""
     if seconds is None or not math.isfinite(seconds):
         return NOTHING
+    if seconds > MOST_SECONDS:
+        return "over 1,000 years"
     whole = max(0, round(seconds))
     minutes, second = divmod(whole, 60)
     hours, minute = divmod(minutes, 60)
@@ -160,18 +163,27 @@ def format_setting(value: object, *, absent: str = NOTHING) -> str:
 
 
 def format_clock(time: float, now: float) -> str:
-    """A coming moment (Unix seconds) → `about 06:40`, `about 06:40 tomorrow`, `about 06:40 on Fri 3 May`."""
-    moment, today = datetime.fromtimestamp(time), datetime.fromtimestamp(now)
-    if moment.date() == today.date():
+    """A coming moment (Unix seconds) → `about 06:40`, `about 06:40 tomorrow`, `about 06:40 on Fri 3 May`.
+
+    A year is told from ten months on; what is no time is `–`, and what no calendar has is `after the year 9999`.
+    """
+    moment, today = local_time(time), local_time(now)
+    if moment is None or today is None:
+        return "after the year 9999" if time > now else NOTHING
+    days = (moment.date() - today.date()).days
+    if days == 0:
         return f"about {moment:%H:%M}"
-    if moment.date() == (today + timedelta(days=1)).date():
+    if days == 1:
         return f"about {moment:%H:%M} tomorrow"
-    return f"about {moment:%H:%M} on {moment:%a} {moment.day} {moment:%b}"
+    # Within a year the month says which.
+    year = f" {moment.year}" if abs(days) > 300 else ""
+    return f"about {moment:%H:%M} on {moment:%a} {moment.day} {moment:%b}{year}"
 
 
 def format_moment(time: float | None) -> str:
     """A past moment (Unix seconds) → `2026-05-03 06:40:12`, local time."""
-    return NOTHING if time is None else f"{datetime.fromtimestamp(time):%Y-%m-%d %H:%M:%S}"
+    moment = local_time(time)
+    return NOTHING if moment is None else f"{moment:%Y-%m-%d %H:%M:%S}"
 
 
 def shorten(text: str, width: int) -> str:

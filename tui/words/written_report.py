@@ -8,7 +8,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import is_dataclass, replace
-from datetime import datetime
 from importlib.resources import files
 from pathlib import Path
 from traceback import walk_tb
@@ -28,6 +27,7 @@ from lazytrain.engine.errors import text_of
 from lazytrain.engine.export.files import ExportError
 from lazytrain.engine.export.report_view import Spread, WrittenReport
 from lazytrain.engine.queue.studies import Describe
+from lazytrain.engine.records import local_time
 from lazytrain.presets.layers import LayerError, count_parameters, size_layers
 from lazytrain.presets.plain_text import EncodingError, harmless, read_utf8
 from lazytrain.tui.words.markdown import plain, table
@@ -158,7 +158,8 @@ def _percent(figure: Spread | float | None, digits: int = 1) -> str:
 
 def _moment(time: float | None, form: str = "%Y-%m-%d %H:%M:%S") -> str:
     """Unix seconds → `2026-05-03 06:40:12`, local time."""
-    return NOTHING if time is None else datetime.fromtimestamp(time).strftime(form)
+    moment = local_time(time)
+    return NOTHING if moment is None else moment.strftime(form)
 
 
 def _layers(net: RunConfiguration, data: object) -> str:

@@ -9,8 +9,9 @@ import pytest
 
 from lazytrain.engine.queue import patience, saving
 from lazytrain.engine.records import Run, State
-from lazytrain.engine.store import checkpoint
-from lazytrain.engine.store.database import StoreTrouble
+from lazytrain.engine.store import checkpoint, journal
+from lazytrain.engine.store.database import Connection, StoreTrouble
+from lazytrain.engine.store.figures import append_points
 from lazytrain.engine.store.journal import Journal
 from lazytrain.engine.store.trouble import RESERVE_BYTES
 from tests.helpers.bench import Bench, Result, result, wait_for
@@ -33,19 +34,18 @@ def test_a_full_store_pauses_the_run_and_no_point_is_missing_or_double(
     undisturbed, held = bench.queue("coolnet-v10", epochs=5), bench.queue("coolnet-v10", epochs=5)
     monkeypatch.setattr(patience, "RETRY_SECONDS", 0.02)
     full, met = threading.Event(), []
-    append = Journal._append
 
-    def append_and_fail(journal: Journal, run_id: str, packed: bytes) -> int:
-        count = append(journal, run_id, packed)
+    def append_and_fail(connection: Connection, run_id: str, packed: bytes) -> int:
+        count = append_points(connection, run_id, packed)
         if full.is_set():
             try:
-                _fill_up(journal.connection)
+                _fill_up(connection)
             except StoreTrouble as trouble:
                 met.append(trouble.kind)
                 raise
         return count
 
-    monkeypatch.setattr(Journal, "_append", append_and_fail)
+    monkeypatch.setattr(journal, "append_points", append_and_fail)
     runner = bench.runner()
     wait_for(lambda: bench.step(held) > 100, "the second run")
     full.set()

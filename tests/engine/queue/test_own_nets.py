@@ -202,6 +202,17 @@ def test_leaving_keeps_the_run_of_an_own_net(bench: Bench) -> None:
     assert bench.store.runners() == []
 
 
+def test_a_runner_has_trained_whichever_process_did(bench: Bench) -> None:
+    idle = bench.runner(until_empty=True)
+    assert idle.join(DEADLINE)
+    assert not idle.has_trained
+    run = bench.queue(own("Plain"), epochs=1)
+    runner = bench.runner(until_empty=True)
+    assert runner.join(DEADLINE)
+    assert bench.state(run) is State.FINISHED
+    assert runner.has_trained  # a screen whose terminal goes away goes on for what waits
+
+
 @pytest.mark.skipif(os.name == "nt", reason="signals are told otherwise there")
 @pytest.mark.parametrize("jobs", ["1", "2"])
 def test_a_net_that_dies_is_told_by_its_signal_and_the_status_says_so(home: Path, jobs: str) -> None:

@@ -109,12 +109,13 @@ def test_outside_the_hours_no_job_starts(bench: Workplace) -> None:
     bench.reaches(run, State.FINISHED)
 
 
-def test_processes_that_die_at_once_are_not_started_for_ever(bench: Workplace) -> None:
+def test_processes_that_die_at_once_are_not_started_for_ever(bench: Workplace, monkeypatch: pytest.MonkeyPatch) -> None:
     run = bench.queue()
     supervisor = Supervisor(bench.home, bench.home, device="cpu", num_jobs=2)
     # No such device for the job, though the supervisor has one.
-    real = supervisor._start_job
-    supervisor._start_job = lambda run_id, device: real(run_id, "cuda:99")  # type: ignore[method-assign]
+    jobs = supervisor._duty.jobs
+    start_job = jobs.start
+    monkeypatch.setattr(jobs, "start", lambda run_id, _, **more: start_job(run_id, "cuda:99", **more))
     bench.runners.append(supervisor)
     supervisor.start()
     assert supervisor.join(DEADLINE)
