@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from lazytrain.presets.errors import PresetError
 from lazytrain.presets.plain_text import find_unsafe, harmless
@@ -56,7 +56,11 @@ def preset_text(title: str, values: Hyperparameters, base: Hyperparameters) -> s
                 f"give {name} a value, or take it out of default"
             )
         # A file's table stands in the place of the whole one beneath it.
-        written = _differing(value, getattr(schema, name).model_dump()) if isinstance(value, dict) else value
+        written = (
+            _differing(cast("dict[str, Any]", value), getattr(schema, name).model_dump())
+            if isinstance(value, dict)
+            else value
+        )
         lines.append(f"{name} = {_toml(written)}")
     return "\n".join(lines) + "\n"
 
@@ -94,7 +98,7 @@ def _toml(value: Any) -> str:
             # JSON's strings are TOML's, but for one character.
             return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
         case dict():
-            return _toml_table(value)
+            return _toml_table(cast("dict[str, Any]", value))
         case _:
             return repr(value)
 

@@ -12,7 +12,6 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from functools import cached_property
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -152,6 +151,7 @@ class LazytrainApp(Host):
         self._catalogue: Catalogue | None = None
         self._presets_stamp: Stamp = frozenset()
         self._pixels: Pixels | None = None
+        self._run_view: RunView | None = None
         self._reading = threading.Lock()
         self.launch_screen = LaunchScreen(self._remembered, lambda: self.catalogue)
         self._expectation = Expectation(self.store, self.shelf)
@@ -192,14 +192,14 @@ class LazytrainApp(Host):
         if self.screen is self.launch_screen:
             self.launch_screen.look_for_presets()
 
-    @cached_property
+    @property
     def run_view(self) -> RunView:
         """The filter and the order of the runs, on every screen that lists them."""
-        from lazytrain.tui.state.run_view import (
-            RunView,  # with the first list: the filter's language is no business of the first frame
-        )
+        if self._run_view is None:
+            from lazytrain.tui.state.run_view import RunView  # with the first list: no business of the first frame
 
-        return RunView()
+            self._run_view = RunView()
+        return self._run_view
 
     @property
     def pixels(self) -> Pixels:

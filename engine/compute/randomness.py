@@ -6,12 +6,16 @@ Seeded, saved and set together. Generators that a net makes for itself are its o
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 import torch
+
+# numpy's own stubs lack these two.
+_get_bit_generator: Callable[[], Any] = vars(np.random)["get_bit_generator"]
+_set_bit_generator: Callable[[Any], None] = vars(np.random)["set_bit_generator"]
 
 
 def seed_all(seed: int) -> None:
@@ -41,21 +45,21 @@ def set_random_state(state: Mapping[str, Any], device: torch.device, seed: int) 
         arrays = state["numpy"]
         if np.random.get_state(legacy=False)["bit_generator"] != arrays["bit_generator"]:
             # A net had put another in its place.
-            np.random.set_bit_generator(getattr(np.random, arrays["bit_generator"])())
+            _set_bit_generator(getattr(np.random, arrays["bit_generator"])())
         np.random.set_state(arrays)
 
 
 @contextmanager
 def forked(devices: list[int] | None = None) -> Iterator[None]:
     """What is drawn inside changes nothing outside. Of CUDA devices all are forked, or `devices`."""
-    python, generator = random.getstate(), np.random.get_bit_generator()
+    python, generator = random.getstate(), _get_bit_generator()
     arrays = generator.state
     try:
         with torch.random.fork_rng(devices):
             yield
     finally:
         random.setstate(python)
-        np.random.set_bit_generator(generator)
+        _set_bit_generator(generator)
         generator.state = arrays
 
 

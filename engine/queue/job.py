@@ -9,7 +9,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -34,11 +34,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     host_own_code()
     sys.stdout, sys.stderr = _Unheard(1).text(), _Unheard(2).text()
     began = time.time()
-    asked: dict[str, Callable[..., Any]] = {}
-    if options.anyway:
-        asked["may_train"] = lambda: None
-    if options.silent:
-        asked["ended"] = lambda _: None
     runner = Runner(
         options.home,
         options.data,
@@ -48,7 +43,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         share=True,
         command=options.command,
         in_job=True,
-        **asked,
+        may_train=(lambda: None) if options.anyway else None,
+        ended=(lambda _: None) if options.silent else None,
     )
     runner.screenless = True
     signal.signal(signal.SIGTERM, lambda *_: runner.stop())

@@ -59,12 +59,12 @@ def make_console(stream: TextIO | None = None) -> Console:
 
 def print_json(value: Any, stream: TextIO | None = None) -> None:
     """JSON for scripts: NaN and infinities become null; what a terminal would obey, or can't be encoded, is escaped."""
-    stream = stream or sys.stdout
-    unicode = (getattr(stream, "encoding", None) or "utf-8").lower().replace("-", "").startswith("utf")
+    out: TextIO = stream or sys.stdout
+    unicode = (getattr(out, "encoding", None) or "utf-8").lower().replace("-", "").startswith("utf")
     text = json.dumps(_finite(value), indent=2, ensure_ascii=not unicode, allow_nan=False)
     # Line ends and blanks between the values stay; within them, JSON has escaped these already.
     text = _UNSAFE_JSON.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
-    stream.write(text + "\n")
+    out.write(text + "\n")
 
 
 def print_table(console: Console, heads: Sequence[str], rows: Sequence[Sequence[str | Text]]) -> None:
