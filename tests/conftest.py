@@ -23,6 +23,19 @@ NICE = 10
 """Of `lazytrain work` and its jobs, where the settings don't say otherwise."""
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--slow", action="store_true", help="also what takes whole programs once more, in another variant")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what is marked `slow`, unless it is asked for: by --slow, or by its name."""
+    if config.getoption("--slow") or any("::" in argument for argument in config.args):
+        return
+    left_out = [item for item in items if item.get_closest_marker("slow")]
+    config.hook.pytest_deselected(items=left_out)
+    items[:] = [item for item in items if not item.get_closest_marker("slow")]
+
+
 def pytest_configure() -> None:
     """As nice as training that nobody watches: beside a busy test that gets a tenth of a core."""
     if hasattr(os, "nice") and os.nice(0) < NICE:

@@ -121,7 +121,7 @@ def folder(tmp_path: Path) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("python_path", [None, "."])
+@pytest.mark.parametrize("python_path", [pytest.param(None, marks=pytest.mark.slow), "."])
 def test_a_folder_with_modules_of_our_names_changes_nothing(
     command: Path, folder: Path, home: Path, python_path: str | None
 ) -> None:

@@ -68,6 +68,7 @@ def test_left_with_training_on_the_prompt_is_back_and_no_step_is_missed(house: H
     assert "ends: the queue is empty" in log
 
 
+@pytest.mark.slow
 def test_a_client_that_is_left_changes_nothing_and_one_that_waits_takes_over(house: House) -> None:
     house.queue()
     with house.open() as first:
@@ -164,7 +165,13 @@ def test_quitting_gives_the_prompt_back_and_waits_for_notices_in_the_background(
 
 @pytest.mark.parametrize(
     ("moment", "controlling"),
-    [("start-up", True), ("start-up", False), ("loading", True), ("training", True), ("training", False)],
+    [
+        ("start-up", True),
+        pytest.param("start-up", False, marks=pytest.mark.slow),
+        pytest.param("loading", True, marks=pytest.mark.slow),
+        ("training", True),
+        pytest.param("training", False, marks=pytest.mark.slow),
+    ],
 )
 def test_a_hang_up_is_no_event_in_the_life_of_a_run(house: House, moment: str, controlling: bool) -> None:
     house.queue(FINISHES if moment == "training" else 10)
@@ -180,6 +187,7 @@ def test_a_hang_up_is_no_event_in_the_life_of_a_run(house: House, moment: str, c
         house.wait_for_end()
 
 
+@pytest.mark.slow
 def test_a_paused_run_stays_paused_through_a_hang_up_and_nothing_spins(house: House) -> None:
     run = house.queue(FINISHES)
     with house.open() as terminal:
@@ -204,7 +212,11 @@ def test_a_hang_up_with_nothing_to_train_ends_the_screen(house: House) -> None:
         house.wait_for_end()
 
 
-@pytest.mark.parametrize("arguments", [("train", "lazynet", "quick", "--set", "epochs=100"), ("work",)], ids=" ".join)
+@pytest.mark.parametrize(
+    "arguments",
+    [("train", "lazynet", "quick", "--set", "epochs=100"), pytest.param(("work",), marks=pytest.mark.slow)],
+    ids=" ".join,
+)
 def test_commands_that_train_go_on_through_a_hang_up(house: House, arguments: tuple[str, ...]) -> None:
     if arguments == ("work",):
         house.queue(100)
@@ -216,6 +228,7 @@ def test_commands_that_train_go_on_through_a_hang_up(house: House, arguments: tu
         house.wait_for_end()
 
 
+@pytest.mark.slow
 def test_a_terminal_that_takes_nothing_holds_up_no_step(house: House) -> None:
     house.queue()
     with house.open() as terminal:
@@ -232,6 +245,7 @@ def test_a_terminal_that_takes_nothing_holds_up_no_step(house: House) -> None:
 # ── ending it ──────────────────────────────────────────────────────────────────────────────────────────────
 
 
+@pytest.mark.slow
 def test_sigterm_ends_a_screen_whose_terminal_takes_nothing(house: House) -> None:
     house.queue()
     with house.open() as terminal:
@@ -244,7 +258,7 @@ def test_sigterm_ends_a_screen_whose_terminal_takes_nothing(house: House) -> Non
     assert house.store.find("last").state is State.STOPPED
 
 
-@pytest.mark.parametrize("command", ["train", "work"])
+@pytest.mark.parametrize("command", ["train", pytest.param("work", marks=pytest.mark.slow)])
 def test_sigterm_ends_a_command_whose_terminal_takes_nothing(house: House, command: str) -> None:
     # A line for each of so many epochs is more than the terminal's buffer holds.
     arguments = ("train", "lazynet", "quick", "--set", "epochs=20000") if command == "train" else ("work",)
@@ -259,7 +273,7 @@ def test_sigterm_ends_a_command_whose_terminal_takes_nothing(house: House, comma
     assert house.store.find("last").state is State.STOPPED
 
 
-@pytest.mark.parametrize("to", ["parent", "child"])
+@pytest.mark.parametrize("to", ["parent", pytest.param("child", marks=pytest.mark.slow)])
 def test_sigterm_saves_restores_the_terminal_and_ends_with_143(house: House, to: str) -> None:
     house.queue()
     with house.open() as terminal:
@@ -283,6 +297,7 @@ def test_a_killed_app_leaves_a_terminal_that_works(house: House) -> None:
         assert terminal.restored
 
 
+@pytest.mark.slow
 def test_without_its_parent_the_app_gives_up_the_screen_alone(house: House) -> None:
     house.queue(FINISHES)
     with house.open() as terminal:
@@ -343,7 +358,7 @@ def test_ctrl_z_gives_the_prompt_back_and_fg_the_screen(house: House) -> None:
 
 
 @pytest.mark.skipif(not has_tmux(), reason="tmux is not installed")
-@pytest.mark.parametrize("jobs", [1, 2])
+@pytest.mark.parametrize("jobs", [1, pytest.param(2, marks=pytest.mark.slow)])
 def test_ctrl_z_suspends_a_command_between_two_steps_and_fg_goes_on(house: House, jobs: int) -> None:
     runs = [house.queue() for _ in range(jobs)]
     shell = ("env", "PS1=prompt> ", "bash", "--norc", "-i")

@@ -109,6 +109,7 @@ def test_launch_looks_at_a_net_without_a_word_on_the_screen(house: House) -> Non
     assert not log.exists() or "zzz" not in log.read_text()
 
 
+@pytest.mark.slow
 def test_after_a_hang_up_the_log_has_words_and_no_escape_codes(house: House) -> None:
     queue_loud(house)
     with house.open() as terminal:

@@ -19,7 +19,8 @@ LISTED = "coolnet-v10 l"
 TERMINALS = {"pty": PtyTerminal, "tmux": TmuxTerminal}
 
 
-@pytest.fixture(params=TERMINALS)
+# A terminal alone stands in for tmux where that is missing.
+@pytest.fixture(params=[pytest.param("pty", marks=pytest.mark.slow if has_tmux() else ()), "tmux"])
 def kind(request: pytest.FixtureRequest) -> type[PtyTerminal] | type[TmuxTerminal]:
     if request.param == "tmux" and not has_tmux():
         pytest.skip("tmux is not installed")

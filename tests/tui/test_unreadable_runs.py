@@ -63,7 +63,13 @@ def test_what_is_known_of_it_is_listed_and_shown_with_the_reason(
 @CASES
 @pytest.mark.parametrize(
     "command",
-    [("plot",), ("export", "--format", "csv"), ("export", "--format", "weights"), ("report",), ("mistakes",)],
+    [
+        ("plot",),
+        ("export", "--format", "csv"),
+        ("export", "--format", "weights"),
+        ("report",),
+        pytest.param(("mistakes",), marks=pytest.mark.slow),
+    ],
     ids=" ".join,
 )
 def test_what_needs_it_is_refused_with_run_field_and_value(

@@ -12,6 +12,7 @@ from torch import nn
 
 from lazytrain.engine.compute.architecture import build_layers, build_net
 from lazytrain.engine.compute.checking import check_net
+from lazytrain.engine.compute.trial import try_somewhere
 from lazytrain.presets import Architecture, LayerError, PresetError, count_parameters, load_catalogue, size_layers
 
 LISTED = {name: preset.get() for name, preset in load_catalogue().architectures.items()}
@@ -119,7 +120,7 @@ def test_module_that_meta_cannot_run_is_tried_for_real(tmp_path: Path) -> None:
         scale = 1.0 if x.mean().item() > 0 else 2.0  # a value, which meta has not
         return self.head(x.mean((2, 3)) * scale)"""
     architecture = user_net(tmp_path, "lazytrain_test_value", body)
-    assert check_net(architecture, (3, 8, 8), 5, tmp_path) == [("head", "5", 20)]
+    assert try_somewhere(architecture, (3, 8, 8), 5, tmp_path) == [("head", "5", 20)]
 
 
 @pytest.mark.parametrize(
@@ -138,7 +139,8 @@ def test_module_that_fails_is_refused(tmp_path: Path, forward: str, reason: str)
         {forward}"""
     name = f"lazytrain_test_bad_{len(forward)}"
     with pytest.raises(PresetError, match=reason):
-        check_net(user_net(tmp_path, name, body), (3, 8, 8), 5, tmp_path)
+        # As in the process that `check_net` starts.
+        try_somewhere(user_net(tmp_path, name, body), (3, 8, 8), 5, tmp_path)
 
 
 def test_missing_nets_are_named() -> None:

@@ -104,6 +104,7 @@ def test_it_is_downloaded_unpacked_and_kept(tmp_path: Path, server: Server, load
     assert len(server.asked) == asked
 
 
+@pytest.mark.slow
 def test_an_archive_in_the_data_folder_is_used_and_stays(
     archive: bytes, server: Server, tmp_path: Path, load: Callable[[], Dataset]
 ) -> None:
@@ -142,6 +143,7 @@ def test_another_file_than_the_archive_is_refused(server: Server, tmp_path: Path
     assert list((tmp_path / "data").iterdir()) == []
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("archive")
 def test_a_damaged_archive_in_the_data_folder_is_named_and_stays(tmp_path: Path, load: Callable[[], Dataset]) -> None:
     write(tmp_path / "data" / ARCHIVE, b"half of it")
@@ -198,6 +200,7 @@ def test_damaged_batches_give_way_to_images_and_are_named(tmp_path: Path, load: 
     assert any(f"not used: {damaged} is damaged" in note for note in cifar10.notes)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("archive")
 def test_damaged_batches_are_downloaded_anew(tmp_path: Path, load: Callable[[], Dataset]) -> None:
     for name, content in FILES.items():
@@ -226,6 +229,7 @@ def test_a_download_tells_its_bytes_and_can_be_abandoned(server: Server, tmp_pat
     assert not [thread for thread in threading.enumerate() if thread.name == "download"]
 
 
+@pytest.mark.slow
 def test_mirrors_are_tried_in_turn(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     packed = {f"{name}.gz": gzip.compress(content) for name, content in mnist_files().items()}
     server.files.update({f"good/{name}": content for name, content in packed.items()})

@@ -129,6 +129,7 @@ def test_a_worker_that_trains_writes_down_what_was_found_out(home: Path) -> None
         wait_for(lambda: bench.store.ask("key", question("check")).result is not None, "the answer")
 
 
+@pytest.mark.slow
 def test_two_questions_are_answered_one_after_the_other(journal: Journal, home: Path) -> None:
     write_net(home)
     for kind in ("check", "measure"):

@@ -191,6 +191,7 @@ def test_a_net_that_draws_and_counts_ends_with_the_same_bits_however_it_is_left(
     assert bench.result(stopped) == bench.result(undisturbed)
 
 
+@pytest.mark.slow
 def test_leaving_keeps_the_run_of_an_own_net(bench: Bench) -> None:
     run = bench.queue(own("Plain"), epochs=5000)
     runner = bench.runner()
@@ -214,7 +215,7 @@ def test_a_runner_has_trained_whichever_process_did(bench: Bench) -> None:
 
 
 @pytest.mark.skipif(os.name == "nt", reason="signals are told otherwise there")
-@pytest.mark.parametrize("jobs", ["1", "2"])
+@pytest.mark.parametrize("jobs", [pytest.param("1", marks=pytest.mark.slow), "2"])
 def test_a_net_that_dies_is_told_by_its_signal_and_the_status_says_so(home: Path, jobs: str) -> None:
     with Store(home) as store:
         name, how = {"1": ("Quits", "exit status 0"), "2": ("Segfaults", "SIGSEGV, segmentation fault")}[jobs]
@@ -266,6 +267,7 @@ runner.join()
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="there is no SIGKILL")
 def test_threads_that_were_measured_are_not_measured_anew_after_a_kill(bench: Bench) -> None:
     run = bench.queue("coolnet-v10", epochs=1, threads="auto")

@@ -86,6 +86,7 @@ def test_a_job_that_is_killed_has_its_run_queued_in_front_and_trained_again(benc
     assert "interrupted" not in bench.texts(second)
 
 
+@pytest.mark.slow
 def test_stopped_it_keeps_every_run(bench: Workplace) -> None:
     runs = [bench.queue(epochs=LONG), bench.queue(epochs=LONG)]
     supervisor = bench.supervisor()
@@ -99,6 +100,7 @@ def test_stopped_it_keeps_every_run(bench: Workplace) -> None:
     assert bench.store.runners() == []
 
 
+@pytest.mark.slow
 def test_outside_the_hours_no_job_starts(bench: Workplace) -> None:
     run = bench.queue()
     reason: list[str | None] = ["waits for 23:00"]
@@ -109,6 +111,7 @@ def test_outside_the_hours_no_job_starts(bench: Workplace) -> None:
     bench.reaches(run, State.FINISHED)
 
 
+@pytest.mark.slow
 def test_processes_that_die_at_once_are_not_started_for_ever(bench: Workplace, monkeypatch: pytest.MonkeyPatch) -> None:
     run = bench.queue()
     supervisor = Supervisor(bench.home, bench.home, device="cpu", num_jobs=2)
@@ -177,6 +180,7 @@ def test_a_supervisor_that_is_killed_leaves_no_job_and_its_runs_queued(bench: Wo
     assert bench.store.runners() == []
 
 
+@pytest.mark.slow
 def test_a_service_waits_for_runs_and_leaves_them_for_its_next_start(bench: Workplace) -> None:
     with start("work", "--forever", home=bench.home) as process:
         wait_for(lambda: bool(bench.store.runners()), "the service")

@@ -237,7 +237,10 @@ def test_a_server_that_does_not_answer_as_it_should_is_told_of(
     assert told == {}
 
 
-@pytest.mark.parametrize("recipient", ["notify_webhook = 'http://{place}'", "notify = 'json://{place}'"])
+@pytest.mark.parametrize(
+    "recipient",
+    [pytest.param("notify_webhook = 'http://{place}'", marks=pytest.mark.slow), "notify = 'json://{place}'"],
+)
 def test_the_command_waits_for_its_notices(
     home: Path, bench: Bench, monkeypatch: pytest.MonkeyPatch, recipient: str
 ) -> None:

@@ -53,6 +53,7 @@ def test_every_generation_damaged_in_turn_falls_back_and_ends_with_the_same_bits
     assert result(bench.store, damaged.id) == result(bench.store, undisturbed.id)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("often")
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")  # which is the death
 def test_the_best_weights_are_those_that_the_checkpoint_calls_the_best(

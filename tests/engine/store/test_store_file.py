@@ -108,7 +108,10 @@ def _scribble(path: Path) -> None:
         file.write(b"this is no database any more".ljust(8192, b"!"))
 
 
-@pytest.mark.parametrize("damage", ["header", "middle", "gone", "emptied"])
+@pytest.mark.parametrize(
+    "damage",
+    ["header", pytest.param("middle", marks=pytest.mark.slow), pytest.param("emptied", marks=pytest.mark.slow), "gone"],
+)
 def test_a_damaged_store_is_rebuilt_from_the_runs_folders(bench: Bench, damage: str) -> None:
     finished, stopped = bench.queue("coolnet-v10", epochs=3), bench.queue("coolnet-v10", epochs=4)
     queued = bench.queue("lazynet")

@@ -231,7 +231,7 @@ def rest(terminal: PtyCells | TmuxCells) -> tuple[int, int]:
 
 def assert_same_after_redraw(terminal: PtyCells | TmuxCells) -> None:
     """A complete redraw changes no cell. Where something else was drawn meanwhile, it is tried again."""
-    for _ in range(20):
+    for _ in range(60):
         counts, cells = rest(terminal), terminal.cells()
         terminal.redraw()
         wait_until(terminal, lambda now=counts: terminal.counts()[1] > now[1], "a complete redraw")

@@ -309,7 +309,7 @@ def test_asked_for_they_come_through_a_tmux_that_lets_them(place: Place, tmp_pat
 
 
 def printing(place: Place, answers: Mapping[str, str], wanted: str = "auto", **more: str) -> ImageTerminal:
-    command = [sys.executable, "-m", "tests.helpers.images_command", wanted]
+    command = [sys.executable, "-m", "tests.helpers.images_command", wanted, "60" if answers in (KITTY, SIXEL) else "1"]
     terminal = ImageTerminal(command, ROOT, {**place.environment, **more}, answers, controlling=True)
     see(terminal, "that is all", "airplane", "→ cat", "99.9 %")
     assert wait_for_exit(terminal) == 0
