@@ -6,7 +6,7 @@ import base64
 import io
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from PIL import Image
@@ -30,6 +30,11 @@ SIXEL_WITHOUT_SIZE = {ATTRIBUTES_QUERY: "\x1b[?62;4;22c"}
 
 _STRING = re.compile(rb"\x1b[_P][^\x1b]*\x1b\\")
 _BEGUN = re.compile(rb"\x1b(?:[_P][^\x1b]*\x1b?|\[>?)?\Z")
+
+
+def finditer(query: str, sent: bytes) -> Iterator[re.Match[bytes]]:
+    """Where a query stands in what was sent."""
+    return re.finditer(re.escape(query.encode()), sent)
 
 
 class ImageTerminal(PtyTerminal):
@@ -70,9 +75,10 @@ class ImageTerminal(PtyTerminal):
         match = _BEGUN.search(new)
         self._begun = match[0] if match is not None else b""
         new = new[: len(new) - len(self._begun)]
-        for query, answer in self._answers.items():
-            for _ in range(new.count(query.encode())):
-                os.write(self._ours, answer.encode())
+        # In the order in which it was asked, as terminals do: the last answer ends the conversation.
+        asked = ((found.start(), answer) for query, answer in self._answers.items() for found in finditer(query, new))
+        for _, answer in sorted(asked):
+            os.write(self._ours, answer.encode())
         for string in _STRING.findall(new):
             if string.startswith(b"\x1b_G") and string != GRAPHICS_QUERY.encode():
                 self._keep(string[3:-2].decode())
