@@ -101,4 +101,4 @@ def parse_setting(text: str) -> tuple[str, Any]:
 def _find(presets: Mapping[str, Preset[ModelT]], name: str, kind: str) -> Preset[ModelT]:
     if name in presets:
         return presets[name]
-    raise PresetError(f"no {kind} preset {name!r}; there are: {', '.join(presets)}")
+    raise PresetError(f"no {kind} preset '{harmless(name)}'; there are: {', '.join(presets)}")

@@ -52,13 +52,18 @@ def _show(found: re.Match[str]) -> str:
     return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"
 
 
-def read_utf8(file: Traversable | Path) -> str:
+def read_utf8(file: Traversable | Path, *, pipes: bool = False) -> str:
     """The text of a file that a person wrote: UTF-8, with a byte order mark or without.
+
+    A named pipe or a device would be waited for without end, so that they are refused; `pipes` for a file that a
+    person named, as a shell's `<(…)`.
 
     Raises:
         EncodingError: it is something else.
         OSError: it can't be read.
     """
+    if isinstance(file, Path) and not pipes and file.exists() and not (file.is_file() or file.is_dir()):
+        raise OSError("it is a named pipe, a socket or a device, not a file: take it away")
     content = file.read_bytes()
     if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) or b"\0" in content[:64]:
         raise EncodingError("it seems to be UTF-16: save it as UTF-8")

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 REPEAT_SECONDS = 30.0
 """A question that waits is marked as still wanted this often."""
+LONGEST_NAME = 200
+"""Characters of a name or tag that a person gives: a table is as wide as its longest."""
 
 
 class NotPossible(ValueError):
@@ -55,7 +57,9 @@ class Store(Reader):
         Raises NotPossible for a name that means another run.
         """
         values = configuration.hyperparameters
-        wanted = harmless(configuration.suggested_name) if name is None else _checked(name, "a run's name")
+        wanted = harmless(configuration.suggested_name)
+        if name is not None:
+            wanted = _checked(name, "a run's name", longest=LONGEST_NAME)
         with transaction(self.connection):
             run_id = self._new_id()
             self._refuse_if_ambiguous(name or "", run_id)
@@ -81,7 +85,7 @@ class Store(Reader):
         """
         if not name.strip():
             raise ValueError("a run's name can't be empty")
-        name = _checked(name, "a run's name")
+        name = _checked(name, "a run's name", longest=LONGEST_NAME)
         with transaction(self.connection):
             self._refuse_if_ambiguous(name.strip(), run_id)
             self.connection.execute(
@@ -97,8 +101,10 @@ class Store(Reader):
         space, RunNotFound."""
         # What an old store holds is no mistake of who adds to it.
         before = set(self.run(run_id).tags)
-        chosen = sorted({tag if tag in before else _checked(tag, "a tag").strip() for tag in tags})
-        if wrong := [tag for tag in chosen if not tag or set(tag) & set(", \t\n")]:
+        chosen = sorted(
+            {tag if tag in before else _checked(tag, "a tag", longest=LONGEST_NAME).strip() for tag in tags}
+        )
+        if wrong := [tag for tag in chosen if tag not in before and (not tag or set(tag) & set(", \t\n"))]:
             raise ValueError(f"tag {wrong[0]!r}: a tag is one word, without a comma")
         return self._label(run_id, tags=json.dumps(chosen, ensure_ascii=False))
 
@@ -319,8 +325,10 @@ class Store(Reader):
         return (row["edge"] or 0.0) + (-1.0 if first else 1.0)
 
 
-def _checked(text: str, what: str, *, lines: bool = False) -> str:
-    """`text`, unless it holds what a terminal would obey. Raises NotPossible."""
+def _checked(text: str, what: str, *, lines: bool = False, longest: int | None = None) -> str:
+    """`text`, unless it holds what a terminal would obey, or is longer than a table bears. Raises NotPossible."""
+    if longest is not None and len(text) > longest:
+        raise NotPossible(f"{what} has {longest} characters at most, not {len(text):,}: a note holds more")
     if (unsafe := find_unsafe(text, lines=lines)) is not None:
         raise NotPossible(f"{what} can't hold {unsafe}: {harmless(text)}")
     return text

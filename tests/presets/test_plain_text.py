@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -51,6 +52,18 @@ def test_a_file_is_read_with_a_byte_order_mark_and_else_its_encoding_is_guessed(
         file.write_bytes(content)
         with pytest.raises(EncodingError, match=words):
             read_utf8(file)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="Windows has no named pipes")
+def test_a_named_pipe_is_listed_as_broken_and_never_waited_for(tmp_path: Path) -> None:
+    folder = tmp_path / "hyperparameters"
+    folder.mkdir()
+    os.mkfifo(folder / "pipe.toml")
+    (folder / "device.toml").symlink_to("/dev/zero")
+    assert {"pipe", "device"} < list_titles("hyperparameters", tmp_path).keys()
+    presets = load_catalogue(tmp_path).hyperparameters
+    for name in ("pipe", "device"):
+        assert "a named pipe, a socket or a device, not a file" in (presets[name].error or "")
 
 
 def test_hidden_and_backup_files_are_no_presets(tmp_path: Path) -> None:

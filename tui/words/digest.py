@@ -7,6 +7,7 @@ from typing import Any
 
 from lazytrain.engine.analysis.digest import Digest
 from lazytrain.engine.records import Run, State, iso, local_time
+from lazytrain.presets.plain_text import harmless
 from lazytrain.tui.words.text import (
     NOTHING,
     chosen_on,
@@ -63,7 +64,9 @@ def describe_best(report: Digest) -> str:
     words = ""
     if best is not None:
         chosen = chosen_on(validated=best.id in report.validated)
-        words = f"best: {best.name}, {format_fraction(best.best_accuracy)} at epoch {best.best_epoch}, {chosen}; "
+        words = (
+            f"best: {harmless(best.name)}, {format_fraction(best.best_accuracy)} at epoch {best.best_epoch}, {chosen}; "
+        )
     return f"{words}{format_duration(report.seconds)} of training"
 
 

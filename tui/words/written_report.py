@@ -185,7 +185,7 @@ def _layers(net: RunConfiguration, data: object) -> str:
 
 def _read(path: Path) -> str:
     try:
-        return read_utf8(path)
+        return read_utf8(path, pipes=True)
     except FileNotFoundError:
         raise TemplateError(
             f"{path}: there is no such file; `lazytrain report --print-template` prints one to start from"

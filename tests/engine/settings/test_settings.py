@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from datetime import time
 from pathlib import Path
 
@@ -29,6 +30,14 @@ def test_without_a_file_there_are_the_defaults(home: Path) -> None:
     assert settings.notify == ()
     assert settings.notify_on == ("finished", "failed")
     assert not home.exists(), "looking makes nothing"
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="Windows has no named pipes")
+def test_a_named_pipe_is_refused_and_never_waited_for(home: Path) -> None:
+    home.mkdir()
+    os.mkfifo(settings_path(home))
+    with pytest.raises(SettingsError, match=r"settings\.toml: can't be read: it is a named pipe"):
+        load_settings(home)
 
 
 def test_every_field_can_be_written(home: Path) -> None:

@@ -58,6 +58,14 @@ def test_what_people_enter_holds_no_control_character(run: Command, evil: str, v
     assert "can't hold" in told.err
 
 
+@pytest.mark.parametrize(("verb", "sign"), [("rename", ""), ("tag", "+")])
+def test_a_name_that_no_table_could_show_is_refused(run: Command, evil: str, verb: str, sign: str) -> None:
+    told = run(verb, evil, sign + "x" * 5000)
+    assert (told.status, told.out) == (2, "")
+    assert "has 200 characters at most, not 5,000: a note holds more" in told.err
+    assert run(verb, evil, sign + "x" * 200).status == 0
+
+
 def test_a_cell_of_a_table_runs_nothing_in_a_spreadsheet(run: Command, tmp_path: Path, home: Path) -> None:
     with Store(home) as store:
         run_id = store.add_run(configuration(), "=1+2").id
