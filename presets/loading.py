@@ -75,7 +75,7 @@ def _check_words(written: Mapping[str, Any]) -> None:
     for field in ("title", "about", "report"):
         text = written.get(field)
         if isinstance(text, str) and (unsafe := find_unsafe(text, lines=field != "title")) is not None:
-            raise PresetError(f"{field} = {harmless(text)!r}: leave out {unsafe}")
+            raise PresetError(f"{field} = '{harmless(text)}': leave out {unsafe}")
 
 
 _FIELDS: dict[str, Mapping[str, Any]] = {

@@ -33,7 +33,7 @@ def check_name(name: str, taken: Collection[str]) -> None:
     if name != name.strip() or name.endswith("."):
         raise PresetError(f"name = '{name}': leave out blanks around it and a dot at its end")
     if len(name.encode()) > _MOST_BYTES:
-        raise PresetError(f"name = '{name[:20]}…': at most {_MOST_BYTES} letters")
+        raise PresetError(f"name = '{name[:20]}…': at most {_MOST_BYTES} letters, fewer where they aren't ASCII")
     # Some file systems take Quick and quick for the same.
     if (same := next((each for each in taken if each.casefold() == name.casefold()), None)) is not None:
         raise PresetError(f"name = '{name}': there is a preset {same} already: choose another name")

@@ -42,6 +42,7 @@ from lazytrain.tui.terminal.job_control import has_shell
 from lazytrain.tui.theme import THEMES
 from lazytrain.tui.watch import POLL_SECONDS, Watch
 from lazytrain.tui.wishing import Asking
+from lazytrain.tui.words.text import format_done
 
 if TYPE_CHECKING:
     from lazytrain.engine.queue.duty import RunnerStatus
@@ -277,7 +278,7 @@ class LazytrainApp(Host):
         found = find_background(self.store.runners(), self.runs)
         if found is not None and self.screen is self.launch_screen:
             _, run = found
-            self.notify(f"training in the background: {100 * run.fraction:.0f} %", title=run.name, markup=False)
+            self.notify(f"training in the background: {format_done(run)}", title=run.name, markup=False)
             await self._open_monitor(run.id)
 
     def _fit(self, screen: Screen[None]) -> None:

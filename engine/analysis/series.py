@@ -6,7 +6,7 @@ numpy is imported here and nowhere at the screen's start: import this with the f
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Literal
 
 import numpy as np
@@ -103,12 +103,12 @@ class Curves:
         return self._overfitting[1]
 
     def is_noisy(self, metric: Literal["loss", "accuracy"]) -> bool:
-        """Whether the windows' noise hides their trend: see `is_noisy`."""
+        """Whether the windows' noise hides their trend: see `stays_noisy`."""
         values = self.losses if metric == "loss" else self.accuracies
         # Asked with every frame: found anew only when there is a quarter more.
         count = judged_length(len(values))
         if self._noisy.get(metric, (-1, False))[0] != count:
-            self._noisy[metric] = count, is_noisy(values[:count])
+            self._noisy[metric] = count, stays_noisy(values[:count])
         return self._noisy[metric][1]
 
     def bad_step(self, run: Run) -> float | None:
@@ -266,19 +266,36 @@ LEAST_JUDGED = 32
 
 def judged_length(count: int) -> int:
     """The largest of 32 × 1.25ᵏ that is at most `count`: of so many values the noise is judged; 0 of fewer."""
+    return max(_judged_lengths(count), default=0)
+
+
+def _judged_lengths(count: int) -> Iterator[int]:
     length = LEAST_JUDGED
-    while length * 5 // 4 <= count:
+    while length <= count:
+        yield length
         length = length * 5 // 4
-    return length if count >= LEAST_JUDGED else 0
 
 
-def is_noisy(values: Array) -> bool:
+def stays_noisy(values: Array) -> bool:
+    """Whether values are noisy as they came, one length that is judged after another.
+
+    What is near the limit would be smoothed, raw and smoothed again while one looks: noise is over only where it is
+    less than half of what it took to begin. Told by the values alone, so that every screen says the same.
+    """
+    noisy = False
+    for length in _judged_lengths(len(values)):
+        noisy = is_noisy(values[:length], before=noisy)
+    return noisy
+
+
+def is_noisy(values: Array, *, before: bool = False) -> bool:
     """Whether noise is larger than the trend, and large enough to be seen.
 
     Half the mean squared difference of neighbours estimates the noise's variance, whatever the trend (von Neumann, "The
     ratio of the mean square successive difference to the variance", Annals of Mathematical Statistics 12, 1941). In the
     second half of the values, which the steep beginning isn't in, it must be more than half of all variance; and four
     standard deviations of it, the height of the band that is drawn, more than a tenth of the values' whole range.
+    Where it was so `before`, half of each is enough.
     """
     if len(values) < LEAST_JUDGED:
         return False
@@ -287,8 +304,9 @@ def is_noisy(values: Array) -> bool:
     with np.errstate(over="ignore", invalid="ignore"):
         noise = float(np.square(np.diff(late)).mean()) / 2
         span = float(values.max() - values.min())
+        share = 0.5 if before else 1.0
         # NaN, of a diverged run, compares as False.
-        return noise > float(late.var()) / 2 and 4 * math.sqrt(noise) > span / 10
+        return noise > share * float(late.var()) / 2 and 4 * math.sqrt(noise) > share * span / 10
 
 
 def smooth(values: Array, weight: float) -> Array:

@@ -82,7 +82,7 @@ def test_hidden_and_backup_files_are_no_presets(tmp_path: Path) -> None:
     [
         ("caf\udce9", b"title = 'x'", "its name holds \\xe9, which is no UTF-8: rename the file"),
         ("bell\x07", b"title = 'x'", "its name holds the control character \\x07: rename the file"),
-        ("title", b'title = "a\\u001b[2J"', "title = "),
+        ("title", b'title = "a\\u001b[2J"', r"title = 'a\x1b[2J': leave out the control character \x1b"),
         ("about", b'title = "a"\nabout = "\\u202e"', "leave out the control character \\u202e"),
         ("digits", b"title = 'x'\nseed = " + b"9" * 5000, "Exceeds the limit"),
         ("deep", b"title = 'x'\na = " + b"[" * 5000, "too many brackets in brackets"),

@@ -12,7 +12,7 @@ from rich.cells import cell_len
 from lazytrain.tui.charts.axis import LogRange, StickyRange, YRange, log_labels, log_ticks, tick_labels, ticks
 from lazytrain.tui.charts.data import AxisKind, ChartData, Curve
 from lazytrain.tui.charts.drawing import Picture
-from lazytrain.tui.charts.lines import Line, Reading, figures_width, fitting_start, lengthened, put_figures
+from lazytrain.tui.charts.lines import Line, Reading, figures_width, fitting_start, lengthened, num_fitting, put_figures
 from lazytrain.tui.charts.sheet import AROUND, ChartSheet, framed
 from lazytrain.tui.charts.tones import faint
 from lazytrain.tui.words.names import tell_apart
@@ -90,6 +90,12 @@ class Plot:
             return self._compose_figures(width, height, data.figures if data else (), empty_text)
         # Where the cursor is, its figures have the room.
         head = self._head(data, brief=cursor is not None)
+        told = self._told(data.figures, data) if data else ()
+        if told and cursor is None:
+            # Figures are what people look for; that it is smoothed they see, by the raw curve behind.
+            plain, room = self._head(data, smoothing=False), width - 3 - 6
+            if num_fitting(told, room - len(head)) < num_fitting(told, room - len(plain)):
+                head = plain
         tags = _tags(data.curves if data else (), width // 4)
         margin = max(map(cell_len, tags.values()), default=-1) + 1
         limits = (data.view.window or (0.0, max(data.x_end, 1e-9))) if data else (0.0, 1.0)
@@ -101,8 +107,8 @@ class Plot:
         lines = sheet.lines = self._framed(sheet, width, head, data.view.by if data and values is not None else None)
         if data is not None:
             room = width - 3 - len(head) - 6
-            figures = lengthened(data.figures, room) if cursor is None else self._figures_at(sheet, data, cursor, room)
-            figures = figures if self.colours else _with_dots(figures, data.curves)
+            at_cursor = () if cursor is None else self._figures_at(sheet, data, cursor, room)
+            figures = lengthened(told, room) if cursor is None else self._told(at_cursor, data)
             start = fitting_start(figures, width - 3, len(head) + 6)
             if start is not None:
                 lines[0].put(start - 1, " " * (width - 1 - start), "frame")
@@ -120,9 +126,9 @@ class Plot:
             lines[height // 2].put(max(1, (width - len(empty_text)) // 2), empty_text[: width - 2], "axis")
         return lines
 
-    def _head(self, data: ChartData | None, *, brief: bool) -> str:
+    def _head(self, data: ChartData | None, *, brief: bool = False, smoothing: bool = True) -> str:
         parts = [self.title, *(["log"] if self._log else [])]
-        if data is not None and data.smoothing and any(curve.smooth for curve in data.curves):
+        if smoothing and data is not None and data.smoothing and any(curve.smooth for curve in data.curves):
             parts.append(f"smoothed {data.smoothing:g}")
         if data is not None and data.view.y != "held" and not brief:
             parts.append("y fitted" if data.view.y == "fitted" else "full y")
@@ -141,6 +147,9 @@ class Plot:
         else:
             lines[height // 2].put(2, empty_text[: width - 4], "axis")
         return lines
+
+    def _told(self, figures: tuple[Reading, ...], data: ChartData) -> tuple[Reading, ...]:
+        return figures if self.colours else _with_dots(figures, data.curves)
 
     # ── values ─────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -78,11 +78,13 @@ def lengthened(figures: tuple[Reading, ...], room: int) -> tuple[Reading, ...]:
 
 def fitting_start(figures: tuple[Reading, ...], end: int, first: int) -> int | None:
     """The column where figures begin that are to end before `end`; only as many are counted as fit after `first`."""
-    for count in range(len(figures), 0, -1):
-        start = end - figures_width(figures[:count])
-        if start >= first:
-            return start
-    return None
+    count = num_fitting(figures, end - first)
+    return end - figures_width(figures[:count]) if count else None
+
+
+def num_fitting(figures: tuple[Reading, ...], room: int) -> int:
+    """How many figures fit into `room` cells, from the first on."""
+    return next((count for count in range(len(figures), 0, -1) if figures_width(figures[:count]) <= room), 0)
 
 
 def put_figures(line: Line, start: int, end: int, figures: tuple[Reading, ...]) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Annotated, Any
 
 import typer
+from rich.cells import cell_len
 from rich.console import Console
 from rich.text import Text
 
@@ -22,7 +23,7 @@ from lazytrain.tui.plain.printed_images import BLOCKS, Way, can_draw, choose_way
 from lazytrain.tui.state.environment import Places, find_places
 from lazytrain.tui.widgets.half_blocks import mistake_tile
 from lazytrain.tui.words.class_names import head_names, row_name
-from lazytrain.tui.words.text import format_count, format_fraction, pad
+from lazytrain.tui.words.text import format_count, format_fraction, pad, pad_left
 
 Best = Annotated[bool, typer.Option("--best", help="Of the best epoch, instead of the last.")]
 WAIT_SECONDS = 0.1
@@ -129,7 +130,7 @@ def print_confusion(run: Run, weights: str, matrix: Confusion, console: Console)
     """The accuracy of each class, and the matrix; what is right stands in brackets."""
     right = f"{format_fraction(matrix.accuracy)} of {format_count(matrix.num_images)} test images"
     console.print(f"{run.name}, {weights}: {right}", soft_wrap=True)
-    longest = max(2, *map(len, matrix.classes))
+    longest = max(2, *map(cell_len, matrix.classes))
     digits = len(str(max((count for row in matrix.counts for count in row), default=0)))
     width = max(digits, LEAST_HEAD, longest)
     if console.is_terminal:
@@ -137,7 +138,7 @@ def print_confusion(run: Run, weights: str, matrix: Confusion, console: Console)
         width = max(digits, LEAST_HEAD, min(width, room // max(1, len(matrix.classes)) - 1))
     heads = head_names(matrix.classes, width)
     console.print(Text(f"{'is':{longest}} {'right':>{ACCURACY_WIDTH}} ", style="bold"), end="")
-    console.print(Text("".join(f" {head:>{width}}" for head in heads), style="bold"), soft_wrap=True)
+    console.print(Text("".join(f" {pad_left(head, width)}" for head in heads), style="bold"), soft_wrap=True)
     for index, counts in enumerate(matrix.counts):
         name = pad(row_name(matrix.classes, index, width), longest)
         numbers = "".join(

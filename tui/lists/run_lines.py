@@ -19,13 +19,15 @@ from lazytrain.engine.records import Run, State, TrainerState
 from lazytrain.tui.charts.tones import RUN_TONES, component_css
 from lazytrain.tui.lists.list_keys import moving_keys
 from lazytrain.tui.words.names import tell_apart
-from lazytrain.tui.words.text import format_fraction, pad, shorten, state_colour, state_glyph, state_word
+from lazytrain.tui.words.text import format_done, format_fraction, pad, shorten, state_colour, state_glyph, state_word
 
 if TYPE_CHECKING:
     from lazytrain.tui.state.host import Host
 
 WIDE = 36
 """From this width on, the column at the right has words beside its percentages."""
+LEAST_DETAIL, MOST_DETAIL, MOST_WIDE_DETAIL = 6, 7, 11
+"""Cells of that column: at least those of `97.2 %`, so that names keep their room while a percentage grows."""
 
 
 class RunLines(ScrollView, can_focus=True, inherit_bindings=False):
@@ -82,6 +84,8 @@ class RunLines(ScrollView, can_focus=True, inherit_bindings=False):
         self._places: dict[str, int] = {}
         self._names: tuple[object, dict[str, str]] = (None, {})
         """Of what they were made, and names as they are shown."""
+        self._laid: tuple[Sequence[Run] | None, tuple[object, ...], tuple[int, int]] = (None, (), (0, 0))
+        """For which runs, where they are in view, and the columns' widths."""
 
     @property
     def empty_text(self) -> str:
@@ -120,14 +124,23 @@ class RunLines(ScrollView, can_focus=True, inherit_bindings=False):
         return self.runs[top : top + max(1, self.scrollable_content_region.height)]
 
     @property
-    def _room(self) -> int:
-        """Cells for a name and tags."""
-        width = self.scrollable_content_region.width
-        return max(0, width - 3 - (11 if width >= WIDE else 7) - 2 - (2 if self._lazytrain.marks else 0))
+    def _columns(self) -> tuple[int, int]:
+        """Cells for a name and tags, and of the column at the right: what that says in view, and names have the rest.
+
+        Asked with every line: found anew only when other runs, or the same in another state, are in view.
+        """
+        width, marked = self.scrollable_content_region.width, bool(self._lazytrain.marks)
+        place = self.scroll_offset.y, width, self.scrollable_content_region.height, marked
+        if self._laid[0] is not self.runs or self._laid[1] != place:
+            wide = width >= WIDE
+            said = (cell_len(describe_briefly(run, wide=wide)) for run in self._in_view)
+            detail = min(MOST_WIDE_DETAIL if wide else MOST_DETAIL, max((LEAST_DETAIL, *said)))
+            self._laid = self.runs, place, (max(0, width - 3 - detail - 2 - (2 if marked else 0)), detail)
+        return self._laid[2]
 
     def _shown_names(self) -> dict[str, str]:
         """The names in view, cut so that they differ; kept until others are in view."""
-        names, room = tuple(run.name for run in self._in_view), self._room
+        names, (room, _) = tuple(run.name for run in self._in_view), self._columns
         if self._names[0] != (names, room):
             self._names = (names, room), dict(zip(names, tell_apart(names, room), strict=True))
         return self._names[1]
@@ -139,12 +152,11 @@ class RunLines(ScrollView, can_focus=True, inherit_bindings=False):
             return base + self.get_component_rich_style(f"run-list--{name}", partial=True)
 
         detail = describe_briefly(run, wide=width >= WIDE)
-        column = 11 if width >= WIDE else 7
         marks = self._lazytrain.marks
         mark = [Segment(f"{marks.marker(run.id)} ", style(marks.tone(run.id)))] if run.id in marks else []
         if marks and not mark:
             mark = [Segment("  ", base)]
-        room, state = self._room, style(state_colour(run))
+        (room, column), state = self._columns, style(state_colour(run))
         name = self._shown_names().get(run.name) or shorten(run.name, room)
         return Strip(
             [
@@ -163,13 +175,13 @@ class RunLines(ScrollView, can_focus=True, inherit_bindings=False):
     def _repaint(self) -> None:
         """Repaint the lines in view that look different."""
         wide, places = self.scrollable_content_region.width >= WIDE, self._lazytrain.marks.places
-        names = self._shown_names()
+        names, columns = self._shown_names(), self._columns
         lines: dict[int, tuple[object, ...]] = {
             line: (
                 *(state_glyph(run), names[run.name], run.tags, describe_briefly(run, wide=wide)),
                 run.id == self.selected_id,
                 places.get(run.id),
-                bool(places),
+                columns,
             )
             for line, run in enumerate(self._in_view, start=self.scroll_offset.y)
         }
@@ -248,8 +260,3 @@ def describe_briefly(run: Run, *, wide: bool) -> str:
             return "starts…"
         case _:
             return state_word(run)
-
-
-def format_done(run: Run) -> str:
-    """`62 %` of its steps; 100 % only when all are done."""
-    return f"{int(run.fraction * 100)} %"

@@ -11,7 +11,7 @@ from lazytrain.engine.records import Run, RunnerRecord, State, TrainerState
 from lazytrain.engine.store.store import RunNotFound, Store
 from lazytrain.engine.store.stored_configuration import RunUnreadable
 from lazytrain.tui.state.dataset_lookup import DatasetShelf
-from lazytrain.tui.words.text import format_clock
+from lazytrain.tui.words.text import format_clock, format_done
 
 if TYPE_CHECKING:
     from lazytrain.engine.configuration import RunConfiguration
@@ -80,7 +80,7 @@ def describe_runner(status: RunnerStatus | None, runners: Sequence[RunnerRecord]
     trained = find_background(runners, runs)
     if status is not None and status.phase == "waiting" and own is None and trained is not None:
         runner, run = trained
-        return f"training in the background: {run.fraction:.0%} · ".replace("%", " %") + _who(runner)
+        return f"training in the background: {format_done(run)} · {_who(runner)}"
     if status is not None and status.phase in ("loading", "waiting"):
         return status.text
     if runners:

@@ -15,8 +15,8 @@ from textual.widget import Widget
 
 from lazytrain.engine.confusion import Confusion, Mixup
 from lazytrain.tui.widgets.shades import shades
-from lazytrain.tui.words.class_names import head_names, row_name
-from lazytrain.tui.words.text import NOTHING, format_fraction, pad, shorten
+from lazytrain.tui.words.class_names import longer_head_names, row_name
+from lazytrain.tui.words.text import NOTHING, format_fraction, pad, pad_left, shorten
 
 LEVELS = 8
 """Shades of a colour, beside none."""
@@ -127,6 +127,17 @@ class ConfusionTable(Widget):
         return max(least, min(room, self._longest)) + 1
 
     @property
+    def _widths(self) -> list[int]:
+        """Cells of each class's column; those that are left beside the matrix go to names that would be cut."""
+        classes, width = self.confusion.classes if self.confusion else (), self._column_width
+        widths, left = [width] * len(classes), self.size.width - self._left - 1 - width * len(classes)
+        while left > 0 and (short := [at for at, name in enumerate(classes) if cell_len(name) >= widths[at]]):
+            for at in short[:left]:
+                widths[at] += 1
+            left -= len(short)
+        return widths
+
+    @property
     def _num_columns(self) -> int:
         return max(1, (self.size.width - self._left - 1) // self._column_width)
 
@@ -195,13 +206,15 @@ class ConfusionTable(Widget):
 
     def _heads(self, confusion: Confusion) -> list[Segment]:
         columns, _ = self.view
-        width = self._column_width
-        heads = head_names(confusion.classes, width - 1)
+        widths = self._widths
+        heads = longer_head_names(confusion.classes, self._column_width - 1, [width - 1 for width in widths])
         left = f"{pad('is', self._name_width)} {'right':>{ACCURACY_WIDTH}} "
-        return [Segment(left + "".join(f"{heads[column]:>{width}}" for column in columns), self._part("head"))]
+        return [
+            Segment(left + "".join(pad_left(heads[column], widths[column]) for column in columns), self._part("head"))
+        ]
 
     def _row(self, confusion: Confusion, row: int) -> list[Segment]:
-        columns, _ = self.view
+        (columns, _), widths = self.view, self._widths
         counts, accuracy = confusion.counts[row], self._accuracies[row]
         total = sum(counts)
         name = pad(row_name(confusion.classes, row, self._column_width - 1), self._name_width)
@@ -213,7 +226,7 @@ class ConfusionTable(Widget):
             before = "[" if column == row else "]" if column == row + 1 and column != columns[0] else " "
             segments.append(Segment(before, self._part("number")))
             share = counts[column] / total if total else 0.0
-            text = f"{counts[column] or '·':>{self._column_width - 1}}"
+            text = f"{counts[column] or '·':>{widths[column] - 1}}"
             segments.append(Segment(text, self._shade(share, right=column == row)))
         if columns and columns[-1] == row:
             segments.append(Segment("]", self._part("number")))
@@ -221,10 +234,10 @@ class ConfusionTable(Widget):
 
     def _sums(self, confusion: Confusion) -> list[Segment]:
         columns, _ = self.view
-        width = self._column_width
-        taken = [sum(row[column] for row in confusion.counts) for column in columns]
+        widths = self._widths
+        taken = ((sum(row[column] for row in confusion.counts), widths[column]) for column in columns)
         left = f"{pad('all', self._name_width)} {_percent(confusion.accuracy)} "
-        return [Segment(left + "".join(f"{count:>{width}}" for count in taken), self._part("head"))]
+        return [Segment(left + "".join(f"{count:>{width}}" for count, width in taken), self._part("head"))]
 
     def _mixups(self, confusion: Confusion, line: int) -> list[Segment]:
         """Where there is room beneath the sums: the most frequent mistakes, after an empty line."""

@@ -19,6 +19,8 @@ from lazytrain.tui.words.text import pad
 
 GAP = 2
 """Cells between two images of a row, and the lines between two rows less one."""
+LEAST_PIXELS = 8
+"""An image isn't made smaller than this to have its captions in view."""
 
 
 class ImageGrid(Widget):
@@ -45,6 +47,8 @@ class ImageGrid(Widget):
         self.tiles: tuple[Tile, ...] = ()
         self._first_row = 0
         self._drawn: dict[int, tuple[list[list[Segment]], int]] = {}
+        self._drawn_pixels = 0
+        """What they were drawn for."""
 
     def show(self, tiles: Sequence[Tile]) -> None:
         """Show other tiles, from the first on."""
@@ -70,7 +74,7 @@ class ImageGrid(Widget):
     def _forget(self) -> None:
         if self._real is not None:
             self._real.forget(self._numbers)
-        self._drawn, self._numbers = {}, []
+        self._drawn, self._numbers, self._drawn_pixels = {}, [], self._fitting_pixels
         self.refresh()
         self.post_message(self.Moved())
 
@@ -84,9 +88,15 @@ class ImageGrid(Widget):
         return min(first + 1, last), last
 
     @property
+    def _fitting_pixels(self) -> int:
+        """Width and height of an image here: not so high that what is said of it is out of sight."""
+        captions = max((len(tile.captions) for tile in self.tiles), default=0)
+        return min(self.pixels, max(LEAST_PIXELS, 2 * (self.size.height - captions)))
+
+    @property
     def _tile_size(self) -> tuple[int, int]:
         """Cells of a tile, captions included: wider than its image where captions are, and no row has fewer for it."""
-        sizes = [fit_size(tile.image, self.pixels) for tile in self.tiles[:1]] or [(1, 2)]
+        sizes = [fit_size(tile.image, self._fitting_pixels) for tile in self.tiles[:1]] or [(1, 2)]
         captions = max((len(tile.captions) for tile in self.tiles), default=0)
         words = (
             cell_len(left) + (cell_len(right) + 1 if right else 0)
@@ -135,6 +145,8 @@ class ImageGrid(Widget):
             self.post_message(self.Moved())
 
     def on_resize(self) -> None:
+        if self._drawn_pixels != self._fitting_pixels:
+            self._forget()
         self._first_row = max(0, min(self._first_row, self._num_rows - self._rows_in_view))
         self.post_message(self.Moved())
 
@@ -157,7 +169,7 @@ class ImageGrid(Widget):
 
     def _draw(self, image: Raster) -> tuple[list[list[Segment]], int]:
         """An image's lines, and their width."""
-        size = fit_size(image, self.pixels)
+        size = fit_size(image, self._drawn_pixels)
         if self._real is None or not self._real.ready:
             return half_block_lines(resize(image, *size)), size[0]
         number, lines = self._real.place(image, size, size[0], -(-size[1] // 2))

@@ -17,6 +17,7 @@ from lazytrain.tui.charts.spans import changed_span
 from lazytrain.tui.words.text import (
     PENDING_WORDS,
     format_count,
+    format_done,
     format_duration,
     format_number,
     format_rate,
@@ -165,7 +166,7 @@ def compose_progress(run: Run, width: int, overfitting: int | None = None) -> Te
     epochs = format_count(run.num_epochs)
     at_work = run.progress.epoch if run.progress is not None and run.progress.epoch else run.epoch
     left = f"epoch {format_count(at_work):>{len(epochs)}}/{epochs} "
-    percent = f" {int(run.fraction * 100):>3} %"
+    percent = f" {format_done(run):>5}"
     told = _progress_facts(run)
     short = told
     if overfitting is not None:

@@ -131,6 +131,11 @@ def format_fraction(fraction: float | None, digits: int = 1) -> str:
     return f"{fraction * 100:.{digits}f} %" if math.isfinite(fraction) else "NaN"
 
 
+def format_done(run: Run) -> str:
+    """`62 %` of its steps; 100 % only when all are done."""
+    return f"{int(run.fraction * 100)} %"
+
+
 def format_loss(loss: float | None) -> str:
     """A loss with the digits that matter: `0.412`, `12.31`, `1.23e+05`, `NaN`."""
     if loss is None:
@@ -192,6 +197,17 @@ def shorten(text: str, width: int) -> str:
     if (len(text) if text.isascii() else cell_len(text)) <= width:
         return text
     return set_cell_size(text, width - 1) + "…" if width > 0 else ""
+
+
+def cut(text: str, width: int) -> str:
+    """As much of `text` as has room in `width` cells, for heads so narrow that `…` would cost too much of them."""
+    text = harmless(text)
+    return text if cell_len(text) <= width else set_cell_size(text, max(0, width)).rstrip()
+
+
+def pad_left(text: str, width: int) -> str:
+    """`text` with blanks before it, so that it ends after `width` cells."""
+    return " " * (width - cell_len(text)) + text
 
 
 def pad(text: str, width: int) -> str:

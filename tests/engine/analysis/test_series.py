@@ -20,6 +20,7 @@ from lazytrain.engine.analysis.series import (
     is_noisy,
     judged_length,
     smooth,
+    stays_noisy,
     thin,
 )
 from lazytrain.engine.configuration import RunConfiguration
@@ -242,3 +243,21 @@ def test_noise_is_judged_anew_only_when_there_is_a_quarter_more() -> None:
     assert lengths == sorted(lengths)
     assert all(length <= count for count, length in enumerate(lengths))
     assert len(set(lengths)) < 22
+
+
+def test_what_is_near_the_limit_is_not_smoothed_raw_and_smoothed_again() -> None:
+    # A walk in noise: of its second half, noise is now a little more than half, now a little less.
+    random = np.random.default_rng(3)
+    noise, walk = random.normal(0, 0.1, 2000), np.cumsum(random.normal(0, 0.015, 2000))
+    lengths = sorted({judged_length(count) for count in range(32, 2000)})
+    alone = [is_noisy((noise + walk)[:length]) for length in lengths]
+    kept = [stays_noisy((noise + walk)[:length]) for length in lengths]
+    assert changes(alone) > 1
+    assert changes(kept) <= 1
+    ended = np.concatenate([noise[:200], np.linspace(0, 20, 1800)])
+    assert stays_noisy(ended[:200])
+    assert not stays_noisy(ended), "a trend that came ends it"
+
+
+def changes(judged: list[bool]) -> int:
+    return sum(before != after for before, after in pairwise(judged))

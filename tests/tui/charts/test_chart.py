@@ -155,6 +155,23 @@ async def test_chart_shows_axes_figures_and_both_series() -> None:
         assert {len(line) for line in shown} == {80}
 
 
+async def test_words_about_the_curves_make_way_for_figures() -> None:
+    smoothed = replace(data(), view=ChartView(smoothing=0.85))
+    app = ChartApp()
+    async with app.run_test(size=(80, 16)) as pilot:
+        app.chart.show(smoothed)
+        assert lines(app.chart)[0].startswith("╭ loss, smoothed 0.85 ─")
+        assert lines(app.chart)[0].endswith("train 0.412  test 1.204  ● best test 0.981 @ 14 ─╮")
+        await pilot.resize_terminal(64, 16)
+        await pilot.pause()
+        assert lines(app.chart)[0].startswith("╭ loss ─")
+        assert lines(app.chart)[0].endswith("train 0.412  test 1.204  ● best test 0.981 @ 14 ─╮")
+    plain = Plot("loss", colours=False)
+    for width in range(63, 90):
+        head = "".join(plain.compose(width, 16, smoothed)[0].characters)
+        assert "train 0.412  • test 1.204  ● best test 0.981 @ 14" in head, "the dots in front of them have room too"
+
+
 async def test_accuracy_is_in_percent() -> None:
     app = ChartApp(percent=True)
     async with app.run_test(size=(80, 16)):

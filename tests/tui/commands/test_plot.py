@@ -46,7 +46,8 @@ def test_one_run_shows_both_charts_with_their_figures(run: Command, filler: Fill
     lines = shown.out.splitlines()
     assert lines[0].startswith("╭ loss, smoothed 0.85 ─"), "its windows are noisy"
     assert "● best test" in lines[0]
-    assert lines[16].startswith("╭ accuracy, smoothed 0.85 ─")
+    assert lines[16].startswith("╭ accuracy ─"), "figures come first"
+    assert "● best" in lines[16]
     assert re.fullmatch(r"first \(\w+\), 8 of 8 epochs", lines[-1])
     assert {len(line) for line in lines[:32]} == {80}
     assert braille(shown.out) > 100

@@ -13,6 +13,7 @@ from textual.pilot import Pilot
 from textual.widgets import Input, Static
 
 from lazytrain.engine.analysis.queries import fields
+from lazytrain.engine.records import State
 from lazytrain.tui.app import LazytrainApp
 from lazytrain.tui.lists.run_lines import fitting_tags
 from lazytrain.tui.lists.run_list import ALL_ARCHIVED, NOTHING_FITS, RunList
@@ -46,6 +47,21 @@ def names(run_list: RunList) -> list[str]:
 async def type_text(pilot: Pilot[Any], text: str) -> None:
     keys = {" ": "space", ">": "greater_than_sign", ":": "colon", "=": "equals_sign", ".": "full_stop", "-": "minus"}
     await pilot.press(*(keys.get(character, character) for character in text))
+
+
+async def test_names_are_whole_where_there_is_room_beside_their_states(home: Path) -> None:
+    filler = Filler(home)
+    long = "lazynet quick epochs=20 lr"
+    filler.queue("lazynet", name=long)
+    async with monitor(home) as (_, pilot, runs):
+        assert runs.render_line(0).text.split() == ["▌◌", *long.split(), "queued"]
+        other = filler.queue("lazynet", name="other")
+        filler.end(other, State.INTERRUPTED)
+        await until(pilot, lambda: len(runs.runs) == 2)
+        await pilot.pause()
+        ended, queued = (runs.render_line(line).text for line in (runs.line_of(other), 1 - runs.line_of(other)))
+        assert ended.endswith(" interrupted ")
+        assert "… " in queued, "names have the same room in all lines"
 
 
 async def test_typing_narrows_the_list_and_escape_shows_all(home: Path, filler: Filler) -> None:

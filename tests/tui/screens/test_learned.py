@@ -13,8 +13,10 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from rich.cells import cell_len
 from rich.console import Console
 from rich.segment import Segment
+from textual.app import App, ComposeResult
 from textual.pilot import Pilot
 from textual.widgets import Static
 
@@ -29,9 +31,9 @@ from lazytrain.tui.plain.printed_images import can_draw
 from lazytrain.tui.screens.inspections import MOST_KEPT, Inspections
 from lazytrain.tui.screens.learned import LearnedScreen, describe_progress
 from lazytrain.tui.widgets.confusion_table import ConfusionTable
-from lazytrain.tui.widgets.half_blocks import UPPER_HALF, fit_size, half_block_lines, resize
+from lazytrain.tui.widgets.half_blocks import UPPER_HALF, Tile, fit_size, half_block_lines, resize
 from lazytrain.tui.widgets.image_grid import ImageGrid
-from lazytrain.tui.words.class_names import head_names, row_name
+from lazytrain.tui.words.class_names import head_names, longer_head_names, row_name
 from tests.helpers.learned_app import FakeInspector, LearnedApp, colours, filters, inspection, matrix
 from tests.helpers.monitor_app import MonitorApp
 from tests.helpers.monitor_data import Filler
@@ -147,6 +149,9 @@ def test_names_in_narrow_columns() -> None:
     assert head_names(("caterpillar", "caterwaul"), 4) == ["1", "2"], "two that look the same are numbered"
     assert row_name(("caterpillar", "caterwaul"), 1, 4) == "2 caterwaul"
     assert row_name(("cat", "dog"), 1, 4) == "dog"
+    assert head_names(("広い文字", "cat"), 5) == ["広い", "cat"], "cells are counted, not letters"
+    assert longer_head_names(("cat", "caterpillar"), 4, [4, 11]) == ["cat", "caterpillar"]
+    assert longer_head_names(("caterpillar", "caterwaul"), 4, [11, 11]) == ["1", "2"], "as in the rows"
 
 
 # ── the matrix ─────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -426,6 +431,43 @@ async def test_digits_have_a_column_of_names_and_long_names_have_what_room_there
         await pilot.pause()
         table.show(matrix(names))  # by itself it shows again what the store has
         assert all("…" in line for line in text()[2:4])
+
+
+@pytest.mark.parametrize("names", [("airplane", "automobile", "bird"), ("広い文字名", "automobile", "鳥")])
+async def test_names_at_the_head_have_the_room_beside_the_matrix(
+    home: Path, filler: Filler, names: tuple[str, ...]
+) -> None:
+    classes = [*names, *(f"class{number}" for number in range(7))]
+    app = LearnedApp(home, trained(filler))
+    async with app.run_test(size=(120, 30)) as pilot:
+        await pilot.pause()
+        table = app.learned.query_one(ConfusionTable)
+        table.show(matrix(classes))
+        head, *rows = (table.render_line(y).text.rstrip() for y in range(1, 13))
+        assert head.split()[2:] == classes
+        assert {cell_len(line.removesuffix("]")) for line in rows} == {cell_len(head)}
+
+
+async def test_what_is_said_of_an_image_is_in_sight_on_a_small_screen(home: Path) -> None:
+    class GridApp(App[None]):
+        CSS = "ImageGrid { height: 1fr; }"
+
+        def compose(self) -> ComposeResult:
+            yield ImageGrid(32)
+
+    async with GridApp().run_test(size=(60, 13)) as pilot:
+        grid = pilot.app.query_one(ImageGrid)
+        grid.show([Tile(colours(32, 32), (("truck", ""), ("→ frog", "99.8 %")))] * 6)
+
+        def text() -> list[str]:
+            return [grid.render_line(y).text.rstrip() for y in range(grid.size.height)]
+
+        assert text()[11].split() == ["truck"] * 2
+        assert "→ frog" in text()[12]
+        await pilot.resize_terminal(60, 30)
+        await pilot.pause()
+        assert text()[16].split() == ["truck"], "where there is room it is as large as it may be"
+        assert text()[15].startswith("▀" * 32)
 
 
 async def test_it_may_be_told_of_new_figures_before_it_is_there(home: Path, filler: Filler) -> None:

@@ -119,7 +119,7 @@ async def test_best_says_that_it_looks_at_validation_images(home: Path) -> None:
     filler.start(run_id)
     filler.train(run_id, 3, validated=True)
     async with monitor(home, filler.clock) as pilot:
-        assert "chosen on validation" in title(charts(pilot)[0])
+        assert "● best validation" in title(charts(pilot)[0])
         assert "report" not in title(charts(pilot)[1]), "the report's figure is of other settings"
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.cells import cell_len
 from textual.app import App
 
 from lazytrain.engine.analysis.digest import Digest, SinceError, last_presence, make_report, note_presence, read_since
@@ -164,6 +165,17 @@ def test_lines_of_the_panel_fit_its_width(night: Filler, width: int) -> None:
     lines = [line.plain for line in compose_lines(report(night), width)]
     assert max(map(len, lines)) <= width
     assert any("loss became NaN" in line for line in lines)
+
+
+def test_lines_tell_runs_apart_and_count_cells(night: Filler) -> None:
+    for rate in (0.1, 0.01):
+        run_id = night.queue("lazynet", name=f"coolnet-v10 augmentation batch-5 lr={rate}")
+        night.start(run_id)
+        night.end(run_id, State.FAILED, error="画像が読めません " * 8)
+    lines = [line.plain for line in compose_lines(report(night), 50)]
+    assert max(map(cell_len, lines)) <= 50, "wide letters have two"
+    assert any("…lr=0.1 " in line for line in lines)
+    assert any("…lr=0.01 " in line for line in lines)
 
 
 # ── the first screen after an absence ──────────────────────────────────────────────────────────────────────
