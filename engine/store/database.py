@@ -13,7 +13,7 @@ from typing import Any, Self
 
 from lazytrain.engine.store.trouble import Reserve, StoreDamaged, StoreError, StoreTrouble, sqlite_trouble
 
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 MIGRATIONS: dict[int, tuple[str, ...]] = {
     1: (
         "ALTER TABLE runs ADD COLUMN attempts INTEGER NOT NULL DEFAULT 0",
@@ -30,6 +30,15 @@ MIGRATIONS: dict[int, tuple[str, ...]] = {
         " classes TEXT NOT NULL, counts BLOB NOT NULL, PRIMARY KEY (run_id, epoch)) STRICT, WITHOUT ROWID",
     ),
     3: ("ALTER TABLE runs ADD COLUMN attempt_checkpoint INTEGER NOT NULL DEFAULT 0",),
+    4: (
+        "CREATE TABLE metrics ("
+        "id INTEGER PRIMARY KEY, run_id TEXT NOT NULL REFERENCES runs ON DELETE CASCADE, name TEXT NOT NULL,"
+        " num_values INTEGER NOT NULL DEFAULT 0, highest_step INTEGER NOT NULL DEFAULT 0,"
+        " last REAL, smallest REAL, largest REAL, UNIQUE (run_id, name)) STRICT",
+        "CREATE TABLE samples ("
+        "metric_id INTEGER NOT NULL REFERENCES metrics ON DELETE CASCADE, number INTEGER NOT NULL,"
+        " data BLOB NOT NULL, PRIMARY KEY (metric_id, number)) STRICT",
+    ),
 }
 """Version → the statements that make the next one of it."""
 

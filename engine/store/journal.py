@@ -18,6 +18,7 @@ from lazytrain.engine.store.figures import add_confusion, add_epoch, append_poin
 from lazytrain.engine.store.generations import newest_step
 from lazytrain.engine.store.locks import FileLock, LockHeld
 from lazytrain.engine.store.rebuild import add_curve, add_from_folder
+from lazytrain.engine.store.series import Sample, append_samples, take_back
 from lazytrain.engine.store.store import RunNotFound, Store
 
 if TYPE_CHECKING:
@@ -263,14 +264,18 @@ class Journal(Store):
         record: EpochRecord | None = None,
         best: bool = False,
         confusion: Confusion | None = None,
+        series: Mapping[str, Iterable[Sample]] | None = None,
         detail: str | None = None,
     ) -> None:
-        """Add points and an epoch's figures, and say where the training stands; `detail` is for the run's log.
+        """Add points, samples of named series and an epoch's figures, and say where the training stands.
+
+        `detail` is for the run's log.
 
         Of the confusion matrices the last and the best epoch's are kept.
         """
         with transaction(self.connection, counted=False):
             columns: dict[str, Any] = {"updated": self.clock()}
+            append_samples(self.connection, run_id, series or {})
             packed = b"".join(POINT_FORMAT.pack(*point) for point in points)
             if packed:
                 columns["num_points"] = append_points(self.connection, run_id, packed)
@@ -293,6 +298,7 @@ class Journal(Store):
             kept = take_back_points(self.connection, run_id, step, self.packed_points(run_id))
             for table in ("epochs", "confusions"):
                 self.connection.execute(f"DELETE FROM {table} WHERE run_id = ? AND epoch > ?", (run_id, epoch))
+            take_back(self.connection, run_id, step)
             self.connection.execute("UPDATE runs SET revision = revision + 1 WHERE id = ?", (run_id,))
             self._set(
                 run_id, step=step, epoch=epoch, num_points=kept, progress=None, **epoch_columns(self.epochs(run_id))

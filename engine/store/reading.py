@@ -31,6 +31,7 @@ from lazytrain.engine.store.rebuild import (
     put_back,
     rebuild,
 )
+from lazytrain.engine.store.series import Metric, read_metrics, read_series
 from lazytrain.engine.store.stored_configuration import read_configuration, stored_settings
 from lazytrain.presets.plain_text import harmless
 
@@ -318,6 +319,16 @@ class Reader:
             "SELECT data FROM chunks WHERE run_id = ? AND number >= ? ORDER BY number", (run_id, first)
         )
         return b"".join(row["data"] for row in rows)[skipped * POINT_FORMAT.size :]
+
+    @mending
+    def metrics(self, run_id: str) -> list[Metric]:
+        """The run's named series beside its curve, in the order in which they first came."""
+        return read_metrics(self.connection, run_id)
+
+    @mending
+    def packed_series(self, run_id: str, names: Sequence[str], since: int = 0) -> dict[str, bytes]:
+        """Name → samples of that series from number `since` on, packed by `SAMPLE_FORMAT`."""
+        return read_series(self.connection, run_id, names, since)
 
     @mending
     def epochs(self, run_id: str, since: int = 0) -> list[EpochRecord]:

@@ -40,6 +40,17 @@ CREATE TABLE runners (
 CREATE TABLE questions (
   key TEXT PRIMARY KEY, question TEXT NOT NULL, asked REAL NOT NULL, result TEXT, error TEXT, answered REAL
 ) STRICT;
+-- A named series of a run. Its value n lies in chunk n / 256 of `samples`.
+CREATE TABLE metrics (
+  id INTEGER PRIMARY KEY, run_id TEXT NOT NULL REFERENCES runs ON DELETE CASCADE, name TEXT NOT NULL,
+  num_values INTEGER NOT NULL DEFAULT 0, highest_step INTEGER NOT NULL DEFAULT 0,
+  last REAL, smallest REAL, largest REAL,
+  UNIQUE (run_id, name)
+) STRICT;
+CREATE TABLE samples (
+  metric_id INTEGER NOT NULL REFERENCES metrics ON DELETE CASCADE, number INTEGER NOT NULL, data BLOB NOT NULL,
+  PRIMARY KEY (metric_id, number)
+) STRICT;
 -- Of the test images: how many of each true class (row) were taken for which (column), int32, little-endian.
 CREATE TABLE confusions (
   run_id TEXT NOT NULL REFERENCES runs ON DELETE CASCADE, epoch INTEGER NOT NULL,

@@ -93,7 +93,18 @@ def test_a_store_of_version_1_is_migrated(home: Path) -> None:
         assert (run.name, run.step, run.attempts, run.micro_batches) == ("old", 7, 0, 1)
         assert store.resume("ab").state is State.QUEUED
         assert store.connection.execute("PRAGMA user_version").fetchone()[0] == SCHEMA_VERSION
-        for table in ("runs", "epochs", "chunks", "messages", "runners", "questions", "meta", "confusions"):
+        for table in (
+            "runs",
+            "epochs",
+            "chunks",
+            "messages",
+            "runners",
+            "questions",
+            "meta",
+            "confusions",
+            "metrics",
+            "samples",
+        ):
             columns = [tuple(row) for row in store.connection.execute(f"PRAGMA table_info({table})")]
             assert columns == [tuple(row) for row in new.connection.execute(f"PRAGMA table_info({table})")]
     assert files("lazytrain.engine.store").joinpath("schema.sql").is_file()
