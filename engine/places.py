@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Mapping
 from pathlib import Path
+
+import platformdirs
 
 
 def make_folder(folder: Path, levels: int) -> None:
@@ -28,6 +32,14 @@ def expand(path: str | Path) -> Path:
     except RuntimeError:
         user = Path(path).parts[0]
         raise PlaceError(f"{path}: there is no home folder {user}: write the path in full, or ./{path}") from None
+
+
+def find_home(home: Path | None = None, environment: Mapping[str, str] = os.environ) -> Path:
+    """`home` as given, else from LAZYTRAIN_HOME, else the user's data folder; absolute. Raises PlaceError."""
+    if home is None:
+        named = environment.get("LAZYTRAIN_HOME")
+        home = Path(named) if named else platformdirs.user_data_path("lazytrain", appauthor=False)
+    return expand(home).absolute()
 
 
 def store_file(home: Path) -> Path:

@@ -45,6 +45,15 @@ class State(StrEnum):
 ACTIVE = frozenset((State.STARTING, State.RUNNING, State.PAUSED))
 
 
+class Kind(StrEnum):
+    """Who trains a run."""
+
+    OWN = "own"
+    """lazytrain, from presets."""
+    SCRIPT = "script"
+    """A program of the user's that logs to it: `import lazytrain`."""
+
+
 class TrainerState(StrEnum):
     """How the process that holds an active run is, as its lock tells."""
 
@@ -129,6 +138,11 @@ class Run:
     """Out of the list until asked for."""
     versions: str | None = None
     """Of torch and Python, where it was trained last."""
+    kind: Kind = Kind.OWN
+    project: str = ""
+    """What a script's runs belong to."""
+    run_group: str = ""
+    """Within the project."""
     trainer: TrainerState = TrainerState.ALIVE
     """Not in the store: looked up with it. Of an active run; ALIVE else."""
 

@@ -38,6 +38,10 @@ MIGRATIONS: dict[int, tuple[str, ...]] = {
         "CREATE TABLE samples ("
         "metric_id INTEGER NOT NULL REFERENCES metrics ON DELETE CASCADE, number INTEGER NOT NULL,"
         " data BLOB NOT NULL, PRIMARY KEY (metric_id, number)) STRICT",
+        "ALTER TABLE runs ADD COLUMN kind TEXT NOT NULL DEFAULT 'own'",
+        "ALTER TABLE runs ADD COLUMN project TEXT NOT NULL DEFAULT ''",
+        "ALTER TABLE runs ADD COLUMN run_group TEXT NOT NULL DEFAULT ''",
+        "ALTER TABLE runs ADD COLUMN details TEXT NOT NULL DEFAULT '{}'",
     ),
 }
 """Version → the statements that make the next one of it."""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from lazytrain.engine.confusion import Confusion
 from lazytrain.engine.events import POINT_FORMAT, EpochRecord, Point, Progress, RunStarted
 from lazytrain.engine.places import make_folder
-from lazytrain.engine.records import ACTIVE, Run, RunnerRecord, State, Wanted, epoch_columns
+from lazytrain.engine.records import ACTIVE, Kind, Run, RunnerRecord, State, Wanted, epoch_columns
 from lazytrain.engine.store.archive import RUN, read_history
 from lazytrain.engine.store.database import durable, transaction
 from lazytrain.engine.store.figures import add_confusion, add_epoch, append_points, take_back_points
@@ -341,6 +341,13 @@ class Journal(Store):
     def _take_up(self, run: Run, end: str | None) -> None:
         """Decide what becomes of a run whose trainer died."""
         at = f"after step {run.step:,}"
+        if run.kind is Kind.SCRIPT and run.wanted is not Wanted.DISCARD:
+            # Only who wrote the program can start it again.
+            outcome = "its process ended without lazytrain.finish()"
+            ended = {"ended": self.clock(), "progress": None, "error": None, "outcome": outcome}
+            self._set(run.id, state=State.INTERRUPTED, **ended)
+            self._say(run.id, f"interrupted {at}: {outcome}", "warning")
+            return
         match run.wanted:
             case Wanted.DISCARD:
                 self.connection.execute("DELETE FROM runs WHERE id = ?", (run.id,))

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from itertools import takewhile
 
 from lazytrain.engine.events import Progress
-from lazytrain.engine.records import ACTIVE, Run, State, Wanted
+from lazytrain.engine.records import ACTIVE, Kind, Run, State, Wanted
 
 
 class KnownRuns:
@@ -69,6 +69,7 @@ def make_run(row: sqlite3.Row) -> Run:
     """A run from its row."""
     values = dict(row)
     values["state"], values["wanted"] = State(values["state"]), Wanted(values["wanted"])
+    values["kind"] = Kind(values["kind"])
     values["tags"], values["archived"] = tuple(json.loads(values["tags"])), bool(values["archived"])
     if values["progress"] is not None:
         values["progress"] = Progress(**json.loads(values["progress"]))

@@ -12,7 +12,9 @@ CREATE TABLE runs (
   attempts INTEGER NOT NULL DEFAULT 0, attempt_step INTEGER NOT NULL DEFAULT 0,
   micro_batches INTEGER NOT NULL DEFAULT 1,
   tags TEXT NOT NULL DEFAULT '[]', note TEXT NOT NULL DEFAULT '', archived INTEGER NOT NULL DEFAULT 0,
-  versions TEXT, attempt_checkpoint INTEGER NOT NULL DEFAULT 0
+  versions TEXT, attempt_checkpoint INTEGER NOT NULL DEFAULT 0,
+  kind TEXT NOT NULL DEFAULT 'own', project TEXT NOT NULL DEFAULT '', run_group TEXT NOT NULL DEFAULT '',
+  details TEXT NOT NULL DEFAULT '{}'
 ) STRICT;
 CREATE INDEX runs_by_state ON runs (state, position);
 -- Point n of a run lies in chunk n / 1024: a million points are a thousand rows.

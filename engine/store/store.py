@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lazytrain.engine.errors import encodable
-from lazytrain.engine.records import CHUNK_POINTS, Answer, Run, State, Wanted
+from lazytrain.engine.records import CHUNK_POINTS, Answer, Kind, Run, State, Wanted
 from lazytrain.engine.store.archive import write_run
 from lazytrain.engine.store.database import StoreDamaged, StoreError, StoreTrouble, transaction
 from lazytrain.engine.store.reading import LAST, Reader, RunNotFound, mending
@@ -183,6 +183,11 @@ class Store(Reader):
                 by_itself = run.wanted is Wanted.RUN and run.error is not None
                 self._set(run_id, wanted=Wanted.ANYWAY if by_itself else Wanted.RUN)
                 self._say(run_id, f"asked to go on{' anyway' if by_itself else ''} by {self._by}")
+            elif run.state.resumable and run.kind is Kind.SCRIPT:
+                raise NotPossible(
+                    f"{run.name} was trained by a program of your own: start that again, with"
+                    f" lazytrain.init(project={run.project!r}, name={run.name!r}, resume='must')"
+                )
             elif run.state.resumable:
                 self._set(
                     run_id,

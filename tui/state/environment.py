@@ -7,9 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import platformdirs
-
-from lazytrain.engine.places import cache_folder, expand, presets_folder
+from lazytrain.engine.places import cache_folder, expand, find_home, presets_folder
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,13 +38,11 @@ def find_places(
     Raises:
         PlaceError: one begins with the home folder of a user that there isn't.
     """
-    if home is None:
-        named = environment.get("LAZYTRAIN_HOME")
-        home = Path(named) if named else platformdirs.user_data_path("lazytrain", appauthor=False)
+    home = find_home(home, environment)
     if data is None:
         named = environment.get("LAZYTRAIN_DATA")
         data = Path(named) if named else home / "data"
-    return Places(home=expand(home).absolute(), data=expand(data).absolute())
+    return Places(home=home, data=expand(data).absolute())
 
 
 def own_version() -> str:

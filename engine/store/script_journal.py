@@ -1,0 +1,111 @@
+"""What a user's own program writes into the run store about the run that it trains."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from lazytrain.engine.records import Kind, Run, State, Wanted
+from lazytrain.engine.store.database import transaction
+from lazytrain.engine.store.journal import Journal
+from lazytrain.engine.store.series import MetricRefused, Sample, append_samples
+from lazytrain.engine.store.store import NotPossible, RunNotFound
+from lazytrain.presets.plain_text import harmless
+
+
+class ScriptJournal(Journal):
+    """A journal of runs of the kind `Kind.SCRIPT`."""
+
+    def add_script(
+        self,
+        name: str,
+        *,
+        project: str = "",
+        group: str = "",
+        tags: Sequence[str] = (),
+        note: str = "",
+        details: Mapping[str, Any],
+    ) -> Run:
+        """A run that begins now. A name that is taken gets a number.
+
+        Args:
+            details: what there is of it beside its series, as JSON: `config`, `summary`, `command`, …
+
+        Raises:
+            NotPossible: the name means another run.
+        """
+        now = self.clock()
+        wanted = harmless(name).strip() or "run"
+        with transaction(self.connection):
+            run_id = self._new_id()
+            self._refuse_if_ambiguous(wanted, run_id)
+            self.connection.execute(
+                "INSERT INTO runs (id, name, configuration, architecture, hyperparameters, dataset, seed, state,"
+                " wanted, position, created, started, updated, num_epochs, kind, project, run_group, tags, note,"
+                " details)"
+                " VALUES (?, ?, '{}', '', '', '', 0, ?, ?, 0, ?, ?, ?, 0, ?, ?, ?, ?, ?, ?)",
+                (
+                    *(run_id, self._free_name(wanted), State.STARTING, Wanted.RUN, now, now, now, Kind.SCRIPT),
+                    *(harmless(project), harmless(group)),
+                    json.dumps(sorted({harmless(tag) for tag in tags}), ensure_ascii=False),
+                    *(harmless(note), json.dumps(details, ensure_ascii=False)),
+                ),
+            )
+            self._say(run_id, f"begun by {details.get('command') or 'a program'} (process {os.getpid()})")
+        return self.run(run_id)
+
+    def write_series(
+        self, run_id: str, series: Mapping[str, Iterable[Sample]], columns: Mapping[str, Any]
+    ) -> dict[str, MetricRefused]:
+        """Add samples, and set columns of the run's line.
+
+        Returns:
+            Name → why it can't be kept, of the metrics that can't.
+
+        Raises:
+            RunNotFound: the run was deleted.
+        """
+        refused: dict[str, MetricRefused] = {}
+        with transaction(self.connection, counted=False):
+            if not self.connection.execute("SELECT 1 FROM runs WHERE id = ?", (run_id,)).fetchone():
+                raise RunNotFound(f"no run {run_id!r}")
+            for name, samples in series.items():
+                try:
+                    append_samples(self.connection, run_id, {name: samples})
+                except MetricRefused as error:
+                    refused[name] = error
+            self._set(run_id, updated=self.clock(), **columns)
+        return refused
+
+    def find_script(self, project: str, name: str) -> Run | None:
+        """The newest run of that name in that project."""
+        row = self.connection.execute(
+            "SELECT id FROM runs WHERE kind = ? AND project = ? AND name = ? ORDER BY created DESC LIMIT 1",
+            (Kind.SCRIPT, project, name),
+        ).fetchone()
+        return None if row is None else self.run(row["id"])
+
+    def continue_script(self, run_id: str) -> Run:
+        """A run whose lock the caller holds goes on. Raises RunNotFound, or NotPossible where it isn't a script's."""
+        with transaction(self.connection):
+            run = self.run(run_id)
+            if run.kind is not Kind.SCRIPT:
+                raise NotPossible(f"{run.name} is trained by lazytrain: a script can't go on with it")
+            anew = {"ended": None, "error": None, "outcome": None, "updated": self.clock()}
+            self._set(run_id, state=State.STARTING, wanted=Wanted.RUN, **anew)
+            self._say(run_id, f"goes on in process {os.getpid()}")
+        return self.run(run_id)
+
+    def details(self, run_id: str) -> dict[str, Any]:
+        """What there is of the run beside its series. Raises RunNotFound."""
+        row = self.connection.execute("SELECT details FROM runs WHERE id = ?", (run_id,)).fetchone()
+        if row is None:
+            raise RunNotFound(f"no run {run_id!r}")
+        return json.loads(row["details"])
+
+    def set_details(self, run_id: str, details: Mapping[str, Any]) -> None:
+        """Put `details` in the place of what there was."""
+        with transaction(self.connection):
+            self._set(run_id, details=json.dumps(details, ensure_ascii=False))

@@ -1,0 +1,1 @@
+"""Runs that a user's own program trains."""
