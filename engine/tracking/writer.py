@@ -65,6 +65,8 @@ class Writer:
         self._progress: dict[str, Any] | None = None
         self._pending: dict[str, list[Sample]] = {}
         self._num_pending = 0
+        self._last = 0, 0.0
+        """The highest step so far, and when it was logged last."""
         self._refused: set[str] = set()
         self._troubled = False
         self._shown = State.RUNNING
@@ -151,11 +153,14 @@ class Writer:
     def _write(self, journal: ScriptJournal) -> None:
         while self._logged and self._num_pending < MOST_KEPT:
             step, seconds, values = self._logged.popleft()
+            self._last = max(self._last[0], step), seconds
             for name, value in values:
                 if name not in self._refused:
                     self._pending.setdefault(name, []).append(Sample(step, seconds, value))
                     self._num_pending += 1
         progress, self._progress = self._progress, None
+        if progress is None and self._pending:
+            progress = {"step": self._last[0], "seconds": self._last[1]}
         if not self._pending and progress is None:
             return
         try:

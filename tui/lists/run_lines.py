@@ -15,11 +15,20 @@ from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-from lazytrain.engine.records import Run, State, TrainerState
+from lazytrain.engine.records import Kind, Run, State, TrainerState
 from lazytrain.tui.charts.tones import RUN_TONES, component_css
 from lazytrain.tui.lists.list_keys import moving_keys
 from lazytrain.tui.words.names import tell_apart
-from lazytrain.tui.words.text import format_done, format_fraction, pad, shorten, state_colour, state_glyph, state_word
+from lazytrain.tui.words.text import (
+    format_done,
+    format_fraction,
+    format_steps,
+    pad,
+    shorten,
+    state_colour,
+    state_glyph,
+    state_word,
+)
 
 if TYPE_CHECKING:
     from lazytrain.tui.state.host import Host
@@ -244,6 +253,8 @@ def describe_briefly(run: Run, *, wide: bool) -> str:
 
     A finished run shows its last test accuracy.
     """
+    if run.kind is not Kind.OWN and run.state in (State.RUNNING, State.FINISHED) and not run.num_steps:
+        return format_steps(run.step)
     match run.state:
         case _ if run.trainer is not TrainerState.ALIVE and wide:
             return state_word(run)

@@ -14,7 +14,7 @@ from textual.containers import Container
 from textual.events import Resize
 from textual.widgets import Static
 
-from lazytrain.engine.records import Run, State
+from lazytrain.engine.records import Kind, Run, State
 from lazytrain.engine.store.store import RunNotFound
 from lazytrain.engine.store.stored_configuration import RunUnreadable
 from lazytrain.tui.charts.chart import MetricChart
@@ -26,10 +26,12 @@ from lazytrain.tui.screens.inspections import Inspections
 from lazytrain.tui.screens.learned import LearnedScreen
 from lazytrain.tui.screens.log import LogScreen
 from lazytrain.tui.widgets.key_footer import KeyFooter
+from lazytrain.tui.widgets.metric_grid import MetricGrid
 from lazytrain.tui.widgets.run_status import RunStatus
 from lazytrain.tui.widgets.top_bar import TopBar
 
 if TYPE_CHECKING:
+    from lazytrain.engine.analysis.metrics import RunMetrics
     from lazytrain.engine.analysis.series import Curves
     from lazytrain.engine.configuration import RunConfiguration
     from lazytrain.tui.state.host import Host, Verb
@@ -102,6 +104,24 @@ class MonitorScreen(ChartScreen):
             show=False,
         ),
         Binding(
+            "right_square_bracket",
+            "turn(1)",
+            "more charts",
+            key_display="]",
+            id="monitor.next_page",
+            tooltip="Of a run with more metrics than fit: the next charts",
+            show=False,
+        ),
+        Binding(
+            "left_square_bracket",
+            "turn(-1)",
+            "charts before",
+            key_display="[",
+            id="monitor.page",
+            tooltip="The charts before these",
+            show=False,
+        ),
+        Binding(
             "escape",
             "back",
             "back",
@@ -118,6 +138,8 @@ class MonitorScreen(ChartScreen):
         self.configuration: RunConfiguration | None = None
         self._unreadable: tuple[str, str] | None = None
         """Id of the selected run, and why its configuration can't be used, if it can't."""
+        self._metrics: RunMetrics | None = None
+        """Of a run that somebody else trains."""
         self._runs: Sequence[Run] = ()
         self._inspections: Inspections | None = None
         self._ready = False
@@ -181,6 +203,10 @@ class MonitorScreen(ChartScreen):
             self._show_none("no run selected")
             self.query_one(RunStatus).show(None)
             return
+        if run.kind is not Kind.OWN:
+            self._show_metrics(run)
+            return
+        self._hide_metrics()
         try:
             changed = self._read(run)
         except RunNotFound:
@@ -196,6 +222,50 @@ class MonitorScreen(ChartScreen):
             self.show_charts()
         overfitting = self.curves.overfitting_epoch if self.curves is not None else None
         self.query_one(RunStatus).show(run, waits_for=self._waits_for(run), overfitting=overfitting)
+
+    def _show_metrics(self, run: Run) -> None:
+        """Show what a run has logged that somebody else trains: a grid of charts."""
+        from lazytrain.engine.analysis.metrics import RunMetrics  # numpy, with the first such run
+
+        grids = self.query(MetricGrid)
+        if not grids:
+            self.query_one("#body").mount(MetricGrid())
+            return  # it says when it has a size
+        if self._metrics is None or self._metrics.run_id != run.id:
+            self._unreadable = self.curves = self.shown = self.configuration = None
+            self._metrics = RunMetrics(self.lazytrain.store, run.id)
+            grids.first().page = 0
+            self.other_figures()
+        self.query_one("#charts").display, grids.first().display = False, True
+        if self._metrics.update():
+            newest = max((metric.highest_step for metric in self._metrics.metrics), default=0)
+            self.new_figures(float(newest), float(newest) if self.view.by != "time" else run.seconds)
+            self.show_charts()
+        self.query_one(RunStatus).show(run)
+
+    def _hide_metrics(self) -> None:
+        if self._metrics is not None:
+            self._metrics = None
+            self.other_figures()
+            self.query_one("#charts").display = True
+            self.query_one(MetricGrid).display = False
+
+    @on(MetricGrid.Turned)
+    def _grid_turned(self) -> None:
+        self._show_selected()
+        self.show_charts()
+
+    def action_turn(self, pages: int) -> None:
+        if self._metrics is not None:
+            self.query_one(MetricGrid).turn(pages)
+            self.show_charts()
+
+    @property
+    def charts(self) -> list[MetricChart]:
+        """From top to bottom, of what is shown."""
+        if self._metrics is not None:
+            return self.query_one(MetricGrid).charts
+        return [self.query_one("#loss", MetricChart), self.query_one("#accuracy", MetricChart)]
 
     def _show_none(self, why: str) -> None:
         """No curves, as there is nothing to make them of."""
@@ -235,6 +305,9 @@ class MonitorScreen(ChartScreen):
             self.new_figures(axis.end, axis.newest)
 
     def show_charts(self) -> None:
+        if self._metrics is not None:
+            self._show_grid(self._metrics)
+            return
         loss, accuracy = self.query_one("#loss", MetricChart), self.query_one("#accuracy", MetricChart)
         if self.shown is None or self.curves is None:
             self._show_none("its settings can't be read" if self._unreadable else "no run selected")
@@ -242,6 +315,14 @@ class MonitorScreen(ChartScreen):
         empty = "no figures yet" if not self.shown.run.state.over else "it ended before its first figures"
         loss.show(loss_chart(self.shown, self.curves, self.view), empty_text=empty)
         accuracy.show(accuracy_chart(self.shown, self.curves, self.view), empty_text=empty)
+
+    def _show_grid(self, metrics: RunMetrics) -> None:
+        from lazytrain.engine.analysis.metrics import group_metrics
+
+        run = self.selected
+        if run is not None:
+            groups = group_metrics([metric.name for metric in metrics.metrics])
+            self.query_one(MetricGrid).show(run, metrics, groups, self.view)
 
     def _waits_for(self, run: Run) -> str:
         """Why a queued run isn't trained now, as far as this screen knows."""

@@ -12,7 +12,7 @@ from textual.geometry import Region, Size
 from textual.strip import Strip
 from textual.widget import Widget
 
-from lazytrain.engine.records import Run, State, TrainerState, Wanted
+from lazytrain.engine.records import Kind, Run, State, TrainerState, Wanted
 from lazytrain.tui.charts.spans import changed_span
 from lazytrain.tui.words.text import (
     PENDING_WORDS,
@@ -163,9 +163,18 @@ def compose_progress(run: Run, width: int, overfitting: int | None = None) -> Te
 
     Where there isn't room for all, the bar is short and the last facts are left out.
     """
+    if run.kind is not Kind.OWN and not run.num_steps:
+        # Nobody has said how long it will be.
+        return (f"step {format_count(run.step)} ", "plain"), (
+            "".join(f"  {fact}" for fact in _progress_facts(run)),
+            "detail",
+        )
     epochs = format_count(run.num_epochs)
     at_work = run.progress.epoch if run.progress is not None and run.progress.epoch else run.epoch
     left = f"epoch {format_count(at_work):>{len(epochs)}}/{epochs} "
+    if run.kind is not Kind.OWN:
+        steps = format_count(run.num_steps or 0)
+        left = f"step {format_count(run.step):>{len(steps)}}/{steps} "
     percent = f" {format_done(run):>5}"
     told = _progress_facts(run)
     short = told
@@ -201,7 +210,7 @@ def shorten_facts(facts: list[str], room: int) -> str:
 
 
 def _progress_facts(run: Run) -> list[str]:
-    if not run.state.active:
+    if not run.state.active or (run.kind is not Kind.OWN and not run.num_steps):
         return [f"trained for {format_duration(run.seconds)}"] if run.seconds else []
     progress = run.progress
     facts: list[str] = []

@@ -154,6 +154,14 @@ def format_number(value: float | None) -> str:
     return NOTHING if value is None else f"{value:.6g}".replace("e-0", "e-").replace("e+0", "e+")
 
 
+def format_steps(step: int) -> str:
+    """A number of steps in 7 cells: `1,234`, `12.3 k`, `4.56 M`."""
+    if step < 10_000:
+        return f"{step:,}"
+    unit, size = next((unit, size) for unit, size in (("G", 1e9), ("M", 1e6), ("k", 1e3)) if step >= size)
+    return f"{step / size:.3g} {unit}"
+
+
 def format_setting(value: object, *, absent: str = NOTHING) -> str:
     """A hyperparameter's value in words: True → `yes`, 0.0001 → `0.0001`, None → `absent`."""
     match value:
