@@ -56,7 +56,7 @@ class MetricGrid(Widget):
                 chart = MetricChart("")
                 chart.display = False
                 yield chart
-        yield Static(id="pages")
+        yield Static(id="pages", markup=False)
 
     @property
     def charts(self) -> list[MetricChart]:
