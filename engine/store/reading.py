@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Concatenate, ParamSpec, Self, T
 from lazytrain.engine.confusion import Confusion
 from lazytrain.engine.events import POINT_FORMAT, EpochRecord
 from lazytrain.engine.places import store_file
-from lazytrain.engine.records import ACTIVE, CHUNK_POINTS, Message, Run, RunnerRecord, State, TrainerState
+from lazytrain.engine.records import ACTIVE, CHUNK_POINTS, Kind, Message, Run, RunnerRecord, State, TrainerState
 from lazytrain.engine.store.database import StoreDamaged, connect, damage, num_changes
 from lazytrain.engine.store.known_runs import KnownRuns, list_order, make_run
 from lazytrain.engine.store.locks import is_held, last_seen
@@ -32,7 +32,7 @@ from lazytrain.engine.store.rebuild import (
     rebuild,
 )
 from lazytrain.engine.store.series import Metric, read_metrics, read_series
-from lazytrain.engine.store.stored_configuration import read_configuration, stored_settings
+from lazytrain.engine.store.stored_configuration import RunUnreadable, read_configuration, stored_settings
 from lazytrain.presets.plain_text import harmless
 
 if TYPE_CHECKING:
@@ -287,10 +287,25 @@ class Reader:
     @mending
     def configuration(self, run_id: str) -> RunConfiguration:
         """What was frozen when the run was queued. Raises RunNotFound, RunUnreadable."""
-        row = self.connection.execute("SELECT name, configuration FROM runs WHERE id = ?", (run_id,)).fetchone()
+        row = self.connection.execute("SELECT name, kind, configuration FROM runs WHERE id = ?", (run_id,)).fetchone()
         if row is None:
             raise RunNotFound(f"no run {run_id!r}")
+        if row["kind"] != Kind.OWN:
+            raise RunUnreadable(
+                f"{harmless(row['name'])} ({run_id}) is trained by a program of your own: that needs a run of presets"
+            )
         return read_configuration(run_id, row["name"], row["configuration"])
+
+    @mending
+    def details(self, run_id: str) -> dict[str, Any]:
+        """What there is of a run that somebody else trains, beside its series: config, summary, command, … .
+
+        Raises RunNotFound.
+        """
+        row = self.connection.execute("SELECT details FROM runs WHERE id = ?", (run_id,)).fetchone()
+        if row is None:
+            raise RunNotFound(f"no run {run_id!r}")
+        return json.loads(row["details"])
 
     @mending
     def settings(self, run_ids: Iterable[str]) -> dict[str, dict[str, Any]]:

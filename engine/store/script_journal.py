@@ -98,13 +98,6 @@ class ScriptJournal(Journal):
             self._say(run_id, f"goes on in process {os.getpid()}")
         return self.run(run_id)
 
-    def details(self, run_id: str) -> dict[str, Any]:
-        """What there is of the run beside its series. Raises RunNotFound."""
-        row = self.connection.execute("SELECT details FROM runs WHERE id = ?", (run_id,)).fetchone()
-        if row is None:
-            raise RunNotFound(f"no run {run_id!r}")
-        return json.loads(row["details"])
-
     def set_details(self, run_id: str, details: Mapping[str, Any]) -> None:
         """Put `details` in the place of what there was."""
         with transaction(self.connection):

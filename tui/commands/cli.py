@@ -34,6 +34,7 @@ VERBS = (
     Verb("presets", "look", LOOK, "List what can be trained."),
     Verb("runs", "look", LOOK, "List the runs: all, or those that fit."),
     Verb("show", "look", LOOK, "Show a run: its settings, epochs and log."),
+    Verb("metrics", "metrics", LOOK, "Show what a run has logged, or a metric's values."),
     Verb("report", "look", LOOK, "Say what finished, what failed and why, and how good it got."),
     Verb("plot", "plot", LOOK, "Print the curves of runs as charts, in plain text."),
     Verb("confusion", "learned", LOOK, "Show which class a run's net takes for which."),

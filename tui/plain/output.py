@@ -16,7 +16,8 @@ from rich.text import Text
 
 from lazytrain.engine.configuration import RunConfiguration, flatten
 from lazytrain.engine.events import EpochRecord
-from lazytrain.engine.records import Message, Run, State, TrainerState, iso
+from lazytrain.engine.records import Kind, Message, Run, State, TrainerState, iso
+from lazytrain.engine.store.series import Metric
 from lazytrain.engine.store.store import Store
 from lazytrain.engine.store.stored_configuration import RunUnreadable
 from lazytrain.presets.plain_text import UNSAFE, harmless
@@ -128,7 +129,7 @@ def print_runs(runs: Sequence[Run], console: Console, validated: Container[str] 
             state_text(run),
             " ".join((run.name, *(f"#{tag}" for tag in run.tags))),
             run.id,
-            f"{run.epoch}/{run.num_epochs}",
+            f"{run.epoch}/{run.num_epochs}" if run.kind is Kind.OWN else NOTHING,
             best,
             _chosen_on(run, validated, wide=wide),
             format_fraction(run.test_accuracy),
@@ -149,8 +150,9 @@ def _chosen_on(run: Run, validated: Container[str], *, wide: bool) -> str:
 
 def run_record(store: Store, run: Run) -> dict[str, Any]:
     """Everything known of a run, as `runs --json` and `show --json` give it."""
-    configuration, unreadable = _configuration(store, run)
+    configuration, unreadable = _configuration(store, run) if run.kind is Kind.OWN else (None, None)
     return {
+        **_script_record(store, run),
         "id": run.id,
         "name": run.name,
         "architecture": run.architecture,
@@ -193,6 +195,17 @@ def run_record(store: Store, run: Run) -> dict[str, Any]:
     }
 
 
+def _script_record(store: Store, run: Run) -> dict[str, Any]:
+    """What is known of a run beside that, if somebody else trains it."""
+    record: dict[str, Any] = {"kind": run.kind.value}
+    if run.kind is not Kind.OWN:
+        details = store.details(run.id)
+        record |= {"project": run.project, "group": run.run_group, "command": details.get("command")}
+        record |= {"config": details.get("config", {}), "summary": details.get("summary", {})}
+        record["metrics"] = [asdict(metric) for metric in store.metrics(run.id)]
+    return record
+
+
 def _configuration(store: Store, run: Run) -> tuple[RunConfiguration | None, str | None]:
     """What is stored of it, or why that can't be used: whatever else is known of the run is told all the same."""
     try:
@@ -208,6 +221,9 @@ def best_by(configuration: RunConfiguration) -> str:
 
 def print_run(store: Store, run: Run, console: Console) -> None:
     """One run in full."""
+    if run.kind is not Kind.OWN:
+        _print_script(store, run, console)
+        return
     configuration, unreadable = _configuration(store, run)
     console.print(Text.assemble(state_text(run), f"  {harmless(run.name)}  {run.id}"))
     for label, value in _facts(run, configuration):
@@ -221,10 +237,49 @@ def print_run(store: Store, run: Run, console: Console) -> None:
     _print_messages(store.messages(run.id), console)
 
 
+def _print_script(store: Store, run: Run, console: Console) -> None:
+    """A run that somebody else trains."""
+    details, metrics = store.details(run.id), store.metrics(run.id)
+    console.print(Text.assemble(state_text(run), f"  {harmless(run.name)}  {run.id}"))
+    facts = [("project", " · ".join(filter(None, (run.project, run.run_group))))]
+    facts += [
+        (label, str(details[key])) for label, key in (("command", "command"), ("folder", "folder")) if key in details
+    ]
+    for label, value in (*facts, *_facts(run, None)):
+        console.print(f"  {label:<10} {harmless(value)}", soft_wrap=True)
+    if details.get("config"):
+        console.print("\nconfig")
+        for name, value in flatten(details["config"]):
+            console.print(f"  {harmless(name):<29} {harmless(str(value))}", soft_wrap=True)
+    if metrics:
+        console.print()
+        print_metrics(metrics, console)
+    _print_messages(store.messages(run.id), console)
+
+
+def print_metrics(metrics: Sequence[Metric], console: Console) -> None:
+    """What is known of metrics without their values."""
+    if not metrics:
+        console.print("no metrics: a program logs them with `lazytrain.log`")
+        return
+    rows = [
+        (
+            harmless(metric.name),
+            format_count(metric.num_values),
+            format_count(metric.highest_step),
+            *(format_loss(value) for value in (metric.last, metric.smallest, metric.largest)),
+        )
+        for metric in metrics
+    ]
+    print_table(console, ("+metric", ">values", ">last step", ">last", ">lowest", ">highest"), rows)
+
+
 def _facts(run: Run, configuration: RunConfiguration | None) -> list[tuple[str, str]]:
-    steps = f"{format_count(run.step)} of {format_count(run.num_steps)} steps"
+    of = f" of {format_count(run.num_steps)}" if run.num_steps or run.kind is Kind.OWN else ""
+    steps = f"{format_count(run.step)}{of} steps"
+    epochs = f"epoch {run.epoch} of {run.num_epochs}, " if run.kind is Kind.OWN else ""
     facts = [
-        ("progress", f"epoch {run.epoch} of {run.num_epochs}, {steps}, {format_duration(run.seconds)}"),
+        ("progress", f"{epochs}{steps}, {format_duration(run.seconds)}"),
         (
             "created",
             f"{format_moment(run.created)}, started {format_moment(run.started)}, ended {format_moment(run.ended)}",
