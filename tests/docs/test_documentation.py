@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
+import sys
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,8 +22,10 @@ from docs.scripts.key_tables import known_keys
 from lazytrain.engine.analysis.queries import parse_query
 from lazytrain.engine.compute.architecture import build_net
 from lazytrain.engine.data.vision.table import SETS
+from lazytrain.engine.records import Kind, State
 from lazytrain.engine.settings.notices import describe
 from lazytrain.engine.settings.settings import Settings, load_settings
+from lazytrain.engine.store.store import Store
 from lazytrain.presets import load_catalogue
 from lazytrain.presets.catalogue import Catalogue, override, parse_setting
 from lazytrain.presets.expansion import expand_study
@@ -180,6 +185,12 @@ def test_every_preset_and_setting_loads(page: Page, home: Path) -> None:
                 assert expand_study(catalogue, path.stem)
             case ("presets", name) if name.endswith(".py"):
                 compile((home / path).read_text(encoding="utf-8"), str(path), "exec")
+            case (name,) if name.endswith(".py"):
+                # A script of one's own, as it stands.
+                environment = {**os.environ, "LAZYTRAIN_HOME": str(home), "PYTHONPATH": str(ROOT)}
+                subprocess.run([sys.executable, str(home / name)], env=environment, check=True, timeout=120)
+                with Store(home) as store:
+                    assert next((run.kind, run.state) for run in store.runs()) == (Kind.SCRIPT, State.FINISHED)
             case _:
                 pytest.fail(f"{page.path}: nothing reads {path}")
 
