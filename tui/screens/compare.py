@@ -12,7 +12,7 @@ from textual.containers import Container
 from textual.events import Resize
 from textual.widgets import Static
 
-from lazytrain.engine.records import Run
+from lazytrain.engine.records import Kind, Run
 from lazytrain.engine.store.store import RunNotFound
 from lazytrain.engine.store.stored_configuration import RunUnreadable
 from lazytrain.tui.charts.chart import MetricChart
@@ -254,8 +254,11 @@ class CompareScreen(ChartScreen):
     def _say(self) -> None:
         """What has to be said of how the curves are shown, in one line."""
         kinds, parts = self._loss_kinds(), list[str]()
-        if self._unreadable:
-            parts.append(f"the settings of {', '.join(self._unreadable.values())} can't be read: i says why")
+        foreign = {run.id: run.name for run in self.marked if run.kind is not Kind.OWN}
+        if damaged := [name for run_id, name in self._unreadable.items() if run_id not in foreign]:
+            parts.append(f"the settings of {', '.join(damaged)} can't be read: i says why")
+        elif foreign:
+            parts.append(f"Monitor alone draws what programs of your own log: {', '.join(foreign.values())}")
         elif not self.families:
             parts.append(EMPTY)
         elif len(kinds) > 1:

@@ -48,7 +48,7 @@ class MetricGrid(Widget):
         self.wanted = ""
         """What the names of the metrics shown fit: a part of them, or a regular expression."""
         self._groups: list[MetricGroup] = []
-        self._cells = 0
+        self._cells = self._num_shown = 0
 
     def compose(self) -> ComposeResult:
         with Grid():
@@ -61,7 +61,7 @@ class MetricGrid(Widget):
     @property
     def charts(self) -> list[MetricChart]:
         """Those that are shown, in order."""
-        return [chart for chart in self.query(MetricChart) if chart.display]
+        return list(self.query(MetricChart))[: self._num_shown]
 
     @property
     def num_pages(self) -> int:
@@ -89,16 +89,18 @@ class MetricGrid(Widget):
         width, height = max(self.size.width, 1), max(self.size.height - 1, 1)
         columns = max(1, min(MOST_COLUMNS, width // LEAST_WIDTH, len(fitting) or 1))
         rows = max(1, min(MOST_CHARTS // columns, height // LEAST_HEIGHT))
-        self._cells = columns * rows
+        if not self.screen.has_class("full"):
+            self._cells = columns * rows
         self.page = max(0, min(self.page, self.num_pages - 1))
         shown = fitting[self.page * self._cells : (self.page + 1) * self._cells]
         grid = self.query_one(Grid)
-        columns = max(1, min(columns, len(shown)))
+        self._num_shown = len(shown)
+        columns = 1 if self.screen.has_class("full") else max(1, min(columns, len(shown)))
         if grid.styles.grid_size_columns != columns:
             grid.styles.grid_size_columns = columns
         series = metrics.series(name for group in shown for _, name in group.members)
         for place, chart in enumerate(self.query(MetricChart)):
-            chart.display = place < len(shown)
+            chart.display = place < len(shown) and not chart.has_class("away")
             if place < len(shown):
                 if chart.plot.title != shown[place].title:
                     chart.plot = Plot(shown[place].title)

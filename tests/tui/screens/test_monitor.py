@@ -13,12 +13,16 @@ from textual.pilot import Pilot
 from textual.widgets import Static
 
 from lazytrain.engine.records import State, Wanted
+from lazytrain.engine.store.script_journal import ScriptJournal
+from lazytrain.engine.store.series import Sample
 from lazytrain.tui.charts.chart import MetricChart
 from lazytrain.tui.lists.run_list import EMPTY, RunList
 from lazytrain.tui.screens.details import DetailsScreen
 from lazytrain.tui.screens.log import LogScreen
 from lazytrain.tui.screens.monitor import MonitorScreen
+from lazytrain.tui.widgets.metric_grid import MetricGrid
 from lazytrain.tui.widgets.run_status import RunStatus
+from tests.helpers.launch_app import make_app, until
 from tests.helpers.monitor_app import MonitorApp
 from tests.helpers.monitor_data import Clock, Filler, fill
 
@@ -364,3 +368,37 @@ def test_failed_run_looks_as_it_did(home: Path, filler: Filler, snap_compare: An
 
 def test_details_look_as_they_did(home: Path, filler: Filler, snap_compare: Any, utc: None) -> None:
     assert snap_compare(MonitorApp(home, filler.clock), terminal_size=(80, 24), press=["i"])
+
+
+# ── runs of programs of one's own ──────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(("size", "charts"), [((120, 40), 6), ((80, 24), 2), ((200, 60), 15)])
+async def test_what_a_script_logs_is_a_grid_of_charts_in_pages(home: Path, size: tuple[int, int], charts: int) -> None:
+    with ScriptJournal(home) as journal:
+        run = journal.add_script("mine", project="mnist", details={})
+        values = {name: [Sample(step, float(step), 1 / (step + 1)) for step in range(50)] for name in SCRIPT_METRICS}
+        journal.write_series(run.id, values, {"step": 49, "seconds": 49.0})
+        journal.end(run.id, State.FINISHED)
+    app = make_app(home)
+    async with app.run_test(size=size) as pilot:
+        await pilot.press("2")
+        await until(
+            pilot, lambda: bool(app.screen.query(MetricGrid)) and len(app.screen.query_one(MetricGrid).charts) > 1
+        )
+        grid = app.screen.query_one(MetricGrid)
+        await until(pilot, lambda: len(grid.charts) == charts)
+        assert [chart.plot.title for chart in grid.charts[:2]] == ["loss", "m0"]
+        data = grid.charts[0].data
+        assert data is not None
+        assert [curve.label for curve in data.curves] == ["train", "val"]
+        await pilot.press("left")
+        assert len({chart.cursor for chart in grid.charts}) == 1
+        assert grid.charts[0].cursor is not None
+        await pilot.press("right_square_bracket")
+        await until(pilot, lambda: grid.charts[0].plot.title == f"m{charts - 1}")
+        await pilot.press("left_square_bracket", "f")
+        await until(pilot, lambda: sum(not chart.has_class("away") for chart in grid.charts) == 1)
+
+
+SCRIPT_METRICS = ("train/loss", "val/loss", *(f"m{number}" for number in range(30)))
