@@ -14,12 +14,11 @@ are the folders themselves.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
+TYPE_CHECKING = False  # of `typing`, whose import takes longer than all else here
 if TYPE_CHECKING:
     import os
     from collections.abc import Iterable, Iterator, Mapping, Sequence
-    from typing import TypeVar
+    from typing import Any, TypeVar
 
     from lazytrain.engine.tracking.client import SilentRun, Stopped, TrackedRun
     from lazytrain.engine.tracking.opening import CannotBegin
