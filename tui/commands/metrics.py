@@ -27,7 +27,7 @@ def metrics(
     as_json: AsJson = False,
     home: Home = None,
 ) -> None:
-    """Show which metrics a run has logged, or all values of some.
+    """Show what a run has logged, or a metric's values.
 
     For example: lazytrain metrics last, or: lazytrain metrics last val/acc --csv > acc.csv
     """
