@@ -12,8 +12,8 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -21,9 +21,8 @@ from benchmarks.measuring import Figure, machine, table, write
 from benchmarks.tutorial import TutorialLoop
 from lazytrain.engine.compute.device import choose_device
 from lazytrain.engine.configuration import RunConfiguration
-from lazytrain.engine.confusion import Confusion
 from lazytrain.engine.data.loading import Dataset, load_dataset
-from lazytrain.engine.events import EpochRecord, Point, Progress
+from lazytrain.engine.events import Progress
 from lazytrain.engine.places import cache_folder
 from lazytrain.engine.queue.trainer import Trainer
 from lazytrain.engine.queue.wishes import Wishes
@@ -70,20 +69,8 @@ class TimedJournal(Journal):
         self._first: tuple[int, float] | None = None
         self._last = (0, 0.0)
 
-    def write(
-        self,
-        run_id: str,
-        *,
-        points: Iterable[Point] = (),
-        progress: Progress | None = None,
-        record: EpochRecord | None = None,
-        best: bool = False,
-        confusion: Confusion | None = None,
-        detail: str | None = None,
-    ) -> None:
-        super().write(
-            run_id, points=points, progress=progress, record=record, best=best, confusion=confusion, detail=detail
-        )
+    def write(self, run_id: str, *, progress: Progress | None = None, **more: Any) -> None:
+        super().write(run_id, progress=progress, **more)
         if progress is None or not progress.step:
             return
         self._last = (progress.step, progress.seconds)
