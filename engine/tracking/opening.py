@@ -63,7 +63,6 @@ def begin(
             each: {"goal": {"min": "minimize", "max": "maximize"}.get(way, way)} for each, way in better.items()
         }
     with ScriptJournal(place) as journal:
-        journal.recover()
         before = None if how == "never" else _find(journal, project, name)
         if before is None:
             if how == "must":
