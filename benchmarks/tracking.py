@@ -33,7 +33,7 @@ def time_logs(log: Callable[[Mapping[str, float]], object], count: int = NUM_LOG
         log(values)
         taken.append(1e6 * (time.perf_counter() - began))
         if number % BREATH_EVERY == 0:
-            time.sleep(0.002)
+            time.sleep(0.002)  # the training that stands between two logs
     return taken
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from lazytrain.engine.records import State, Wanted
 from lazytrain.engine.store.database import StoreDamaged, StoreError
-from lazytrain.engine.store.locks import FileLock, LockHeld, touch
+from lazytrain.engine.store.locks import touch
 from lazytrain.engine.store.reading import RunNotFound
 from lazytrain.engine.store.script_journal import ScriptJournal
 from lazytrain.engine.store.series import Sample
@@ -85,10 +85,6 @@ class Writer:
         """Say where the training stands: columns of the run's line."""
         self._progress = columns
 
-    def nudge(self) -> None:
-        """Write now."""
-        self._asked.set()
-
     def end(self, seconds: float) -> bool:
         """Write what is left, and end; whether that was done in `seconds`."""
         self._ended.set()
@@ -104,10 +100,6 @@ class Writer:
                 with ScriptJournal(self._home, make=False) as journal:
                     self._serve(journal)
                 return
-            except StoreDamaged as damaged:
-                self._trouble(damaged)
-                if self._rest():
-                    return
             except (StoreError, OSError) as trouble:
                 self._trouble(trouble)
                 if self._rest():
@@ -188,18 +180,10 @@ class Writer:
             self._shown = shown
 
 
-def take_lock(home: Path, run_id: str) -> FileLock:
-    """The lock that says that the run's process lives. Raises LockHeld, OSError."""
-    lock = FileLock(home / "runs" / run_id / "lock")
-    lock.path.parent.mkdir(parents=True, exist_ok=True)
-    lock.acquire()
-    return lock
-
-
 def warn(text: str) -> None:
     """Tell the person at the program, without stopping it."""
     with contextlib.suppress(OSError, ValueError, AttributeError):
         sys.stderr.write(f"lazytrain: {text}\n")
 
 
-__all__ = ["LockHeld", "Logged", "Wishes", "Writer", "take_lock", "warn"]
+__all__ = ["MOST_KEPT", "Logged", "Wishes", "Writer", "warn"]

@@ -200,6 +200,7 @@ class MonitorScreen(ChartScreen):
         run = self.selected
         if run is None:
             self._unreadable = None
+            self._hide_metrics()
             self._show_none("no run selected")
             self.query_one(RunStatus).show(None)
             return

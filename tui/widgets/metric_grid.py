@@ -85,6 +85,8 @@ class MetricGrid(Widget):
     def show(self, run: Run, metrics: RunMetrics, groups: Sequence[MetricGroup], view: ChartView) -> None:
         """Draw what is new of the charts that are shown; of the others nothing is read."""
         self._groups = list(groups)
+        if len(self.query(MetricChart)) < MOST_CHARTS or not self.query("#pages"):
+            return  # not composed yet: its size is told after that
         fitting = self._fitting
         width, height = max(self.size.width, 1), max(self.size.height - 1, 1)
         columns = max(1, min(MOST_COLUMNS, width // LEAST_WIDTH, len(fitting) or 1))
