@@ -399,6 +399,10 @@ async def test_what_a_script_logs_is_a_grid_of_charts_in_pages(home: Path, size:
         await until(pilot, lambda: grid.charts[0].plot.title == f"m{charts - 1}")
         await pilot.press("left_square_bracket", "f")
         await until(pilot, lambda: sum(not chart.has_class("away") for chart in grid.charts) == 1)
+        await pilot.press("escape", "escape")
+        app.store.discard(run.id)
+        app.refresh_runs()
+        await until(pilot, lambda: not grid.display)
 
 
 SCRIPT_METRICS = ("train/loss", "val/loss", *(f"m{number}" for number in range(30)))
