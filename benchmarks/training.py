@@ -24,9 +24,9 @@ from lazytrain.engine.configuration import RunConfiguration
 from lazytrain.engine.data.loading import Dataset, load_dataset
 from lazytrain.engine.events import Progress
 from lazytrain.engine.places import cache_folder
-from lazytrain.engine.queue.trainer import Trainer
-from lazytrain.engine.queue.wishes import Wishes
 from lazytrain.engine.records import Wanted
+from lazytrain.engine.run.trainer import Trainer
+from lazytrain.engine.run.wishes import Wishes
 from lazytrain.engine.store.journal import Journal
 from lazytrain.engine.store.store import Store
 from lazytrain.presets import Augmentation, Hyperparameters, load_catalogue

@@ -72,4 +72,4 @@ def bench(home: Path) -> Iterator[Bench]:
 @pytest.fixture
 def often(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every epoch is saved."""
-    monkeypatch.setattr("lazytrain.engine.queue.saving.SAVE_SHARE", 100.0)
+    monkeypatch.setattr("lazytrain.engine.run.saving.SAVE_SHARE", 100.0)

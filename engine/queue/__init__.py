@@ -1,5 +1,4 @@
-"""Who trains what, when: the one room that knows both training and the store.
+"""Who trains what, when: runs are claimed and handed to this process or to one of its own, several at once or in turn.
 
-The runner claims runs, the trainer pulls a training's events and writes them down; studies and expected times are here,
-since they are about what is to be trained.
+Studies and expected times are here, since they are about what is to be trained; how one run is lived is `engine.run`.
 """

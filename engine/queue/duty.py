@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeVar
 
 from lazytrain.engine.queue.jobs import Jobs
-from lazytrain.engine.queue.wishes import Wishes
 from lazytrain.engine.records import Run, State
+from lazytrain.engine.run.wishes import Wishes
 from lazytrain.engine.settings.availability import Availability
 from lazytrain.engine.settings.live import LiveSettings
 from lazytrain.engine.settings.notices import NOTICE_SECONDS, Herald

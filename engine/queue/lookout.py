@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 
 from lazytrain.engine.places import make_folder
-from lazytrain.engine.queue.wishes import Wishes
+from lazytrain.engine.run.wishes import Wishes
 from lazytrain.engine.store.journal import Journal
 from lazytrain.engine.store.locks import FileLock, LockHeld, touch
 from lazytrain.engine.store.trouble import StoreError

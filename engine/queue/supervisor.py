@@ -17,8 +17,8 @@ from lazytrain.engine.queue.duty import LOOK_SECONDS, Duty
 from lazytrain.engine.queue.lookout import Lookout
 from lazytrain.engine.queue.runner import Runner
 from lazytrain.engine.queue.turns import Turns
-from lazytrain.engine.queue.wishes import KEPT
 from lazytrain.engine.records import State
+from lazytrain.engine.run.wishes import KEPT
 from lazytrain.engine.store.journal import Journal
 from lazytrain.engine.store.store import NotPossible, RunNotFound, Store
 

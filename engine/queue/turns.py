@@ -146,7 +146,7 @@ class Turns:
         self._wishes.begin(run.id)
         # A wish from between the claim and now, when the control thread did not look after this run.
         self._wishes.wanted = self._journal.wanted(run.id)
-        from lazytrain.engine.queue.trainer import Trainer  # imports torch, with the run taken up already
+        from lazytrain.engine.run.trainer import Trainer  # imports torch, with the run taken up already
 
         Trainer(
             self._journal,

@@ -32,7 +32,7 @@ def main() -> None:
     """With arguments: train. Without: wait, torch imported, for lines of arguments, and fork a process for each."""
     if len(sys.argv) > 1:
         train(*sys.argv[1:])
-    import lazytrain.engine.queue.trainer  # noqa: F401  so that the forked processes needn't
+    import lazytrain.engine.run.trainer  # noqa: F401  so that the forked processes needn't
 
     _tell("ready")
     for line in sys.stdin:
@@ -67,7 +67,7 @@ def train(home: str, board_path: str, only: str) -> NoReturn:
 
 
 def show_phases(board: Board) -> None:
-    from lazytrain.engine.queue import saving, trainer
+    from lazytrain.engine.run import saving, trainer
     from lazytrain.engine.store import archive, checkpoint, journal
 
     saving.SAVE_SECONDS, saving.SAVE_SHARE = 0.15, 0.3

@@ -15,7 +15,7 @@ def test_libraries_are_found_and_torch_works_after_them() -> None:
         "from lazytrain.engine.compute.preload import find_libraries, load_torch\n"
         "assert find_libraries() and 'torch' not in sys.modules\n"
         "torch = load_torch()\n"
-        "import lazytrain.engine.queue.trainer\n"
+        "import lazytrain.engine.run.trainer\n"
         "assert 'torchvision' not in sys.modules, 'its import takes as long again'\n"
         "print(torch.ones(2).sum().item(), load_torch() is torch)\n"
     )

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 import torch
 
-from lazytrain.engine.queue import saving
 from lazytrain.engine.records import State
+from lazytrain.engine.run import saving
 from lazytrain.engine.store import checkpoint
 from lazytrain.engine.store.checkpoint import best_path, generations, load_checkpoint, load_newest
 from tests.helpers.bench import Bench, result, wait_for

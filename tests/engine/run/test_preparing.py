@@ -11,7 +11,7 @@ from lazytrain.engine.data.datasets import DatasetError, cache_path
 from lazytrain.engine.data.loading import Dataset
 from lazytrain.engine.events import Progress
 from lazytrain.engine.places import cache_folder
-from lazytrain.engine.queue.preparing import prepare_in_turn
+from lazytrain.engine.run.preparing import prepare_in_turn
 from lazytrain.engine.store.locks import FileLock, is_held
 from lazytrain.presets.schema import Hyperparameters
 from tests.helpers.vision_files import mnist_files, write

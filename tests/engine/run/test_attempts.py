@@ -11,8 +11,8 @@ import torch
 
 from lazytrain.engine.compute.paths import AutogradPath
 from lazytrain.engine.places import screens_lock
-from lazytrain.engine.queue import trainer
 from lazytrain.engine.records import Run, State
+from lazytrain.engine.run import trainer
 from lazytrain.engine.store.generations import generation_path
 from lazytrain.engine.store.journal import MAX_ATTEMPTS, Journal
 from lazytrain.engine.store.locks import FileLock

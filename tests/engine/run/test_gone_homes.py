@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from lazytrain.engine.queue import patience
 from lazytrain.engine.records import State
+from lazytrain.engine.run import patience
 from lazytrain.engine.store.store import Store
 from lazytrain.engine.store.trouble import StoreTrouble
 from tests.helpers.bench import Bench, Result, configuration, wait_for

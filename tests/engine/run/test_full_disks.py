@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from lazytrain.engine.queue import patience, saving
 from lazytrain.engine.records import Run, State
+from lazytrain.engine.run import patience, saving
 from lazytrain.engine.store import checkpoint, journal
 from lazytrain.engine.store.database import Connection, StoreTrouble
 from lazytrain.engine.store.figures import append_points

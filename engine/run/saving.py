@@ -11,7 +11,7 @@ from typing import Any
 import torch
 
 from lazytrain.engine.compute.device import DeviceChoice
-from lazytrain.engine.queue.diary import part_of
+from lazytrain.engine.run.diary import part_of
 from lazytrain.engine.store.archive import RUN, History, write_run
 from lazytrain.engine.store.checkpoint import CheckpointError, best_path, load_checkpoint, save_best, save_checkpoint
 from lazytrain.engine.store.journal import Journal

@@ -6,8 +6,8 @@ import errno
 from collections.abc import Callable
 from typing import TypeVar
 
-from lazytrain.engine.queue.wishes import Wishes
 from lazytrain.engine.records import State, Wanted
+from lazytrain.engine.run.wishes import Wishes
 from lazytrain.engine.store.journal import Journal
 from lazytrain.engine.store.trouble import Reserve, StoreDamaged, StoreTrouble, reason, trouble_kind
 

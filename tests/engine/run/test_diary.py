@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from lazytrain.engine.queue.diary import MOST_LINES, describe_epoch
 from lazytrain.engine.records import State
+from lazytrain.engine.run.diary import MOST_LINES, describe_epoch
 from tests.helpers.bench import Bench, epoch_record
 
 

@@ -6,8 +6,8 @@ import threading
 
 import pytest
 
-from lazytrain.engine.queue.wishes import Left, Wishes
 from lazytrain.engine.records import State, Wanted
+from lazytrain.engine.run.wishes import Left, Wishes
 
 
 def test_what_the_store_says_is_taken_over_once() -> None:

@@ -31,13 +31,13 @@ from lazytrain.engine.data.rules import Rules
 from lazytrain.engine.errors import DeviceError, describe, first_line, text_of, traceback_of
 from lazytrain.engine.events import EpochEnded, Event, Noticed, RunDiverged, RunFinished, RunStarted, StepsDone
 from lazytrain.engine.places import module_folder, screens_lock
-from lazytrain.engine.queue.beginning import Beginning, Changed
-from lazytrain.engine.queue.diary import describe_data, describe_epoch, describe_start
-from lazytrain.engine.queue.patience import Patience
-from lazytrain.engine.queue.preparing import prepare_in_turn
-from lazytrain.engine.queue.saving import Saver, differences
-from lazytrain.engine.queue.wishes import Left, Wishes
 from lazytrain.engine.records import Run, State, Wanted
+from lazytrain.engine.run.beginning import Beginning, Changed
+from lazytrain.engine.run.diary import describe_data, describe_epoch, describe_start
+from lazytrain.engine.run.patience import Patience
+from lazytrain.engine.run.preparing import prepare_in_turn
+from lazytrain.engine.run.saving import Saver, differences
+from lazytrain.engine.run.wishes import Left, Wishes
 from lazytrain.engine.store.checkpoint import load_newest
 from lazytrain.engine.store.database import damage
 from lazytrain.engine.store.journal import Journal
