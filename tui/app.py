@@ -28,9 +28,9 @@ from lazytrain.engine.places import presets_folder, screens_lock
 from lazytrain.engine.records import Run
 from lazytrain.engine.store.locks import FileLock, LockHeld
 from lazytrain.engine.store.store import Store
-from lazytrain.presets.listing import Stamp, stamp_files
 from lazytrain.tui.attendance import Attendance
 from lazytrain.tui.departure import Departure
+from lazytrain.tui.errands import Errands
 from lazytrain.tui.replaced.parts import complaints, missing, replaces
 from lazytrain.tui.screens.launch import LaunchScreen
 from lazytrain.tui.state.dataset_lookup import DatasetShelf
@@ -38,6 +38,7 @@ from lazytrain.tui.state.headline import Expectation, describe_queue, describe_r
 from lazytrain.tui.state.host import Host, Verb
 from lazytrain.tui.state.last_session import recall, remember
 from lazytrain.tui.state.marks import Marks
+from lazytrain.tui.state.preset_shelf import PresetShelf
 from lazytrain.tui.terminal.job_control import has_shell
 from lazytrain.tui.theme import THEMES
 from lazytrain.tui.watch import POLL_SECONDS, Watch
@@ -51,7 +52,6 @@ if TYPE_CHECKING:
     from lazytrain.tui.screens.compare import CompareScreen
     from lazytrain.tui.screens.monitor import MonitorScreen
     from lazytrain.tui.state.run_view import RunView
-    from lazytrain.tui.state.taking_away import Taken
     from lazytrain.tui.terminal.pixels import Pixels
 
 AFTER_FIRST_FRAME = (
@@ -142,6 +142,7 @@ class LazytrainApp(Host):
         self.departure = Departure(self)
         self.attendance = Attendance(self)
         self.wishes = Asking(self)
+        self._errands = Errands(self)
         self.runner_started = False
         self.runs: list[Run] = []
         self.monitor_screen: MonitorScreen | None = None
@@ -149,11 +150,9 @@ class LazytrainApp(Host):
         self._remembered = recall(home / "screen.json")
         self.marks = Marks(self._remembered.marked)
         self.smoothing = self._remembered.smoothing
-        self._catalogue: Catalogue | None = None
-        self._presets_stamp: Stamp = frozenset()
+        self._presets = PresetShelf(presets_folder(home))
         self._pixels: Pixels | None = None
         self._run_view: RunView | None = None
-        self._reading = threading.Lock()
         self.launch_screen = LaunchScreen(self._remembered, lambda: self.catalogue)
         self._expectation = Expectation(self.store, self.shelf)
         self._status: RunnerStatus | None = None
@@ -169,24 +168,10 @@ class LazytrainApp(Host):
 
     @property
     def catalogue(self) -> Catalogue:
-        """The presets, read when they are first asked for, by whichever thread."""
-        with self._reading:
-            if self._catalogue is None:
-                # Takes pydantic, and the first frame does without.
-                from lazytrain.presets import load_catalogue
-
-                self._presets_stamp = stamp_files(presets_folder(self.home))
-                self._catalogue = load_catalogue(presets_folder(self.home))
-        return self._catalogue
+        return self._presets.catalogue
 
     def read_presets_again(self) -> bool:
-        """Read them anew if a file of the user's was added, changed or taken away since; whether one was."""
-        with self._reading:
-            if self._catalogue is None or stamp_files(presets_folder(self.home)) == self._presets_stamp:
-                return False
-            self._catalogue = None
-        _ = self.catalogue
-        return True
+        return self._presets.read_again()
 
     def on_app_focus(self) -> None:
         """Back from another window, an editor maybe."""
@@ -376,42 +361,16 @@ class LazytrainApp(Host):
         self.refresh_runs()
 
     def ask_if_long(self, num_runs: int, seconds: float | None, title: str, then: Callable[[], None]) -> None:
-        """Call `then`, after a question where it queues much: many runs, or `seconds` in all (None: not known)."""
-        from lazytrain.tui.screens.long_work import ask_if_long  # with the first launch
-
-        ask_if_long(self, num_runs, seconds, title, then)
+        self._errands.ask_if_long(num_runs, seconds, title, then)
 
     def compare_study(self, name: str) -> None:
-        """Show Compare, with just a study's runs marked."""
-        from lazytrain.tui.state.study_marks import find_study_runs
-
-        found = find_study_runs(self, name)
-        if not found:
-            text = f"no run has the settings of {name}: launch it (1, s), or mark runs that have others (2, c)"
-            self.notify(text, severity="warning", markup=False)
-            return
-        if not any(run.num_points for run in self.runs if run.id in found):
-            self.notify(f"nothing of {name} is trained yet: its curves come as it trains", markup=False)
-        self.marks.remove(list(self.marks))
-        self.marks.add(found)
-        self.call_later(self.action_mode, "compare")
+        self._errands.compare_study(name)
 
     def export(self, runs: Sequence[Run]) -> None:
-        """Ask what is to be written of these runs, and where."""
-        from lazytrain.tui.state.taking_away import Taken  # with what it writes: no business of the first look
-
-        self._take_away(Taken(runs=tuple(runs)))
+        self._errands.export(runs)
 
     def report_study(self, name: str) -> None:
-        """Ask where the report of a study is to be written."""
-        from lazytrain.tui.state.taking_away import Taken
-
-        self._take_away(Taken(study=name))
-
-    def _take_away(self, taken: Taken) -> None:
-        from lazytrain.tui.screens.export import ExportScreen
-
-        self.push_screen(ExportScreen(self.home, self.data, taken))
+        self._errands.report_study(name)
 
     def open_monitor(self, run_id: str | None) -> None:
         """Show Monitor, with that run selected."""

@@ -30,14 +30,11 @@ class GrowingArray:
     def __init__(self, dtype: str) -> None:
         self._room = np.empty(256, dtype)
         self._size = 0
+        self.values: Array = self._room[:0]
+        """A view of what is there now, the same one until there is more; later appends don't change it."""
 
     def __len__(self) -> int:
         return self._size
-
-    @property
-    def values(self) -> Array:
-        """A view of what is there now; later appends don't change it."""
-        return self._room[: self._size]
 
     def extend(self, values: Array) -> None:
         needed = self._size + len(values)
@@ -45,8 +42,10 @@ class GrowingArray:
             grown = np.empty(max(needed, 2 * len(self._room)), self._room.dtype)
             grown[: self._size] = self.values
             self._room = grown
-        self._room[self._size : needed] = values
-        self._size = needed
+        if len(values):
+            self._room[self._size : needed] = values
+            self._size = needed
+            self.values = self._room[:needed]
 
 
 class BoundedTable:
