@@ -114,6 +114,8 @@ class Epochs(Sequence[EpochRecord]):
         dtypes = dict.fromkeys(_FIELDS, "f8")
         summed = ("seconds", "evaluation_seconds")
         self._table = BoundedTable(dtypes, most, place="epoch", judged=_JUDGED, summed=summed)
+        self._asked: dict[int, EpochRecord] = {}
+        """The last one and the best one are asked for with every frame."""
 
     def __len__(self) -> int:
         return len(self._table)
@@ -127,7 +129,9 @@ class Epochs(Sequence[EpochRecord]):
             return [self[each] for each in range(*index.indices(len(self)))]
         if not -len(self) <= index < len(self):
             raise IndexError(index)
-        return _record([float(self._table[name][index]) for name in _FIELDS])
+        if index not in self._asked:
+            self._asked[index] = _record([float(self._table[name][index]) for name in _FIELDS])
+        return self._asked[index]
 
     def __iter__(self) -> Iterator[EpochRecord]:
         return map(_record, zip(*(self._table[name].tolist() for name in _FIELDS), strict=True))
@@ -148,6 +152,7 @@ class Epochs(Sequence[EpochRecord]):
     def extend(self, records: Sequence[EpochRecord]) -> None:
         """Append these, which follow."""
         rows = {name: [getattr(record, name) for record in records] for name in _FIELDS}
+        self._asked.clear()
         # None becomes NaN.
         self._table.extend({name: np.array(values, "f8") for name, values in rows.items()})
 
