@@ -42,7 +42,8 @@ def measure(
     """Train the configuration's net on noise for a moment, by the very code that will train it.
 
     Where that will be a program that isn't compiled yet, by what there is without: it is slower, and the expected time
-    an upper bound. Leaves the random state and torch's thread count as they were: a training may be waiting for its next event.
+    an upper bound. Leaves the random state and torch's thread count as they were: a training may be waiting for its
+    next event.
 
     Args:
         num_images: that an epoch of the run has.

@@ -1,5 +1,5 @@
-"""Whole blocks of steps in one compiled call: a net's program is written out from a template a layer kind, and compiled.
+"""Whole blocks of steps in one compiled call: a net's program is written from a template a layer kind, and compiled.
 
-`program` puts it together, `compiling` has numba compile it and keeps what it made on disk, `path` trains with it. What
-a template is can be read in the module that it becomes: `python -m lazytrain.engine.compute.fused ARCHITECTURE` prints it.
+`stack` finds the stages of a net, `on_planes` and `on_vectors` have their templates, `program` puts them together,
+`compiling` has numba compile the text and keeps what it made on disk, and `path` trains with it.
 """

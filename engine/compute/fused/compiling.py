@@ -14,7 +14,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from types import ModuleType
@@ -69,7 +69,7 @@ def load_program(text: str) -> ModuleType:
     folder = program_folder(text)
     try:
         return _load(folder, text)
-    except Exception:  # a cache that is damaged shows in whatever way: it is made anew, once
+    except Exception:  # noqa: BLE001  what is damaged shows in whatever way: it is made anew, once
         shutil.rmtree(folder, ignore_errors=True)
     try:
         return _load(folder, text)
@@ -77,8 +77,8 @@ def load_program(text: str) -> ModuleType:
         raise CannotCompile(f"numba can't compile the steps: {type(error).__name__}: {error}") from error
 
 
-def compile_apart(text: str, sleep: Callable[[float], Any] = time.sleep) -> Iterator[float]:
-    """Compile a program in a process of its own; yields the seconds so far, ten times each. Closing it ends the process.
+def compile_apart(text: str, sleep: Callable[[float], Any] = time.sleep) -> Generator[float]:
+    """Compile a program in a process of its own; yields the seconds so far, ten times each. Closing it ends that.
 
     Raises:
         CannotCompile: the process failed.

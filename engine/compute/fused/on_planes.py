@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from lazytrain.engine.compute.fused.planes import Plane
@@ -57,7 +58,7 @@ class Copy(Stage):
     def forward(self, x: str, y: str) -> str:
         return f"copy_{self.name}({x}, {y})"
 
-    def backward(self, x: str, y: str, dy: str, dx: str) -> str:
+    def backward(self, x: str, y: str, dy: str, dx: str, optimizer: Optimizer) -> str:
         return "" if self.first else f"copy_back_{self.name}({dy}, {dx})"
 
 
@@ -111,12 +112,11 @@ class Convolution(Stage):
 
     def buffers(self) -> dict[str, str]:
         channels, inputs, (height, width) = self.output.channels, self.source.channels, self.kernel
-        made = {
+        return {
             f"gw{self.number}": f"np.zeros(({channels}, {inputs}, {height}, {width}), f32)",
             f"flat_gw{self.number}": f"gw{self.number}.reshape({channels * inputs * height * width})",
             f"gb{self.number}": f"np.zeros({channels}, f32)",
         }
-        return made
 
     def _taps(self) -> list[list[tuple[int, int]]]:
         """The kernel's places, those of one loop together."""
@@ -200,7 +200,7 @@ class Convolution(Stage):
         bias = f"b{self.number}, " if self.bias else ""
         return f"convolve_{self.name}({x}, w{self.number}, {bias}{y})"
 
-    def backward(self, x: str, y: str, dy: str, dx: str) -> str:
+    def backward(self, x: str, y: str, dy: str, dx: str, optimizer: Optimizer) -> str:
         n = self.number
         line = f"convolve_weights_{self.name}({x}, {dy}, gw{n}, gb{n})"
         return line if self.first else f"{line}\nconvolve_back_{self.name}({dy}, w{n}, {dx})"
@@ -212,15 +212,15 @@ class Convolution(Stage):
         return f"convolve_update_{self.name}({arguments})"
 
 
-def _in_pairs(count: int, index: str, lines_of: object) -> list[str]:
+def _in_pairs(count: int, index: str, lines_of: Callable[[list[str]], list[str]]) -> list[str]:
     """Lines for two channels at a time, and for one that is left over."""
     made: list[str] = []
     if count > 1:
         made.append(f"    for {index} in range(0, {count - 1}, 2):")
-        made += ["        " + line for line in lines_of([index, f"{index} + 1"])]  # type: ignore[operator]
+        made += ["        " + line for line in lines_of([index, f"{index} + 1"])]
     if count % 2:
         made.append(f"    {index} = {count - 1}")
-        made += ["    " + line for line in lines_of([index])]  # type: ignore[operator]
+        made += ["    " + line for line in lines_of([index])]
     return made
 
 
@@ -232,6 +232,7 @@ class MaxPool(Stage):
     source_gradient: Plane
     window: tuple[int, int]
     stride: tuple[int, int]
+    keeps_forward = True
 
     def buffers(self) -> dict[str, str]:
         to = self.output
@@ -294,7 +295,7 @@ class MaxPool(Stage):
     def forward(self, x: str, y: str) -> str:
         return f"pool_{self.name}({x}, {y}, a{self.number}[n])"
 
-    def backward(self, x: str, y: str, dy: str, dx: str) -> str:
+    def backward(self, x: str, y: str, dy: str, dx: str, optimizer: Optimizer) -> str:
         return "" if self.first else f"pool_back_{self.name}({dy}, a{self.number}[n], {dx})"
 
 
@@ -368,5 +369,5 @@ class AvgPool(Stage):
     def forward(self, x: str, y: str) -> str:
         return f"average_{self.name}({x}, {y})"
 
-    def backward(self, x: str, y: str, dy: str, dx: str) -> str:
+    def backward(self, x: str, y: str, dy: str, dx: str, optimizer: Optimizer) -> str:
         return "" if self.first else f"average_back_{self.name}({dy}, {dx})"

@@ -60,6 +60,7 @@ class Linear(Stage):
         )
 
     def _back(self, optimizer: Optimizer) -> str:
+        clear = f"for n in range(count):\n    for i in range({self.inputs}):\n        dx[n, i] = f32(0)"
         four = "d0 * x[0, i] + d1 * x[1, i] + d2 * x[2, i] + d3 * x[3, i]"
         return text(
             """
@@ -108,9 +109,7 @@ class Linear(Stage):
             scalars=scalars(optimizer),
             outputs=self.outputs,
             inputs=self.inputs,
-            clear=""
-            if self.first
-            else f"for n in range(count):\n    for i in range({self.inputs}):\n        dx[n, i] = f32(0)",
+            clear="" if self.first else clear,
             pass_four=self._pass("0", "1", "2", "3"),
             pass_fours=self._pass("n", "n + 1", "n + 2", "n + 3"),
             pass_one="" if self.first else "dx[n, i] += d0 * weight[o, i]",
@@ -126,8 +125,7 @@ class Linear(Stage):
     def forward(self, x: str, y: str) -> str:
         return f"linear_{self.name}({x}, w{self.number}{f', b{self.number}' if self.bias else ''}, {y}, size)"
 
-    def backward(self, x: str, y: str, dy: str, dx: str, optimizer: Optimizer | None = None) -> str:
-        assert optimizer is not None  # given by the program: the update is part of it
+    def backward(self, x: str, y: str, dy: str, dx: str, optimizer: Optimizer) -> str:
         n = self.number
         bias = f", b{n}{states(optimizer, f'b{n}')}" if self.bias else ""
         gradient = "" if self.first else f"{dx}, "
@@ -211,7 +209,7 @@ class Activation(Stage):
     def forward(self, x: str, y: str) -> str:
         return f"activate_{self.name}({x}, {y}, {self._count})"
 
-    def backward(self, x: str, y: str, dy: str, dx: str) -> str:
+    def backward(self, x: str, y: str, dy: str, dx: str, optimizer: Optimizer) -> str:
         values = y if self.in_place else x
         return "" if self.first else f"activate_back_{self.name}({values}, {dy}, {dx}, {self._count})"
 
@@ -269,7 +267,8 @@ class Dropout(Stage):
     def _rest(self) -> str:
         # Keys of steps, stages and images lie far apart.
         place = "n" if self.per_image else "0"
-        return f"{self._count}, seed + u64(count * 4096 + {self.number}) * u64(0xD1342543DE82EF95) + (u64({place}) << u64(40))"
+        step = f"u64(count * 4096 + {self.number}) * u64(0xD1342543DE82EF95)"
+        return f"{self._count}, seed + {step} + (u64({place}) << u64(40))"
 
     def forward(self, x: str, y: str) -> str:
         return f"drop_{self.name}({x}, {y}, {self._rest})"
@@ -277,7 +276,7 @@ class Dropout(Stage):
     def evaluate(self, x: str, y: str) -> str:
         return f"keep_{self.name}({x}, {y}, {self._count})"
 
-    def backward(self, x: str, y: str, dy: str, dx: str) -> str:
+    def backward(self, x: str, y: str, dy: str, dx: str, optimizer: Optimizer) -> str:
         return "" if self.first else f"drop_back_{self.name}({dy}, {dx}, {self._rest})"
 
 
@@ -332,5 +331,5 @@ class GlobalAverage(Stage):
     def forward(self, x: str, y: str) -> str:
         return f"means_{self.name}({x}, {y})"
 
-    def backward(self, x: str, y: str, dy: str, dx: str) -> str:
+    def backward(self, x: str, y: str, dy: str, dx: str, optimizer: Optimizer) -> str:
         return "" if self.first else f"means_back_{self.name}({dy}, {dx})"

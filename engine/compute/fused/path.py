@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, ClassVar
 
@@ -132,7 +132,7 @@ def worthwhile_program(
 
 def compile_ahead(
     net: nn.Module, values: Hyperparameters, input_shape: tuple[int, ...], num_images: int, name: str | None = None
-) -> Iterator[float]:
+) -> Generator[float]:
     """Have another process compile what the training will want, by the rule or by the path's `name`; yields seconds.
 
     Raises:

@@ -1,8 +1,8 @@
-"""From a stack of torch's modules to stages: which layers there are, how planes lie between them, who overwrites whom."""
+"""From a stack of torch's modules to stages: which layers, how planes lie between them, who overwrites whom."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from torch import nn
@@ -174,7 +174,7 @@ class _Builder:
             source=padded,
             kernel=kernel,
             bias=module.bias is not None,
-            shapes={"w": tuple(module.weight.shape), **({} if module.bias is None else {"b": (module.out_channels,)})},
+            shapes=_shapes(module),
         )
         self._add(stage)
         if not stage.first:
@@ -245,16 +245,15 @@ class _Builder:
             raise NotServed(f"{module} follows another activation")
         self._same(lambda **common: Activation(**common, kind=kind, slope=_slope(module), in_place=in_place), in_place)
 
-    def _same(self, make: object, in_place: bool = False) -> None:
+    def _same(self, make: Callable[..., Stage], in_place: bool = False) -> None:
         """A stage whose output lies as its input."""
         if not self._stages:
             raise NotServed("it begins with a layer that has no weights")
         plane, gradient = self._vector() if self._flat else (self._plane, self._gradient)
-        output = plane
-        stage = make(  # type: ignore[operator]
+        stage = make(
             number=0,
-            output=output,
-            gradient=gradient if in_place else output,
+            output=plane,
+            gradient=gradient if in_place else plane,
             per_image=not self._flat,
             source=plane,
             source_gradient=gradient,
@@ -275,6 +274,11 @@ class _Builder:
         for before, stage in zip(reversed(self._stages[:-1]), reversed(self._stages[1:]), strict=True):
             if stage.in_place:
                 before.kept = before.kept or stage.kept
+
+
+def _shapes(module: nn.Conv2d | nn.Linear) -> dict[str, tuple[int, ...]]:
+    weight = tuple(module.weight.shape)
+    return {"w": weight} if module.bias is None else {"w": weight, "b": weight[:1]}
 
 
 def _both(size: object, what: str) -> tuple[int, int]:

@@ -36,6 +36,8 @@ class Stage:
     needs_input = False
     """Whether it looks at its input on the way back."""
     needs_output = False
+    keeps_forward = False
+    """Whether it has buffers that its way there fills."""
 
     @property
     def name(self) -> str:
@@ -57,7 +59,7 @@ class Stage:
         """The same where the net isn't trained."""
         return self.forward(x, y)
 
-    def backward(self, x: str, y: str, dy: str, dx: str) -> str:
+    def backward(self, x: str, y: str, dy: str, dx: str, optimizer: Optimizer) -> str:
         """From `dy` to `dx`; its parameters' gradients are added to those of the images before."""
         return ""
 
@@ -69,13 +71,11 @@ class Stage:
 def text(template: str, **parts: object) -> str:
     """A template with its `«names»` filled in; text of several lines goes on at its first line's column."""
     lines: list[str] = []
-    for line in dedent(template).strip("\n").splitlines():
+    for each in dedent(template).strip("\n").splitlines():
+        line, before = each, each[: len(each) - len(each.lstrip())]
         for key, value in parts.items():
-            mark, said = f"«{key}»", str(value)
-            if mark in line and "\n" in said:
-                said = indent(said, " " * (len(line) - len(line.lstrip()))).lstrip()
-            line = line.replace(mark, said)
-        if line.strip() or not lines:
+            line = line.replace(f"«{key}»", indent(str(value), before).lstrip())
+        if line.strip():
             lines.append(line)
     return "\n".join(lines)
 
