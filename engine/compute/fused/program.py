@@ -27,7 +27,8 @@ from numba import njit
 f32, u64 = np.float32, np.uint64
 # Sums may be taken in another order, as vectors do; what is NaN or infinite stays so.
 settings = {"fastmath": {"reassoc", "contract", "nsz", "arcp"}, "error_model": "numpy", "nogil": True}
-compiled = njit(**settings)
+# Nobody but the program calls them.
+compiled = njit(**settings, no_cpython_wrapper=True, no_cfunc_wrapper=True)
 '''
 
 
