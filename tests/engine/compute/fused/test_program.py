@@ -98,7 +98,7 @@ def check(net: nn.Sequential, values: Hyperparameters, shape: tuple[int, int, in
         loss_rows(outputs[-1], some_targets, values).mean().backward()
         optimizer.step()
     # Adam's epsilon and its decays are what they are in float32, too; the rest is double precision's rounding.
-    near = {"rtol": 1e-6, "atol": 1e-8} if values.optimizer != "sgd" else {"rtol": 1e-8, "atol": 1e-10}
+    near: dict[str, Any] = {"rtol": 1e-8, "atol": 1e-10} if values.optimizer == "sgd" else {"rtol": 1e-6, "atol": 1e-8}
     torch.testing.assert_close(torch.from_numpy(logits), torch.cat(outputs).detach(), **near)
     for mine, theirs in zip(net.parameters(), other.parameters(), strict=True):
         torch.testing.assert_close(mine, theirs, **near)
