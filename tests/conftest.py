@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import settings
@@ -67,6 +69,20 @@ def bench(home: Path) -> Iterator[Bench]:
     """A home with a store, for runners on the CPU."""
     with Bench(home) as bench:
         yield bench
+
+
+@pytest.fixture
+def unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Training here rests between two events: what a test waits for meanwhile has the processor."""
+    from lazytrain.engine.run.trainer import Trainer  # imports torch, which most tests need not
+
+    obey, tick = Trainer._obey, threading.Event()
+
+    def rest(trainer: Any) -> None:
+        obey(trainer)
+        tick.wait(0.02)
+
+    monkeypatch.setattr(Trainer, "_obey", rest)
 
 
 @pytest.fixture
