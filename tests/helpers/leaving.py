@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import psutil
 
@@ -47,9 +48,9 @@ class House:
                 process.kill()
         self.store.close()
 
-    def queue(self, epochs: int = LONG) -> Run:
+    def queue(self, epochs: int = LONG, **values: Any) -> Run:
         """A LazyNet on digits."""
-        return self.store.add_run(configuration(epochs=epochs))
+        return self.store.add_run(configuration(epochs=epochs, **values))
 
     def open(self, *arguments: str, controlling: bool = True, command: Sequence[str] = COMMAND) -> PtyTerminal:
         """A terminal with `lazytrain ARGUMENTS` in it."""

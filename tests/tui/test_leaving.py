@@ -260,13 +260,13 @@ def test_sigterm_ends_a_screen_whose_terminal_takes_nothing(house: House) -> Non
 
 @pytest.mark.parametrize("command", ["train", pytest.param("work", marks=pytest.mark.slow)])
 def test_sigterm_ends_a_command_whose_terminal_takes_nothing(house: House, command: str) -> None:
-    # A line for each of so many epochs is more than the terminal's buffer holds.
-    arguments = ("train", "lazynet", "quick", "--set", "epochs=20000") if command == "train" else ("work",)
+    # A line for each of so many epochs is more than the terminal's buffer holds; each has few steps.
+    short = ("--set", "epochs=20000", "--set", "batch_size=256")
     if command == "work":
-        house.queue()
-    with house.open(*arguments) as terminal:
+        house.queue(batch_size=256)
+    with house.open(command, *(("lazynet", "quick", *short) if command == "train" else ())) as terminal:
         wait_for(lambda: bool(house.store.runs()), "the run")
-        house.wait(State.RUNNING, 100_000)
+        wait_for(lambda: house.store.find("last").epoch >= 300, "300 epochs")
         terminal.send_signal(signal.SIGTERM)
         wait_for(lambda: terminal.exited() is not None, "the end, with nobody reading")
         assert terminal.exited() == 143
@@ -310,7 +310,7 @@ def test_without_its_parent_the_app_gives_up_the_screen_alone(house: House) -> N
 
 
 def test_ctrl_c_stops_train_and_keeps_it(house: House) -> None:
-    with house.open("train", "lazynet", "quick", "--set", "epochs=200") as terminal:
+    with house.open("train", "lazynet", "quick", "--set", "epochs=200", "--set", "batch_size=64") as terminal:
         wait_for(lambda: bool(house.store.runs()), "the run", terminal)
         house.wait(State.RUNNING, 0, terminal)
         terminal.press("\x03")

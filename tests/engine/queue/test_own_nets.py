@@ -12,9 +12,8 @@ import pytest
 from lazytrain.engine.records import Run, State
 from lazytrain.engine.store.store import Store
 from lazytrain.presets import Architecture
-from tests.helpers import ROOT
+from tests.helpers import ROOT, command_line
 from tests.helpers.bench import DEADLINE, Bench, configuration, wait_for
-from tests.helpers import command_line
 from tests.helpers.command_line import Command
 
 command = command_line.run

@@ -89,7 +89,8 @@ def test_what_a_person_held_stays_held_when_its_process_dies(home: Path) -> None
         assert "while it was paused" in (journal.run(paused.id).outcome or "")
 
 
-def test_a_paused_run_that_no_screen_shows_is_let_go(bench: Bench) -> None:
+def test_a_paused_run_that_no_screen_shows_is_let_go(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(trainer, "WAIT_SECONDS", 0.1)
     now = [0.0]
     run, waiting = bench.queue(TINY, epochs=1000), bench.queue(epochs=1)
     runner = bench.runner(clock=lambda: now[0])
