@@ -17,6 +17,7 @@ from lazytrain.engine.compute.paths import AutogradPath, make_path
 from lazytrain.engine.data.batches import Batches, Block
 from lazytrain.engine.events import RunStarted, StepsDone
 from lazytrain.presets import Architecture, Hyperparameters, size_layers
+from tests.helpers.examples import examples
 from tests.helpers.nets import small_configuration, small_dataset, small_training
 
 LINEAR = Architecture.model_validate({"title": "linear", "layers": [{"linear": 70}, "relu"]})
@@ -38,7 +39,7 @@ def linear_net(layers: list[object], shape: tuple[int, int, int]) -> torch.nn.Se
     fields=st.sampled_from([{}, {"loss": "mse"}, {"label_smoothing": 0.125}]),
     seed=st.integers(0, 2**16),
 )
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100))
 def test_blocks_of_any_length_are_autograds_steps(
     hidden: list[object],
     activation: str,
@@ -60,7 +61,7 @@ def test_blocks_of_any_length_are_autograds_steps(
         # The epoch's last batch may hold an image more.
         sizes = [batch_size] * (num_steps - 1) + [batch_size + extra]
         images = torch.randn(sum(sizes), 3, side, side, dtype=torch.float64)
-        targets = torch.randint(0, 4, (sum(sizes),))
+        targets = torch.randint(0, 4, (sum(sizes)))
         rate = float(torch.rand(()) * 0.01)
         goals = blocked.goals(targets).double()
         block = Block(images, goals, list(zip(images.split(sizes), goals.split(sizes), strict=True)))
