@@ -10,4 +10,6 @@ WHOLE, SHARE = 100, 40
 
 def examples(number: int) -> int:
     """So many of `number`."""
-    return max(1, number * settings.default.max_examples // WHOLE)
+    profile = settings.default
+    assert profile is not None, "tests/conftest.py loads one"
+    return max(1, number * profile.max_examples // WHOLE)

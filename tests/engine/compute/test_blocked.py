@@ -61,7 +61,7 @@ def test_blocks_of_any_length_are_autograds_steps(
         # The epoch's last batch may hold an image more.
         sizes = [batch_size] * (num_steps - 1) + [batch_size + extra]
         images = torch.randn(sum(sizes), 3, side, side, dtype=torch.float64)
-        targets = torch.randint(0, 4, (sum(sizes)))
+        targets = torch.randint(0, 4, (sum(sizes),))
         rate = float(torch.rand(()) * 0.01)
         goals = blocked.goals(targets).double()
         block = Block(images, goals, list(zip(images.split(sizes), goals.split(sizes), strict=True)))

@@ -81,7 +81,7 @@ def test_blocks_are_autograds_steps_whatever_their_rates(
         num_steps = min(length, ours.block_steps)
         sizes = [batch_size] * (num_steps - 1) + [batch_size + extra]
         images = torch.randn(sum(sizes), 3, 8, 8, dtype=torch.float64)
-        targets = torch.randint(0, 4, (sum(sizes)))
+        targets = torch.randint(0, 4, (sum(sizes),))
         rates = (torch.rand(num_steps) * 0.005).tolist()
         block = block_of(ours, images, targets, sizes)
         with ours.mode():
