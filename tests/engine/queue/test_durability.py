@@ -18,7 +18,7 @@ from tests.chaos.bench import Nursery
 from tests.chaos.crowd import command_at_random
 from tests.chaos.kills import kill_often
 from tests.chaos.room import fill_and_free, small_disk
-from tests.helpers.bench import TINY, configuration, wait_for
+from tests.helpers.bench import TINY, Bench, configuration, wait_for
 
 SEED = random.SystemRandom().randrange(10**6)
 
@@ -33,6 +33,21 @@ def test_kill_9_at_any_moment_changes_nothing(nursery: Nursery, home: Path) -> N
     kills = kill_often(nursery, home, num_kills=3, seed=SEED)
     assert kills.same, str(kills)
     assert kills.met.total() == 3
+
+
+def test_a_killed_trainer_is_noticed_and_its_run_goes_on(nursery: Nursery, bench: Bench) -> None:
+    undisturbed, killed = bench.queue(TINY, epochs=3), bench.queue(TINY, epochs=3)
+    bench.store.move(killed.id, -1)
+    trainee = nursery.start(bench.home, killed.id)
+    try:
+        wait_for(lambda: bench.store.run(killed.id).epoch >= 1, "an epoch")
+    finally:
+        trainee.kill()
+    assert bench.state(killed) is State.RUNNING  # nobody has looked yet
+    bench.train()
+    assert bench.state(killed) is State.FINISHED
+    assert "interrupted after step" in bench.texts(killed)
+    assert bench.result(killed) == bench.result(undisturbed)
 
 
 def test_a_full_disk_pauses_and_room_lets_it_go_on(nursery: Nursery, tmp_path: Path) -> None:
