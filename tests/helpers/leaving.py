@@ -9,7 +9,6 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 import psutil
 
@@ -48,9 +47,9 @@ class House:
                 process.kill()
         self.store.close()
 
-    def queue(self, epochs: int = LONG, **values: Any) -> Run:
+    def queue(self, epochs: int = LONG) -> Run:
         """A LazyNet on digits."""
-        return self.store.add_run(configuration(epochs=epochs, **values))
+        return self.store.add_run(configuration(epochs=epochs))
 
     def open(self, *arguments: str, controlling: bool = True, command: Sequence[str] = COMMAND) -> PtyTerminal:
         """A terminal with `lazytrain ARGUMENTS` in it."""
