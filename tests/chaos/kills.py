@@ -13,7 +13,7 @@ from lazytrain.engine.records import State
 from lazytrain.engine.store.store import Store
 from tests.chaos.bench import Nursery, Trainee
 from tests.chaos.board import PHASES
-from tests.helpers.bench import configuration, result
+from tests.helpers.bench import TINY, configuration, result
 
 TARGETS = PHASES[:-1]
 
@@ -44,18 +44,18 @@ class Kills:
         )
 
 
-def kill_often(home: Path, num_kills: int, seed: int, *, each: int = 0, epochs: int = 6) -> Kills:
+def kill_often(nursery: Nursery, home: Path, num_kills: int, seed: int, *, each: int = 0, epochs: int = 6) -> Kills:
     """Kill trainings `num_kills` times: each second time wherever they are, else in the phase met least so far.
 
     Goes on until each phase was met `each` times.
     """
     chance, kills = random.Random(seed), Kills(seed)
-    settings = configuration("coolnet-v10", epochs=epochs)
+    settings = configuration(TINY, epochs=epochs)
 
     def enough() -> bool:
         return kills.met.total() >= num_kills and min(kills.met[phase] for phase in TARGETS) >= each
 
-    with Store(home) as store, Nursery(home) as nursery:
+    with Store(home) as store:
         undisturbed = nursery.train(store, store.add_run(settings).id)
         kills.num_runs = 0
         while not enough():
@@ -63,7 +63,7 @@ def kill_often(home: Path, num_kills: int, seed: int, *, each: int = 0, epochs: 
             kills.num_runs += 1
             while store.run(run.id).state is not State.FINISHED:
                 target = min(TARGETS, key=lambda phase: (kills.met[phase], chance.random()))
-                trainee = nursery.start(run.id)
+                trainee = nursery.start(home, run.id)
                 wherever = kills.met.total() % 2 == 0 and kills.met.total() < num_kills
                 if not enough() and _meet(trainee, chance, None if wherever else target):
                     kills.met[trainee.board.phase] += 1
@@ -91,7 +91,7 @@ def _look(store: Store, run_id: str, kills: Kills) -> None:
 def _meet(trainee: Trainee, chance: random.Random, target: str | None) -> bool:
     """Kill a training at a random moment, or when it is in phase `target`; False if it ended before."""
     started = time.monotonic()
-    wait, sightings = chance.uniform(0.0, 2.5), chance.randrange(1, 6)
+    wait, sightings = chance.uniform(0.0, 1.5), chance.randrange(1, 6)
     if target in ("start-up", "preparing", "resuming"):
         sightings = 1
     before = None

@@ -74,7 +74,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
         store.add_run(configuration("lazynet"), "lazy")
         store.add_run(configuration("coolnet-v10", loss="mse"), "cool")
         store.add_run(own, "mine")
-    runner = Runner(home, home / "data", until_empty=True)
+    runner = Runner(home, home / "data", until_empty=True, in_job=True)
     runner.start()
     runner.join()
     with Store(home) as store:

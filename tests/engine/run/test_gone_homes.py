@@ -13,7 +13,7 @@ from lazytrain.engine.records import State
 from lazytrain.engine.run import patience
 from lazytrain.engine.store.store import Store
 from lazytrain.engine.store.trouble import StoreTrouble
-from tests.helpers.bench import Bench, Result, configuration, wait_for
+from tests.helpers.bench import TINY, Bench, Result, configuration, wait_for
 
 NUM_EPOCHS = 6
 
@@ -21,7 +21,7 @@ NUM_EPOCHS = 6
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Result:
     with Bench(tmp_path_factory.mktemp("undisturbed")) as bench:
-        run = bench.queue("coolnet-v10", epochs=NUM_EPOCHS)
+        run = bench.queue(TINY, epochs=NUM_EPOCHS)
         bench.train()
         return bench.result(run)
 
@@ -31,7 +31,7 @@ def test_a_home_that_is_moved_away_is_waited_for(
     bench: Bench, monkeypatch: pytest.MonkeyPatch, undisturbed: Result
 ) -> None:
     monkeypatch.setattr(patience, "RETRY_SECONDS", 0.02)
-    run = bench.queue("coolnet-v10", epochs=NUM_EPOCHS)
+    run = bench.queue(TINY, epochs=NUM_EPOCHS)
     away = bench.home.with_name("away")
     runner = bench.runner()
     wait_for(lambda: bench.store.run(run.id).epoch >= 2, "the second epoch")
@@ -51,7 +51,7 @@ def test_a_home_that_is_moved_away_is_waited_for(
 @pytest.mark.usefixtures("often")
 @pytest.mark.parametrize("what", ["folders", "runs", "everything"])
 def test_what_is_deleted_under_a_run_is_made_anew(bench: Bench, undisturbed: Result, what: str) -> None:
-    run = bench.queue("coolnet-v10", epochs=NUM_EPOCHS)
+    run = bench.queue(TINY, epochs=NUM_EPOCHS)
     bench.runner()
     wait_for(lambda: bench.store.run(run.id).epoch >= 2, "the second epoch")
     folder = bench.store.run_folder(run.id)
@@ -78,7 +78,7 @@ def test_what_is_deleted_under_a_run_is_made_anew(bench: Bench, undisturbed: Res
 def test_a_run_is_carried_on_in_the_store_that_replaces_its_own(
     bench: Bench, undisturbed: Result, tmp_path: Path, what: str
 ) -> None:
-    run = bench.queue("coolnet-v10", epochs=NUM_EPOCHS)
+    run = bench.queue(TINY, epochs=NUM_EPOCHS)
     backup, waiting = tmp_path / "backup.sqlite3", run
     if what == "older copy":
         _copy(bench.home / "store.sqlite3", backup)

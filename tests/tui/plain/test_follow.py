@@ -150,6 +150,15 @@ def test_ctrl_c_takes_a_queued_run_out_of_the_queue(home: Path) -> None:
         assert store.find("mine").state is State.STOPPED
 
 
+def test_a_run_that_is_stopped_elsewhere_ends_with_130(home: Path) -> None:
+    def work(journal: Journal, run_id: str) -> None:
+        _train(journal, run_id, 1)
+        journal.stop(run_id)
+        journal.end(run_id, State.STOPPED, outcome="stopped and kept")
+
+    assert follow(home, work)[0] == 130
+
+
 def test_a_second_ctrl_c_ends_at_once() -> None:
     ended: list[int] = []
     before = signal.getsignal(signal.SIGINT)
