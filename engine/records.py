@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import Any
 
 from lazytrain.engine.events import DIVERGED, EpochRecord, Progress
+from lazytrain.presets.plain_text import harmless
 
 CHUNK_POINTS = 1024
 """Points a chunk of a curve holds in the store."""
@@ -145,6 +146,11 @@ class Run:
     """Within the project."""
     trainer: TrainerState = TrainerState.ALIVE
     """Not in the store: looked up with it. Of an active run; ALIVE else."""
+
+    @property
+    def shown_name(self) -> str:
+        """Its name as messages say it: one line, of letters alone. Old stores hold names that break lines, and worse."""
+        return harmless(self.name)
 
     @property
     def fraction(self) -> float:

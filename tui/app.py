@@ -278,7 +278,7 @@ class LazytrainApp(Host):
         found = find_background(self.store.runners(), self.runs)
         if found is not None and self.screen is self.launch_screen:
             _, run = found
-            self.notify(f"training in the background: {format_done(run)}", title=run.name, markup=False)
+            self.notify(f"training in the background: {format_done(run)}", title=run.shown_name, markup=False)
             await self._open_monitor(run.id)
 
     def _fit(self, screen: Screen[None]) -> None:

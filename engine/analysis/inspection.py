@@ -124,10 +124,10 @@ def _describe(position: Mapping[str, Any]) -> str:
 
 def _no_checkpoint(run: Run) -> str:
     if run.state is State.QUEUED and not run.step:
-        return f"{run.name} is queued: there is nothing to see before it was trained"
+        return f"{run.shown_name} is queued: there is nothing to see before it was trained"
     if run.state.over:
-        return f"{run.name} ended before its first checkpoint: resume it to train it again"
-    return f"{run.name} has no checkpoint yet: the first comes within half a minute of training, look again then"
+        return f"{run.shown_name} ended before its first checkpoint: resume it to train it again"
+    return f"{run.shown_name} has no checkpoint yet: the first comes within half a minute of training, look again then"
 
 
 def _origin(folder: Path) -> Origin | None:

@@ -120,7 +120,7 @@ class Turns:
         [run_id] = self._jobs
         self._duty.has_trained = True
         with contextlib.suppress(RunNotFound):
-            text = f"trains {self._journal.run(run_id).name}"
+            text = f"trains {self._journal.run(run_id).shown_name}"
             self._duty.show("training", text, self._choice.device)
         while not self._jobs.reap(self._journal, self._choice.device):
             if self._wishes.leaving:
@@ -138,9 +138,9 @@ class Turns:
         self._duty.has_trained = True
 
         def tell(trouble: str | None) -> None:
-            self._duty.show("training", f"trains {run.name}", self._choice.device)
+            self._duty.show("training", f"trains {run.shown_name}", self._choice.device)
             if trouble is not None:
-                self._duty.show_trouble(f"{run.name} is paused: {trouble}", self._choice)
+                self._duty.show_trouble(f"{run.shown_name} is paused: {trouble}", self._choice)
 
         tell(None)
         self._wishes.begin(run.id)

@@ -232,7 +232,12 @@ class Journal(Store):
     def wanted(self, run_id: str) -> Wanted:
         """What clients want of the run now; a run that is gone counts as discarded."""
         row = self.connection.execute("SELECT wanted FROM runs WHERE id = ?", (run_id,)).fetchone()
-        return Wanted.DISCARD if row is None else Wanted(row["wanted"])
+        if row is None:
+            return Wanted.DISCARD
+        try:
+            return Wanted(row["wanted"])
+        except ValueError:
+            return Wanted.RUN  # damaged: as the list of runs takes it
 
     def note_weights(self, run_id: str, digest: str, text: str | None = None, level: str = "info") -> None:
         """The newest checkpoint holds weights of this SHA-256; `text` is for the run's log."""

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+import re
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from lazytrain.engine.places import store_file
 from lazytrain.engine.records import State
-from lazytrain.engine.store.store import Store
+from lazytrain.engine.store.store import NotPossible, Store
 from lazytrain.tui.charts.chart import MetricChart
 from lazytrain.tui.screens.compare import CompareScreen
 from lazytrain.tui.screens.details import DetailsScreen
@@ -105,7 +109,7 @@ def test_studies_take_it_for_no_run_of_theirs(run: Command, home: Path, damage: 
 
 
 @CASES
-def test_it_can_be_resumed_without_ending_the_queue(bench: Bench, damage: str, told: str) -> None:
+def test_it_fails_without_ending_the_queue_and_is_not_queued_again(bench: Bench, damage: str, told: str) -> None:
     spoilt, own, good = bench.queue(), bench.queue("coolnet-v10"), bench.queue(epochs=1)
     for each in (spoilt, own):
         spoil(bench.home, each.id, damage)
@@ -115,9 +119,21 @@ def test_it_can_be_resumed_without_ending_the_queue(bench: Bench, damage: str, t
         failed = bench.store.run(each.id)
         assert failed.state is State.FAILED
         assert told in (failed.error or "")
-    bench.store.resume(spoilt.id)
-    bench.train()
+    with pytest.raises(NotPossible, match=re.escape(told)):
+        bench.store.resume(spoilt.id)
     assert bench.state(spoilt) is State.FAILED
+
+
+@CASES
+def test_to_resume_it_is_refused_with_the_reason(run: Command, home: Path, damage: str, told: str) -> None:
+    run_id = spoilt_run(home, damage)
+    with closing(sqlite3.connect(store_file(home))) as connection, connection:
+        connection.execute("UPDATE runs SET state = 'stopped' WHERE id = ?", (run_id,))
+    refused = run("resume", run_id)
+    assert (refused.status, refused.out) == (2, "")
+    assert told in refused.err
+    with Store(home) as store:
+        assert store.run(run_id).state is State.STOPPED
 
 
 def test_jobs_beside_each_other_go_on_too(bench: Bench) -> None:

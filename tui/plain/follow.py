@@ -174,7 +174,7 @@ class QueueTold:
                 self._reporters[run.id] = self._reporter_for(run)
                 self._told[run.id] = RunTold(self._store, run, self._before.get(run.id), self._reporters[run.id])
                 if self._shared:
-                    self._reporter.say(f"{run.name} ({run.id})")
+                    self._reporter.say(f"{run.shown_name} ({run.id})")
             self._told[run.id].tell(run)
             if run.state.over:
                 self._over.add(run.id)
@@ -251,7 +251,7 @@ def describe_start(run: Run, first_step: int) -> str:
     size = f", {format_count(run.num_steps)} steps in all" if run.num_steps else ""
     epochs = f"{run.num_epochs} epoch{'' if run.num_epochs == 1 else 's'}"
     before = f"goes on after step {format_count(first_step)}" if first_step else epochs
-    return f"{run.name}: {before} on {run.device or 'an unknown device'}{threads}{size}"
+    return f"{run.shown_name}: {before} on {run.device or 'an unknown device'}{threads}{size}"
 
 
 def describe_end(run: Run) -> str:
@@ -265,7 +265,7 @@ def describe_end(run: Run) -> str:
                 f"test accuracy {format_fraction(run.test_accuracy)}{best}"
             )
         case State.FAILED:
-            return f"{run.name} ({run.id}) failed: {run.error or 'no reason was recorded'}"
+            return f"{run.shown_name} ({run.id}) failed: {run.error or 'no reason was recorded'}"
         case _:
             steps = f" after step {format_count(run.step)} of {format_count(run.num_steps)}" if run.step else ""
             return (

@@ -255,4 +255,4 @@ class Desk:
         else:
             queued = [each.id for each in app.runs if each.state is State.QUEUED]
             place = f"number {queued.index(run.id) + 1} in the queue" if run.id in queued else "started"
-            screen.notify(f"{run.name}: {place}", title="added", timeout=3, markup=False)
+            screen.notify(f"{run.shown_name}: {place}", title="added", timeout=3, markup=False)

@@ -171,7 +171,7 @@ class LearnedScreen(Screen[None]):
             for page in PAGES
         )
         room = max(8, self.size.width - TABS_WIDTH)
-        self._frame.border_title = Content.assemble(shorten(self.run.name, room), "  ", *tabs).markup
+        self._frame.border_title = Content.assemble(shorten(self.run.shown_name, room), "  ", *tabs).markup
 
     def _show_result(self, result: Inspection) -> None:
         classes = result.confusion.classes
