@@ -94,12 +94,13 @@ class Turns:
                     self._duty.ended(self._journal.run(run_id))
                 return True
             except StoreReplaced:
-                self._duty.at_work = run_id
+                self._duty.at_work = run_id, lock
                 raise
             finally:
                 self._lookout.run_lock = None
                 self._wishes.end()
-                lock.release()
+                if self._duty.at_work is None:
+                    lock.release()
                 # A run that was discarded meanwhile leaves nothing behind, its lock included.
                 _remove_if_gone(self._journal, run_id)
         return False
