@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -191,6 +192,16 @@ class Message:
     time: float
     level: str
     text: str
+
+    @property
+    def begun_at(self) -> int | None:
+        """Of a line that says that training starts or is resumed: the steps done before; None for any other line."""
+        found = _BEGUN.match(self.text)
+        return None if found is None else int((found[1] or "0").replace(",", ""))
+
+
+_BEGUN = re.compile(r"(?:starts|resumed at step ([\d,]+)):")
+"""As `engine.run.diary.describe_start` words it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -72,7 +72,8 @@ def make_run(row: sqlite3.Row) -> Run:
     What can't be read of a damaged one ends no list: it is left out and said in `error`, and a run of which nobody can
     tell how it stands counts as failed.
     """
-    values, unread = dict(row), dict[str, object]()
+    # Not dict(row), which looks each name up in turn.
+    values, unread = dict(zip(row.keys(), row, strict=True)), dict[str, object]()
     for column, read, otherwise in _READ:
         try:
             values[column] = read(values[column])
@@ -105,6 +106,14 @@ def _progress(stored: str | None) -> Progress | None:
     return None if stored is None else Progress(**json.loads(stored))
 
 
+def _count(stored: int | None) -> int | None:
+    if stored is not None and not 0 <= stored <= _MOST:
+        raise ValueError("no count")
+    return stored
+
+
+_MOST = 2**53
+"""Above it a float, by which charts reckon, isn't exact."""
 _READ: tuple[tuple[str, Callable[[Any], Any], Any], ...] = (
     ("state", State, State.FAILED),
     ("wanted", Wanted, Wanted.RUN),
@@ -112,5 +121,8 @@ _READ: tuple[tuple[str, Callable[[Any], Any], Any], ...] = (
     ("tags", _tags, ()),
     ("archived", bool, False),
     ("progress", _progress, None),
+    *((column, _count, 0) for column in ("epoch", "num_epochs", "step", "num_points", "attempts")),
+    *((column, _count, None) for column in ("num_steps", "best_epoch", "threads")),
+    ("micro_batches", _count, 1),
 )
 """Column → what makes the run's value of it, and what stands for one that can't be read."""
