@@ -150,7 +150,7 @@ class Run:
 
     @property
     def shown_name(self) -> str:
-        """Its name as messages say it: one line, of letters alone. Old stores hold names that break lines, and worse."""
+        """Its name as messages say it: one line, of letters alone, which an old store's needn't be."""
         return harmless(self.name)
 
     @property

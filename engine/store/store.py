@@ -299,7 +299,9 @@ class Store(Reader):
             raise NotPossible(f"a run can't be named {name!r}: that means the run made last; choose another name")
         taken = self.connection.execute("SELECT name FROM runs WHERE id = ? AND id != ?", (name, run_id)).fetchone()
         if taken is not None:
-            raise NotPossible(f"a run can't be named {name!r}: that is the id of {harmless(taken['name'])}; choose another name")
+            raise NotPossible(
+                f"a run can't be named {name!r}: that is the id of {harmless(taken['name'])}; choose another name"
+            )
 
     def _refuse_if_discarded(self, run: Run) -> None:
         if run.wanted is Wanted.DISCARD:

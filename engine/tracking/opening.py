@@ -15,6 +15,7 @@ from lazytrain.engine.records import Run
 from lazytrain.engine.store.locks import FileLock, LockHeld
 from lazytrain.engine.store.script_journal import ScriptJournal
 from lazytrain.engine.store.store import NotPossible, RunNotFound
+from lazytrain.engine.store.stored_configuration import RunUnreadable
 from lazytrain.engine.tracking.client import SilentRun, TrackedRun
 from lazytrain.engine.tracking.values import as_mapping, plain, rank
 from lazytrain.engine.tracking.writer import warn

@@ -14,6 +14,7 @@ import pytest
 from lazytrain.engine.places import store_file
 from lazytrain.engine.records import State
 from lazytrain.engine.store.store import NotPossible, Store
+from lazytrain.presets.plain_text import harmless
 from lazytrain.tui.charts.chart import MetricChart
 from lazytrain.tui.screens.compare import CompareScreen
 from lazytrain.tui.screens.details import DetailsScreen
@@ -201,3 +202,21 @@ async def test_launch_and_the_queue_above_it_go_on(home: Path) -> None:
         await pilot.press("s")  # a study looks for runs that are its own
         await pilot.pause()
         assert launch(app).shows_study
+
+
+@pytest.mark.parametrize("name", ["a[2", "a\\", "[b]", "a\\[b", "\x1b[2J\nb", "[/bold]"])
+async def test_no_name_is_read_as_markup(home: Path, name: str) -> None:
+    run_id = finished_run(home).id
+    with closing(sqlite3.connect(store_file(home))) as connection, connection:
+        connection.execute("UPDATE runs SET name = ?", (name,))
+    shown = harmless(name)
+    async with started(home) as (app, pilot):
+        app.open_monitor(run_id)
+        await until(pilot, lambda: isinstance(app.screen, MonitorScreen) and app.screen.selected is not None)
+        for key, title in (("l", f"Log of {shown}"), ("i", shown), ("w", shown), ("E", f"export {shown}"), ("n", None)):
+            await pilot.press(key)
+            await until(pilot, lambda: not isinstance(app.screen, MonitorScreen))
+            titles = [each._border_title.plain for each in app.screen.query("*") if each._border_title]  # pyright: ignore[reportPrivateUsage]
+            assert any((title or shown) in each for each in titles), key
+            await pilot.press("escape")
+            await until(pilot, lambda: isinstance(app.screen, MonitorScreen))

@@ -109,7 +109,9 @@ def _ask(places: Places, reference: str, wish: Callable[[Store, str], Run], pref
             raise Refused(f"{found.shown_name} ({found.id}) was discarded meanwhile") from None
         if run.pending is not None:
             standing = state_look(run).word
-            write_line(sys.stdout, f"asked {run.shown_name} ({run.id}) to {run.pending}: not confirmed yet, it is {standing}")
+            write_line(
+                sys.stdout, f"asked {run.shown_name} ({run.id}) to {run.pending}: not confirmed yet, it is {standing}"
+            )
             return
         hint = ""
         if run.state is State.QUEUED and not store.runners():

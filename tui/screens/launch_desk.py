@@ -189,7 +189,7 @@ class Desk:
 
     def _show_net(self) -> None:
         panel, refusal = self._screen.query_one("#net"), self.proposal.refusal
-        panel.border_title = self.draft.title.replace("[", r"\[")
+        panel.border_title = Content(self.draft.title)
         panel.set_class(refusal is not None, "-refused")
         note = Content(self.proposal.pending or "")
         if refusal is not None:

@@ -171,7 +171,7 @@ class LearnedScreen(Screen[None]):
             for page in PAGES
         )
         room = max(8, self.size.width - TABS_WIDTH)
-        self._frame.border_title = Content.assemble(shorten(self.run.shown_name, room), "  ", *tabs).markup
+        self._frame.border_title = Content.assemble(shorten(self.run.shown_name, room), "  ", *tabs)
 
     def _show_result(self, result: Inspection) -> None:
         classes = result.confusion.classes
@@ -229,7 +229,7 @@ class LearnedScreen(Screen[None]):
             self.query_one("#message", Static).update(Content(text))
 
     def _subtitle(self, text: str) -> None:
-        self._frame.border_subtitle = Content(text).markup
+        self._frame.border_subtitle = Content(text)
 
     def _reveal(self, shown: str) -> None:
         for name in (*PAGES, "message"):

@@ -48,7 +48,7 @@ class LogScreen(ModalScreen[None]):
 
     def compose(self) -> ComposeResult:
         with VerticalScroll(id="panel") as panel:
-            panel.border_title = Content(f"Log of {self.run.shown_name}").markup
+            panel.border_title = Content(f"Log of {self.run.shown_name}")
             yield Static(id="text")
         yield KeyFooter()
 

@@ -8,7 +8,6 @@ from itertools import zip_longest
 
 from lazytrain.presets.plain_text import harmless
 
-
 _MARKS = re.compile(
     r"[\\`*\[\]<>|#~&$]"  # between $ and $, GitHub and others set formulas
     r"|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])"  # inside a word it means nothing
