@@ -14,7 +14,7 @@ LARGEST = 2**53
 
 
 def check_arguments(arguments: Mapping[str, Any]) -> None:
-    """Raises ValueError for what isn't a number, text, yes or no, or a list or table of these; it names the argument."""
+    """Raises ValueError for what isn't a number, text, yes or no, or a list or table of these, by its name."""
     left = MOST_VALUES
     waiting: list[tuple[str, Any, int]] = [(name, value, 1) for name, value in arguments.items()]
     while waiting:
