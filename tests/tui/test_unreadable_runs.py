@@ -11,8 +11,11 @@ from typing import Any
 
 import pytest
 
+from lazytrain.engine.confusion import Confusion
 from lazytrain.engine.places import store_file
 from lazytrain.engine.records import State
+from lazytrain.engine.store.script_journal import ScriptJournal
+from lazytrain.engine.store.series import Sample
 from lazytrain.engine.store.store import NotPossible, Store
 from lazytrain.presets.plain_text import harmless
 from lazytrain.tui.charts.chart import MetricChart
@@ -21,9 +24,10 @@ from lazytrain.tui.screens.details import DetailsScreen
 from lazytrain.tui.screens.monitor import MonitorScreen
 from lazytrain.tui.widgets.run_status import RunStatus
 from tests.helpers import command_line
-from tests.helpers.bench import Bench, configuration
+from tests.helpers.bench import Bench, configuration, epoch_record
 from tests.helpers.command_line import Command, finished_run
 from tests.helpers.launch_app import launch, started, toasts, until
+from tests.helpers.monitor_data import Filler
 from tests.helpers.unreadable_runs import DAMAGES, spoil
 
 run = command_line.run
@@ -35,7 +39,8 @@ def spoilt_run(home: Path, damage: str, name: str = "spoilt") -> str:
     run = finished_run(home)
     with Store(home) as store:
         store.rename(run.id, name)
-    spoil(home, run.id, damage)
+    if damage != "none":
+        spoil(home, run.id, damage)
     finished_run(home)
     return run.id
 
@@ -220,3 +225,83 @@ async def test_no_name_is_read_as_markup(home: Path, name: str) -> None:
             assert any((title or shown) in each for each in titles), key
             await pilot.press("escape")
             await until(pilot, lambda: isinstance(app.screen, MonitorScreen))
+
+
+# ── damage in other parts of a run's line ──────────────────────────────────────────────────────────────────
+
+
+DAMAGED = [
+    *((column, "garbage") for column in ("state", "wanted", "kind", "tags", "progress")),
+    *(("tags", "[[1]]"), ("progress", "null"), ("progress", '{"phase": 5}'), ("epoch", -5), ("step", 2**63 - 1)),
+    *(("num_epochs", 0), ("num_steps", 2**63 - 1), ("seconds", float("inf")), ("created", 1e308)),
+]
+
+
+def damage(home: Path, run_id: str, column: str, value: object) -> None:
+    with closing(sqlite3.connect(store_file(home))) as connection, connection:
+        connection.execute(f"UPDATE runs SET {column} = ? WHERE id = ?", (value, run_id))
+
+
+@pytest.mark.parametrize(("column", "value"), DAMAGED)
+def test_a_damaged_line_ends_no_list(run: Command, home: Path, column: str, value: object) -> None:
+    run_id = spoilt_run(home, "none")
+    damage(home, run_id, column, value)
+    for command in (("runs",), ("runs", "--json"), ("show", run_id), ("plot", run_id), ("runs", "acc>1")):
+        told = run(*command)
+        assert told.status == 0, (command, told)
+    assert "mine" in run("runs").out
+    record = json.loads(run("show", run_id, "--json").out)
+    if isinstance(value, str) and value not in ("null", '{"phase": 5}'):
+        assert f"its line in the run store is damaged: {column} = '{value}'" in record["error"]
+    if column in ("state", "wanted", "kind"):
+        assert record["state"] == "failed"
+
+
+def test_a_run_whose_state_is_damaged_can_be_resumed(run: Command, home: Path) -> None:
+    run_id = spoilt_run(home, "none")
+    damage(home, run_id, "state", "garbage")
+    assert run("resume", run_id).status == 0
+    assert json.loads(run("show", run_id, "--json").out)["state"] == "queued"
+
+
+def test_a_script_s_damaged_details_are_told(run: Command, home: Path) -> None:
+    with ScriptJournal(home) as journal:
+        run_id = journal.add_script("scripted", details={"config": {"lr": 0.1}}).id
+    damage(home, run_id, "details", "[1")
+    assert "its stored config and summary are damaged" in run("show", run_id).out
+    assert "damaged" in json.loads(run("show", run_id, "--json").out)["configuration_error"]
+
+
+@pytest.mark.parametrize(
+    ("table", "column"), [("chunks", "data"), ("confusions", "counts"), ("confusions", "classes"), ("samples", "data")]
+)
+def test_half_a_figure_is_none(run: Command, home: Path, table: str, column: str) -> None:
+    filler = Filler(home)
+    run_id = filler.queue("lazynet", epochs=1)
+    filler.start(run_id, steps_per_epoch=100)
+    filler.train(run_id, 1)
+    confusion = Confusion.of(("a", "b"), (1, 2, 3, 4))
+    filler.journal.write(run_id, record=epoch_record(1), confusion=confusion, series={"x": [Sample(1, 0.5, 2.0)]})
+    filler.journal.close()
+    with closing(sqlite3.connect(store_file(home))) as connection, connection:
+        connection.execute(f"UPDATE {table} SET {column} = ?", ("x" if column == "classes" else b"abc",))
+    with Store(home) as store:
+        assert len(store.packed_points(run_id)) % 40 == 0
+        assert len(store.packed_series(run_id, ["x"])["x"]) % 24 == 0
+        assert len(store.confusions(run_id)) == (table != "confusions")
+    assert run("plot", run_id).status == 0
+    assert run("metrics", run_id, "x").status == 0
+
+
+def test_a_name_from_outside_breaks_no_line_of_a_message(run: Command, home: Path) -> None:
+    run_id = spoilt_run(home, "none")
+    damage(home, run_id, "name", "two\nlines")
+    assert r"two\nlines" in run("stop", run_id).err
+    for command in (
+        ("archive", run_id),
+        ("archive", "--undo", run_id),
+        ("note", run_id, "x"),
+        ("rename", run_id, "new"),
+    ):
+        told = run(*command)
+        assert (told.status, told.out.count("\n")) == (0, 1), told

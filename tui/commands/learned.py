@@ -128,6 +128,7 @@ def _inspect(places: Places, run: Run, *, best: bool, meanwhile: Callable[[], ob
 
 def print_confusion(run: Run, weights: str, matrix: Confusion, console: Console) -> None:
     """The accuracy of each class, and the matrix; what is right stands in brackets."""
+    matrix = matrix.shown()
     right = f"{format_fraction(matrix.accuracy)} of {format_count(matrix.num_images)} test images"
     console.print(f"{run.shown_name}, {weights}: {right}", soft_wrap=True)
     longest = max(2, *map(cell_len, matrix.classes))

@@ -200,6 +200,7 @@ class LearnedScreen(Screen[None]):
 
     def _show_matrix(self, confusion: Confusion, which: str) -> None:
         self._reveal("classes")
+        confusion = confusion.shown()
         table = self.query_one(ConfusionTable)
         if table.confusion != confusion:
             table.show(confusion)
