@@ -264,7 +264,6 @@ class Trainer:
         lost = self._saver.start(position["best_epoch"])
         if snapshot is None:
             return None
-        self._say(f"resumed at step {position['step']:,}", "info")
         if lost:
             self._say(lost)
         for difference in differences(snapshot, self._choice):

@@ -92,7 +92,7 @@ class ScriptJournal(Journal):
         with transaction(self.connection):
             run = self.run(run_id)
             if run.kind is not Kind.SCRIPT:
-                raise NotPossible(f"{run.name} is trained by lazytrain: a script can't go on with it")
+                raise NotPossible(f"{run.shown_name} is trained by lazytrain: a script can't go on with it")
             anew = {"ended": None, "error": None, "outcome": None, "updated": self.clock()}
             self._set(run_id, state=State.STARTING, wanted=Wanted.RUN, **anew)
             self._say(run_id, f"goes on in process {os.getpid()}")

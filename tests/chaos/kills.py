@@ -6,7 +6,6 @@ import random
 import time
 from collections import Counter
 from dataclasses import dataclass, field
-from itertools import pairwise
 from pathlib import Path
 
 from lazytrain.engine.records import State
@@ -76,13 +75,13 @@ def kill_often(nursery: Nursery, home: Path, num_kills: int, seed: int, *, each:
 
 def _look(store: Store, run_id: str, kills: Kills) -> None:
     """Note how much the last start repeated, and resume a run that was given up."""
-    messages = [message.text for message in store.messages(run_id)]
-    for interrupted, resumed in pairwise(messages):
-        if interrupted.startswith("interrupted after step") and resumed.startswith("resumed at step"):
-            repeated = int(interrupted.split()[3].rstrip(":").replace(",", "")) - int(
-                resumed.split()[3].replace(",", "")
-            )
-            kills.most_steps_repeated = max(kills.most_steps_repeated, repeated)
+    reached = 0
+    for message in store.messages(run_id):
+        if message.text.startswith("interrupted after step"):
+            reached = int(message.text.split()[3].rstrip(":").replace(",", ""))
+        elif message.begun_at is not None:
+            kills.most_steps_repeated = max(kills.most_steps_repeated, reached - message.begun_at)
+            reached = 0
     if store.run(run_id).state is State.FAILED:
         kills.given_up += 1
         store.resume(run_id)

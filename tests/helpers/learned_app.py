@@ -8,7 +8,7 @@ from pathlib import Path
 from textual.app import App
 from textual.reactive import reactive
 
-from lazytrain.engine.analysis.findings import Filters, Inspection, Mistake, Raster
+from lazytrain.engine.analysis.findings import Filters, FirstLook, Inspection, Mistake, Raster
 from lazytrain.engine.confusion import Confusion
 from lazytrain.engine.data.vision.table import CIFAR10_CLASSES
 from lazytrain.engine.events import Progress
@@ -91,6 +91,7 @@ class FakeInspector:
 
     def __init__(self, result: Inspection | None = None, error: str | None = None) -> None:
         self.progress: Progress | None = None
+        self.first_look: FirstLook | None = None
         self.result, self.error, self.stopped = result, error, False
 
     @property

@@ -36,7 +36,7 @@ class RunTold:
         self._store, self._reporter = store, reporter
         self._state = run.state
         self._epoch = before.epoch if before else 0
-        self._first_step = before.step if before else 0
+        self._step = before.step if before else 0
         messages = store.messages(run.id, limit=1)
         self._message = messages[-1].id if messages else 0
         self._headed = False
@@ -46,7 +46,7 @@ class RunTold:
         self.warn(run)
         if not self._headed and run.num_steps is not None and run.state is not State.STARTING:
             self._headed = True
-            self._reporter.say(describe_start(run, self._first_step))
+            self._reporter.say(describe_start(run, self._first_step(run)))
         elif run.state is not self._state and State.PAUSED in (run.state, self._state) and run.state.active:
             self._reporter.say("paused" if run.state is State.PAUSED else "resumed")
         self._state = run.state
@@ -55,6 +55,11 @@ class RunTold:
             self._reporter.show_epoch(run, record)
         if run.state.active:
             self._reporter.show(run)
+
+    def _first_step(self, run: Run) -> int:
+        """The step that it goes on after, as its log tells: a run that had no checkpoint yet starts anew."""
+        begun = (message.begun_at for message in reversed(self._store.messages(run.id)))
+        return next((step for step in begun if step is not None), self._step)
 
     def warn(self, run: Run) -> None:
         """Tell the warnings that came into its log since the last call."""
@@ -174,7 +179,7 @@ class QueueTold:
                 self._reporters[run.id] = self._reporter_for(run)
                 self._told[run.id] = RunTold(self._store, run, self._before.get(run.id), self._reporters[run.id])
                 if self._shared:
-                    self._reporter.say(f"{run.name} ({run.id})")
+                    self._reporter.say(f"{run.shown_name} ({run.id})")
             self._told[run.id].tell(run)
             if run.state.over:
                 self._over.add(run.id)
@@ -251,7 +256,7 @@ def describe_start(run: Run, first_step: int) -> str:
     size = f", {format_count(run.num_steps)} steps in all" if run.num_steps else ""
     epochs = f"{run.num_epochs} epoch{'' if run.num_epochs == 1 else 's'}"
     before = f"goes on after step {format_count(first_step)}" if first_step else epochs
-    return f"{run.name}: {before} on {run.device or 'an unknown device'}{threads}{size}"
+    return f"{run.shown_name}: {before} on {run.device or 'an unknown device'}{threads}{size}"
 
 
 def describe_end(run: Run) -> str:
@@ -265,7 +270,7 @@ def describe_end(run: Run) -> str:
                 f"test accuracy {format_fraction(run.test_accuracy)}{best}"
             )
         case State.FAILED:
-            return f"{run.name} ({run.id}) failed: {run.error or 'no reason was recorded'}"
+            return f"{run.shown_name} ({run.id}) failed: {run.error or 'no reason was recorded'}"
         case _:
             steps = f" after step {format_count(run.step)} of {format_count(run.num_steps)}" if run.step else ""
             return (

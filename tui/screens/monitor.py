@@ -334,7 +334,7 @@ class MonitorScreen(ChartScreen):
             return f"{len(ahead)} queued before it; K and J move it, x removes it"
         active = [other for other in self._runs if other.state.active]
         if active:
-            return f"next, after {active[0].name}; x removes it"
+            return f"next, after {active[0].shown_name}; x removes it"
         runner = self.lazytrain.runner
         return runner.status.text if runner is not None else ""
 

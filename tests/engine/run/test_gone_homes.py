@@ -98,6 +98,23 @@ def test_a_run_is_carried_on_in_the_store_that_replaces_its_own(
     assert bench.store.connection.execute("PRAGMA integrity_check").fetchone()[0] == "ok"
 
 
+@pytest.mark.usefixtures("often")
+def test_a_copy_of_the_store_that_comes_back_under_a_run_is_no_death_of_its_process(
+    bench: Bench, undisturbed: Result, tmp_path: Path
+) -> None:
+    run = bench.queue("coolnet-v10", epochs=NUM_EPOCHS)
+    runner = bench.runner()
+    wait_for(lambda: bench.store.run(run.id).epoch >= 2, "the second epoch")
+    _copy(bench.store.path, tmp_path / "backup.sqlite3")
+    os.replace(tmp_path / "backup.sqlite3", bench.store.path)  # noqa: PTH105
+    wait_for(lambda: _finished(bench, run.id), "the end in the copy")
+    assert bench.result(run) == undisturbed
+    assert runner.status.error is None
+    assert "the run store was replaced by a copy: it goes on in that" in bench.texts(run)
+    assert "its process ended" not in bench.texts(run)
+    assert bench.store.run(run.id).attempts == 0
+
+
 def test_a_client_survives_a_store_that_it_cannot_open(bench: Bench) -> None:
     run = bench.queue()
     newer = bench.home / "newer.sqlite3"

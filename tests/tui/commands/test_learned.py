@@ -16,6 +16,7 @@ from lazytrain.__main__ import main
 from lazytrain.engine.analysis.findings import Inspection
 from lazytrain.engine.confusion import Confusion
 from lazytrain.engine.data.vision.table import CIFAR10_CLASSES
+from lazytrain.presets.plain_text import find_unsafe
 from lazytrain.tui.commands.learned import print_confusion, print_mistakes
 from lazytrain.tui.plain.printed_images import can_draw
 from lazytrain.tui.widgets.half_blocks import UPPER_HALF, half_block_lines
@@ -53,6 +54,15 @@ def test_the_matrix_fits_a_narrow_terminal(home: Path, filler: Filler) -> None:
     run = filler.journal.run(trained(filler))
     out = printed(print_confusion, run, "epoch 1", matrix(), force_terminal=True, width=80, color_system=None)
     assert max(map(len, out.splitlines())) <= 80
+
+
+def test_class_names_that_a_terminal_would_obey_are_written_out_in_columns_wide_enough(
+    home: Path, filler: Filler
+) -> None:
+    run = filler.journal.run(trained(filler))
+    out = printed(print_confusion, run, "epoch 1", matrix(("a\x1b[2Jb", "r\u202etl", "c")), width=80)
+    assert out.splitlines()[1].split() == ["is", "right", r"a\x1b[2Jb", r"r\u202etl", "c"]
+    assert find_unsafe(out, lines=True) is None
 
 
 def test_mistakes_are_listed_where_they_can_not_be_drawn(home: Path, filler: Filler) -> None:

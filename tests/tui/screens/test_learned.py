@@ -13,7 +13,7 @@ from textual.app import App, ComposeResult
 from textual.pilot import Pilot
 from textual.widgets import Static
 
-from lazytrain.engine.analysis.findings import Inspection
+from lazytrain.engine.analysis.findings import FirstLook, Inspection
 from lazytrain.engine.events import Progress
 from lazytrain.engine.records import State
 from lazytrain.tui.screens.inspections import MOST_KEPT, Inspections
@@ -170,6 +170,22 @@ async def test_says_how_far_it_is_and_shows_the_mistakes(home: Path, filler: Fil
         assert pilot.app.screen.query_one("#mistakes", ImageGrid).pixels == 16
         await pilot.press("tab", "shift+tab")
         assert len(begun(pilot)) == 1, "what was found out is kept"
+
+
+async def test_filters_wait_for_no_evaluation(home: Path, filler: Filler) -> None:
+    async with learned(home, trained(filler)) as pilot:
+        await pilot.press("f")
+        ((_, inspector),) = begun(pilot)
+        inspector.progress = Progress(phase="evaluating", done=3000, total=10_000)
+        await shows(pilot, "evaluating 3,000 of 10,000")
+        inspector.first_look = FirstLook(weights="epoch 10", filters=filters())
+        await shows(pilot, "conv 6 · 5×5 · epoch 10 · 1–6 of 6")
+        await pilot.press("m")
+        await shows(pilot, "evaluating 3,000 of 10,000")
+        inspector.error = "the net failed"
+        await shows(pilot, "the net failed")
+        await pilot.press("f")
+        await shows(pilot, "conv 6 · 5×5 · epoch 10 · 1–6 of 6")
 
 
 async def test_looks_again_and_at_the_best(home: Path, filler: Filler) -> None:
