@@ -99,6 +99,16 @@ class ScriptJournal(Journal):
         return self.run(run_id)
 
     def set_details(self, run_id: str, details: Mapping[str, Any]) -> None:
-        """Put `details` in the place of what there was."""
+        """Put `details` in the place of what there was under the same keys: others are another process's to write."""
         with transaction(self.connection):
-            self._set(run_id, details=json.dumps(details, ensure_ascii=False))
+            self._merge_details(run_id, details)
+
+    def _merge_details(self, run_id: str, details: Mapping[str, Any]) -> None:
+        merged = {**self.details(run_id), **details}
+        self._set(run_id, details=json.dumps(merged, ensure_ascii=False))
+
+    def _forget_series(self, run_id: str) -> None:
+        """Take back all that was logged: the program begins anew."""
+        self.connection.execute("DELETE FROM metrics WHERE run_id = ?", (run_id,))
+        self.connection.execute("UPDATE runs SET revision = revision + 1 WHERE id = ?", (run_id,))
+        self._set(run_id, step=0, num_steps=None, seconds=0.0, progress=None)
