@@ -21,12 +21,13 @@ MOST_LETTERS = 2_000
 _NUMBER = r"[-+]?(?:(?<!\d)\d{1,30}(?:\.\d{0,30})?|\.\d{1,30})(?:[eE][-+]?\d{1,3})?|[-+]?(?:nan|NaN|NAN|inf|Infinity)\b"
 _END = r"(?![\w:]|\.\d)"
 """After a number: what is neither a unit, a time of day nor a version."""
+_ANY_NUMBER = re.compile(r"[0-9]|nan|inf", re.IGNORECASE)
 _WORD = r"[A-Za-z_][\w./@-]{0,60}"
 _PAIR = re.compile(
     rf"(?<![\w./@-])({_WORD}(?: {_WORD}){{0,2}})[ \t]{{0,4}}[:=][ \t]{{0,8}}({_NUMBER})(?:/(\d{{1,15}}))?{_END}"
 )
 """`loss=0.31`, `Average loss: 0.05`, `Accuracy: 9825/10000`."""
-_APART = re.compile(rf"(?:^|[,|;:])[ \t]{{0,8}}({_WORD}(?: {_WORD}){{0,2}})[ \t]{{1,8}}({_NUMBER}){_END}(?=[ \t]{{0,8}}(?:$|[,|;]))")
+_APART = re.compile(rf"(?:^|[,|;:])[ \t]{{0,8}}({_WORD}(?: {_WORD})?)[ \t]{{1,8}}({_NUMBER}){_END}(?=[ \t]{{0,8}}(?:$|[,|;]))")
 """`step 100: train loss 4.2, val loss 4.3`, `| loss  7.64 | ppl  2070.05`."""
 _ITEM = re.compile(rf"""['"]([^'"\n]{{1,100}})['"][ \t]{{0,4}}:[ \t]{{0,4}}['"]?({_NUMBER})['"]?[ \t]{{0,4}}(?=[,}}])""")
 """`{'loss': 0.31, 'epoch': 1.0}`."""
@@ -115,7 +116,7 @@ class FigureReader:
             seconds: since the run's start.
         """
         line = line[:MOST_LETTERS]
-        if not any("0" <= letter <= "9" for letter in line) and "nan" not in line.lower():
+        if not _ANY_NUMBER.search(line):
             return []
         epoch = _EPOCH.search(line)
         if epoch is not None:

@@ -12,6 +12,7 @@ import signal
 import subprocess
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import IO
 
 
@@ -93,7 +94,7 @@ class ProcessGroup:
             return True
         except PermissionError:
             return False  # macOS says so of what has ended but wasn't waited for by its parent yet
-        return False
+        return _only_zombies(self.id)
 
     def release(self) -> None:
         """Nothing of it is left that is to be killed if this process dies."""
@@ -120,3 +121,13 @@ class ProcessGroup:
         self._guard.wait()
 
 
+def _only_zombies(group: int) -> bool:
+    """Whether all that is left of a group has ended, and only its parent, a container's first process, doesn't care."""
+    if not Path("/proc/self/stat").exists():
+        return False
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            state, _, of_group = stat.read_text(errors="replace").rpartition(")")[2].split()[:3]
+            if int(of_group) == group and state not in ("Z", "X"):
+                return False
+    return True

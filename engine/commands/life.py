@@ -22,7 +22,7 @@ from lazytrain.engine.records import Run, State, Wanted
 from lazytrain.engine.settings.availability import Availability
 from lazytrain.engine.settings.live import LiveSettings
 from lazytrain.engine.store.command_journal import CommandJournal
-from lazytrain.engine.store.locks import FileLock, LockHeld, is_held, touch
+from lazytrain.engine.store.locks import LOGGING_LOCK, FileLock, LockHeld, is_held, touch
 from lazytrain.engine.store.reading import RunNotFound
 from lazytrain.engine.store.stored_configuration import RunUnreadable
 from lazytrain.engine.store.trouble import StoreDamaged, StoreError, StoreTrouble, trouble_kind
@@ -43,8 +43,6 @@ LINGER_SECONDS = 1.0
 DRAIN_SECONDS = 0.5
 """A process outside of the group may hold the command's output open: it isn't waited for."""
 LEAVE_SECONDS = 45.0
-LOGS_ITSELF = "logs"
-"""The lock in a run's folder that its program holds while it logs to the run, and waits through pauses by itself."""
 ENDED_WITH_RUNNER = "stopped: the program that ran it ended"
 
 
@@ -105,7 +103,7 @@ class CommandLife:
         self._stage, self._deadline = Stage.NOT, 0.0
         self._held: str | None = None
         """Why it is paused by us; empty: a person wants it so."""
-        self._logs_itself = False
+        self._logs_itself = self._waits_itself = False
         self._noted: list[str] = []
         self._spent, self._since = 0.0, clock()
         self._written = self._seen = self._troubled = float("-inf")
@@ -251,8 +249,10 @@ class CommandLife:
             journal.adopt(self._run_id)
         self._wanted = journal.wanted(self._run_id)
         if not self._logs_itself and self._wanted is not Wanted.DISCARD:
-            self._logs_itself = bool(journal.details(self._run_id).get("logs_itself"))
+            details = journal.details(self._run_id)
+            self._logs_itself = bool(details.get("logs_itself"))
             if self._logs_itself:
+                self._waits_itself = bool(details.get("waits_itself"))
                 self._output.ignore_figures()
 
     def _pause_or_go_on(self) -> None:
@@ -279,7 +279,7 @@ class CommandLife:
         """Why its processes are to be halted: empty if a person wants it so, else the settings' reason; None: go on."""
         if self._wanted is Wanted.PAUSE:
             # One that logs by itself waits by itself, where it likes.
-            return None if self._held is None and self._waits_itself else ""
+            return None if self._held is None and self._waits_itself and self._listens else ""
         closed = self._may_train()
         if self._wanted is not Wanted.ANYWAY:
             return closed
@@ -289,8 +289,9 @@ class CommandLife:
         return None
 
     @property
-    def _waits_itself(self) -> bool:
-        return is_held(self._journal.run_folder(self._run_id) / LOGS_ITSELF)
+    def _listens(self) -> bool:
+        """Whether its program logs to the run now, and so knows what is wanted of it."""
+        return is_held(self._journal.run_folder(self._run_id) / LOGGING_LOCK)
 
     # ── ending it ──────────────────────────────────────────────────────────────────────────────────────────
 
@@ -300,7 +301,7 @@ class CommandLife:
             return
         self._why = why
         if self._stage is Stage.NOT and self._status is None:
-            if why is Why.STOPPED and self._held is None and self._waits_itself:
+            if why is Why.STOPPED and self._held is None and self._listens:
                 # It is told by `run.should_stop`, and may save what it has.
                 self._stage, self._deadline = Stage.ASKED, self._clock() + self._grace
             else:
@@ -329,8 +330,10 @@ class CommandLife:
         elif self._stage is Stage.ASKED and now >= self._deadline:
             self._terminate()
         elif self._stage is Stage.TERMINATED and now >= self._deadline:
-            self._stage = Stage.KILLED
+            self._stage, self._deadline = Stage.KILLED, now + DRAIN_SECONDS
             self._group.send(signal.SIGKILL)
+        elif self._stage is Stage.KILLED and now >= self._deadline and self._status is not None:
+            self._gone = now  # no more can be done about a process that the kernel holds
 
     def _end(self) -> None:
         """Write down how it ended."""
@@ -360,7 +363,7 @@ class CommandLife:
     def _judge(self, status: int) -> tuple[State, str]:
         """The state it ends in, and what there is to say of it."""
         how = describe_end(status)
-        killed = f", killed: it didn't end in {self._grace:g} s" if self._stage is Stage.KILLED else ""
+        killed = f": it didn't end in {self._grace:g} s" if status == -signal.SIGKILL else ""
         match self._why:
             case Why.STOPPED:
                 return State.STOPPED, f"stopped by a person ({how}{killed})"

@@ -12,6 +12,8 @@ from lazytrain.engine.store.series import Sample
 
 MOST_LINES = 400
 """Taken out at once; where more came meanwhile, the newest."""
+MOST_READ = 500
+"""So many lines are read for figures between two times that they are taken out."""
 MOST_SAMPLES = 200
 """Of a series, taken out at once: beyond, the last counts."""
 
@@ -29,10 +31,10 @@ class Output:
         self._terminals = {"stdout": Terminal(), "stderr": Terminal()}
         self._reader: FigureReader | None = FigureReader()
         self._lines: deque[Line] = deque(maxlen=MOST_LINES)
-        self._num_lost = 0
+        self._num_lost = self._num_read = 0
         self._series: dict[str, list[Sample]] = {}
         self.last_error = ""
-        """The last line on stderr that isn't empty."""
+        """The last line on stderr that says something: no bar of tqdm's."""
 
     @property
     def standing(self) -> Standing | None:
@@ -74,6 +76,7 @@ class Output:
 
     def take_series(self) -> dict[str, list[Sample]]:
         """The values since the last call."""
+        self._num_read = 0
         series, self._series = self._series, {}
         return series
 
@@ -90,7 +93,8 @@ class Output:
 
     def _take(self, stream: str, printed: Iterable[Printed]) -> None:
         for text, whole in printed:
-            if self._reader is not None:
+            if self._reader is not None and self._num_read < MOST_READ:
+                self._num_read += 1
                 for name, sample in self._reader.read(text, self._seconds()):
                     samples = self._series.setdefault(name, [])
                     if len(samples) >= MOST_SAMPLES:
@@ -98,7 +102,7 @@ class Output:
                     samples.append(sample)
             if not whole:
                 continue
-            if stream == "stderr" and text:
+            if stream == "stderr" and text and "%|" not in text:
                 self.last_error = text
             self._num_lost += len(self._lines) == MOST_LINES
             self._lines.append((self._now(), stream, text))

@@ -291,9 +291,8 @@ class Reader:
         if row is None:
             raise RunNotFound(f"no run {run_id!r}")
         if row["kind"] != Kind.OWN:
-            raise RunUnreadable(
-                f"{harmless(row['name'])} ({run_id}) is trained by a program of your own: that needs a run of presets"
-            )
+            what = "a command" if row["kind"] == Kind.COMMAND else "trained by a program"
+            raise RunUnreadable(f"{harmless(row['name'])} ({run_id}) is {what} of your own: that needs a run of presets")
         return read_configuration(run_id, row["name"], row["configuration"])
 
     @mending

@@ -79,6 +79,40 @@ class ScriptJournal(Journal):
             self._set(run_id, updated=self.clock(), **columns)
         return refused
 
+    def adopt_command(
+        self, run_id: str, *, goes_on: bool, waits: bool, project: str, group: str, tags: Sequence[str], note: str
+    ) -> Run:
+        """The program of a command that runs begins to log to its run.
+
+        Args:
+            goes_on: with what an earlier start of it logged; else that is taken back.
+            waits: whether it waits through pauses by itself.
+            project, group, tags, note: added where the run has none.
+
+        Raises:
+            RunNotFound: there is no such run.
+            NotPossible: it is no command, or it doesn't run; or its program has logged to it before.
+        """
+        with transaction(self.connection):
+            run = self.run(run_id)
+            if run.kind is not Kind.COMMAND or not run.state.active:
+                raise NotPossible(f"{run.name} is no command that runs")
+            if self.details(run_id).get("logs_itself"):
+                raise NotPossible(f"{run.name}: its program has logged to it before")
+            if not goes_on:
+                self._forget_series(run_id)
+            all_tags = sorted({*run.tags, *map(harmless, tags)})
+            self._set(
+                run_id,
+                project=run.project or harmless(project),
+                run_group=run.run_group or harmless(group),
+                tags=json.dumps(all_tags, ensure_ascii=False),
+                note=run.note or harmless(note),
+            )
+            self._merge_details(run_id, {"logs_itself": True, "waits_itself": waits, "from_output": []})
+            self._say(run_id, f"its program logs to it now (process {os.getpid()})")
+        return self.run(run_id)
+
     def find_script(self, project: str, name: str) -> Run | None:
         """The newest run of that name in that project."""
         row = self.connection.execute(
