@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import product
 from typing import Annotated, Any, Literal, Self
@@ -16,22 +16,21 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, model_validator
 
 from lazytrain.presets.plain_text import find_unsafe, harmless
-from lazytrain.presets.schema import Frozen
+from lazytrain.presets.schema import Frozen, Seed
 
 Needs = Literal["gpu", "cpu"]
 """What a command is started on: only beside a GPU that its runner holds; or anywhere, and it sees no GPU."""
 Value = bool | int | float | str
+MOST_SEEDS = 1_000
 _PLACEHOLDER = re.compile(r"\{\{|\}\}|\{([A-Za-z_][\w.-]*)\}")
 _VARIABLE = re.compile(r"[A-Za-z_]\w*")
 
 
-class CommandPreset(Frozen):
-    """A command with parameters: `{lr}` in it is the value of `lr`."""
+class _Command(Frozen):
+    """What presets and studies of commands have in common."""
 
     title: Annotated[str, Field(min_length=1)]
     about: str = ""
-    command: Annotated[str, Field(min_length=1)]
-    """Words as a shell would split them; `{{` and `}}` stand for braces."""
     cwd: str | None = None
     """Where it is started, in full or with `~`; absent: where lazytrain was."""
     env: dict[str, str] = {}
@@ -39,16 +38,69 @@ class CommandPreset(Frozen):
     needs: Needs | None = None
     """`gpu`: only a runner that holds one starts it; `cpu`: it sees no GPU."""
     project: str = ""
+    """What its runs belong to."""
+
+    @model_validator(mode="after")
+    def _can_be_started(self) -> Self:
+        check_folder(self.cwd)
+        check_environment(self.env)
+        return self
+
+
+class CommandPreset(_Command):
+    """A command with parameters: `{lr}` in it is the value of `lr`."""
+
+    command: Annotated[str, Field(min_length=1)]
+    """Words as a shell would split them; `{{` and `}}` stand for braces."""
     parameters: dict[str, Value] = {}
     """Name → the value where nobody gives another."""
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
         check_words("command", self.command)
-        check_folder(self.cwd)
-        check_environment(self.env)
-        used = {name for text in (self.command, *self.env.values()) for name in placeholders(text)}
-        check_names("parameters", self.parameters, used)
+        check_names("parameters", self.parameters, _used(self.command, self.env))
+        return self
+
+
+class CommandStudy(_Command):
+    """A family of commands that change one thing: a list of them, or a grid of their parameters."""
+
+    report: str = ""
+    command: str | Annotated[tuple[str, ...], Field(min_length=1)]
+    """One command, or several, each with every point."""
+    grid: dict[str, Annotated[tuple[Value, ...], Field(min_length=1)]] = {}
+    """Parameter → its values."""
+    values: Annotated[tuple[dict[str, Value], ...], Field(min_length=1)] | None = None
+    """Points of their own: `[{ lr = 0.1, batch = 4 }, { lr = 0.01, batch = 8 }]`, each with every point of `grid`."""
+    settings: Annotated[dict[str, Value], Field(alias="set")] = {}
+    """Parameter → the value that every run has."""
+    seeds: Annotated[tuple[Seed, ...], Field(min_length=1)] | None = None
+    """Every run is made once with each, as `{seed}`."""
+
+    @property
+    def commands(self) -> tuple[str, ...]:
+        return (self.command,) if isinstance(self.command, str) else self.command
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        points = self.values or ({},)
+        seeded = {"seed": 0} if self.seeds is not None else {}
+        for number, command in enumerate(self.commands, start=1):
+            check_words("command" if isinstance(self.command, str) else f"command.{number}", command)
+        used = {name for command in self.commands for name in _used(command, self.env)}
+        for number, point in enumerate(points, start=1):
+            if point.keys() != points[0].keys():
+                raise ValueError(f"values.{number}: it has other names than values.1")
+        tables = {"grid": self.grid, "values": points[0], "set": self.settings, "seeds": seeded}
+        given: dict[str, str] = {}
+        for table, names in tables.items():
+            for name in names:
+                if name in given:
+                    raise ValueError(f"{harmless(name)} is in {given[name]} and in {table}: leave it in one of them")
+                given[name] = table
+        if idle := next((name for name in given if name not in used), None):
+            raise ValueError(f"{given[idle]}.{harmless(idle)}: {{{harmless(idle)}}} is nowhere in command or env")
+        check_names("grid", dict.fromkeys(given), used)
         return self
 
 
@@ -93,13 +145,48 @@ def fill(command: str, environment: Mapping[str, str], values: Mapping[str, Valu
     )
 
 
-def grid_points(
-    grid: Mapping[str, Sequence[Value]], listed: Sequence[Mapping[str, Value]] | None
-) -> Iterator[dict[str, Value]]:
-    """Each of the `listed` points with each point of the grid, whose last field changes fastest."""
-    for point in listed or ({},):
-        for values in product(*grid.values()):
-            yield {**point, **dict(zip(grid, values, strict=True))}
+def expand_commands(study: CommandStudy, num_seeds: int | None = None) -> tuple[CommandRun, ...]:
+    """The runs of a study, each once: the first seed's, then the next one's; within a seed command by command, and of
+    each the points as they are listed, the grid's last field changing fastest.
+
+    Args:
+        num_seeds: so many seeds in place of the study's: its first ones, then the next whole numbers.
+
+    Raises:
+        ValueError: the study has no `{seed}`.
+    """
+    seeds: tuple[int | None, ...] = study.seeds or (None,)
+    if num_seeds is not None:
+        if study.seeds is None:
+            raise ValueError(
+                f"--seeds {num_seeds}: the study has none: write {{seed}} into its command, and seeds = [0]"
+            )
+        if not 1 <= num_seeds <= MOST_SEEDS:
+            raise ValueError(f"--seeds {num_seeds}: from 1 to {MOST_SEEDS:,}")
+        after = max(study.seeds) + 1
+        seeds = (*study.seeds, *range(after, after + num_seeds))[:num_seeds]
+    found: dict[tuple[object, ...], CommandRun] = {}
+    for seed in seeds:
+        for number, command in enumerate(study.commands, start=1):
+            for point in _points(study):
+                seeded = {} if seed is None else {"seed": seed}
+                told = {**point, **(seeded if len(seeds) > 1 else {})}
+                label = " ".join(f"{name}={say(value)}" for name, value in told.items())
+                if len(study.commands) > 1:
+                    label = f"{number} {label}".strip()
+                run = fill(command, study.env, {**study.settings, **point, **seeded}, label)
+                found.setdefault((run.arguments, *sorted(run.environment.items())), run)
+    return tuple(found.values())
+
+
+def _points(study: CommandStudy) -> Iterator[dict[str, Value]]:
+    for point in study.values or ({},):
+        for values in product(*study.grid.values()):
+            yield {**point, **dict(zip(study.grid, values, strict=True))}
+
+
+def _used(command: str, environment: Mapping[str, str]) -> set[str]:
+    return {name for text in (command, *environment.values()) for name in placeholders(text)}
 
 
 def say(value: Value) -> str:
@@ -137,7 +224,9 @@ def check_words(field: str, command: str) -> None:
         raise ValueError(f"{field} = '{shown}': its program can't be a parameter")
     left = _PLACEHOLDER.sub("", command)
     if "{" in left or "}" in left:
-        raise ValueError(f"{field} = '{shown}': a parameter is a name in braces, such as {{lr}}; write {{{{ for a brace")
+        raise ValueError(
+            f"{field} = '{shown}': a parameter is a name in braces, such as {{lr}}; write {{{{ for a brace"
+        )
 
 
 def check_names(field: str, given: Mapping[str, object], used: set[str]) -> None:

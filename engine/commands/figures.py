@@ -27,11 +27,17 @@ _PAIR = re.compile(
     rf"(?<![\w./@-])({_WORD}(?: {_WORD}){{0,2}})[ \t]{{0,4}}[:=][ \t]{{0,8}}({_NUMBER})(?:/(\d{{1,15}}))?{_END}"
 )
 """`loss=0.31`, `Average loss: 0.05`, `Accuracy: 9825/10000`."""
-_APART = re.compile(rf"(?:^|[,|;:])[ \t]{{0,8}}({_WORD}(?: {_WORD})?)[ \t]{{1,8}}({_NUMBER}){_END}(?=[ \t]{{0,8}}(?:$|[,|;]))")
+_APART = re.compile(
+    rf"(?:^|[,|;:])[ \t]{{0,8}}({_WORD}(?: {_WORD})?)[ \t]{{1,8}}({_NUMBER}){_END}(?=[ \t]{{0,8}}(?:$|[,|;]))"
+)
 """`step 100: train loss 4.2, val loss 4.3`, `| loss  7.64 | ppl  2070.05`."""
-_ITEM = re.compile(rf"""['"]([^'"\n]{{1,100}})['"][ \t]{{0,4}}:[ \t]{{0,4}}['"]?({_NUMBER})['"]?[ \t]{{0,4}}(?=[,}}])""")
+_ITEM = re.compile(
+    rf"""['"]([^'"\n]{{1,100}})['"][ \t]{{0,4}}:[ \t]{{0,4}}['"]?({_NUMBER})['"]?[ \t]{{0,4}}(?=[,}}])"""
+)
 """`{'loss': 0.31, 'epoch': 1.0}`."""
-_TQDM = re.compile(r"(?<![\d.])(\d{1,15}(?:\.\d{1,6})?)([kMGT]?)/(\d{1,15}(?:\.\d{1,6})?)([kMGT]?)[A-Za-z]{0,8} {0,4}\[([^\]]{0,1000})")
+_TQDM = re.compile(
+    r"(?<![\d.])(\d{1,15}(?:\.\d{1,6})?)([kMGT]?)/(\d{1,15}(?:\.\d{1,6})?)([kMGT]?)[A-Za-z]{0,8} {0,4}\[([^\]]{0,1000})"
+)
 _PERCENT = re.compile(r" {0,4}(?<!\d)\d{1,3}%(?:\||$)")
 _KERAS = re.compile(r"^ {0,4}(\d{1,15})/(\d{1,15}) {1,4}(?:\[[=>.]{1,60}\]|[━─╸╺ ]{1,60}|-(?= ))")
 _SHARE = re.compile(r"\[ {0,8}(\d{1,15})/ {0,8}(\d{1,15}) {0,4}\( {0,4}\d{1,3}(?:\.\d{0,6})?%\)\]")
@@ -57,7 +63,9 @@ _ASIDE = re.compile(
     re.IGNORECASE,
 )
 """Bars of what isn't the training."""
-_PARTS = re.compile(r"(?:train|val|valid|test|eval|dev)(?:[/_.].*|$)|.*[/_.](?:train|val|valid|test|eval|dev)$", re.IGNORECASE)
+_PARTS = re.compile(
+    r"(?:train|val|valid|test|eval|dev)(?:[/_.].*|$)|.*[/_.](?:train|val|valid|test|eval|dev)$", re.IGNORECASE
+)
 _UNITS = {"": 1.0, "k": 1e3, "M": 1e6, "G": 1e9, "T": 1e12}
 
 

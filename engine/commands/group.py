@@ -15,7 +15,6 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import IO
 
-
 _GUARD = 'read -r group && { read -r over || kill -9 "-$group"; }'
 
 

@@ -131,7 +131,7 @@ class CommandLife:
                 surroundings(configuration, self._run_id, str(self._journal.home), self._device),
                 lambda: os.write(self._wake[1], b"."),
             )
-        except (RunUnreadable, CannotStart) as error:
+        except (RunUnreadable, CannotStart):
             self._insist(lambda: self._journal.end(self._run_id, State.FAILED, error=f"can't be started: {error}"))
             return
         except RunNotFound:
@@ -346,17 +346,16 @@ class CommandLife:
             self._insist(lambda: journal.forget(run_id))
             return
         state, told = self._judge(status)
-        words = {"error": told} if state is State.FAILED else {"outcome": told}
         columns = {} if self._logs_itself else {"seconds": self._seconds}
 
         def end() -> None:
             if not self._write(now=True):
                 raise StoreTrouble("what it printed last is yet to be written", "busy")
-            details = {"exit_status": status}
-            if not self._logs_itself:
-                details["summary"] = {metric.name: metric.last for metric in journal.metrics(run_id)}
-            journal.set_details(run_id, details)
-            journal.end(run_id, state, **words, **columns)
+            summary = {metric.name: metric.last for metric in journal.metrics(run_id)}
+            own = {} if self._logs_itself else {"summary": summary}
+            journal.set_details(run_id, {"exit_status": status, **own})
+            error, outcome = (told, None) if state is State.FAILED else (None, told)
+            journal.end(run_id, state, error=error, outcome=outcome, **columns)
 
         self._insist(end)
 
@@ -375,7 +374,7 @@ class CommandLife:
                 return State.FINISHED, how
             case _:
                 last = self._output.last_error
-                return State.FAILED, f"{how}: {last}" if last else f"{how}, and nothing on stderr"
+                return State.FAILED, f"{how}: {last}" if last else how
 
     # ── the store ──────────────────────────────────────────────────────────────────────────────────────────
 

@@ -68,9 +68,7 @@ class Jobs:
         """Run id → process of its job."""
         return {run_id: job.pid for run_id, job in dict(self._jobs).items()}
 
-    def start(
-        self, run_id: str, device: str, *more: str, cores: int | None = None, module: str = TRAINING
-    ) -> None:
+    def start(self, run_id: str, device: str, *more: str, cores: int | None = None, module: str = TRAINING) -> None:
         """Start one; `more` options of `module`, `cores`: how many of the machine's are its own."""
         options = (*self._options, "--device", device, *more)
         self._jobs[run_id] = Job(run_id, options, cores, self._ended, module)

@@ -133,9 +133,12 @@ class Turns:
         """Whether a queued command can be started here and now. What it waits for is said; what can't come, fails."""
         try:
             run = self._journal.run(run_id)
-            obstacle = find_obstacle(self._journal, self._journal.command(run_id), self._choice.device)
         except RunNotFound:
             return False  # discarded meanwhile
+        try:
+            obstacle = find_obstacle(self._journal, self._journal.command(run_id), self._choice.device)
+        except RunNotFound:
+            return False
         except RunUnreadable as error:
             obstacle = Obstacle(str(error), "never")
         if obstacle is None:

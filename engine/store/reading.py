@@ -292,7 +292,9 @@ class Reader:
             raise RunNotFound(f"no run {run_id!r}")
         if row["kind"] != Kind.OWN:
             what = "a command" if row["kind"] == Kind.COMMAND else "trained by a program"
-            raise RunUnreadable(f"{harmless(row['name'])} ({run_id}) is {what} of your own: that needs a run of presets")
+            raise RunUnreadable(
+                f"{harmless(row['name'])} ({run_id}) is {what} of your own: that needs a run of presets"
+            )
         return read_configuration(run_id, row["name"], row["configuration"])
 
     @mending

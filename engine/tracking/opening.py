@@ -65,7 +65,11 @@ def begin(
             each: {"goal": {"min": "minimize", "max": "maximize"}.get(way, way)} for each, way in better.items()
         }
     with ScriptJournal(place) as journal:
-        labels = {"group": group or "", "tags": [tags] if isinstance(tags, str) else list(tags or ()), "note": notes or ""}
+        labels = {
+            "group": group or "",
+            "tags": [tags] if isinstance(tags, str) else list(tags or ()),
+            "note": notes or "",
+        }
         adopted = _adopt(journal, how, project, details, labels, on_stop, pauses=pauses)
         if adopted is not None:
             return adopted

@@ -70,8 +70,36 @@ def test_where_the_training_stands(lines: list[str], standing: tuple[int, int | 
 
 
 PIECES = st.sampled_from(
-    ["loss", "=", ": ", "0.31", "nan", "{'", "': ", "}", "12/100", " [", "00:05", "]", "%|", "|", "Epoch ", "1" * 40,
-     "9e999", "-", "━", "\t", " ", "val", "step ", ",", "(98%)", "é", "a" * 100, "."]  # fmt: skip
+    [
+        "loss",
+        "=",
+        ": ",
+        "0.31",
+        "nan",
+        "{'",
+        "': ",
+        "}",
+        "12/100",
+        " [",
+        "00:05",
+        "]",
+        "%|",
+        "|",
+        "Epoch ",
+        "1" * 40,
+        "9e999",
+        "-",
+        "━",
+        "\t",
+        " ",
+        "val",
+        "step ",
+        ",",
+        "(98%)",
+        "é",
+        "a" * 100,
+        ".",
+    ]  # fmt: skip
 )
 
 
@@ -93,7 +121,9 @@ def test_the_number_of_series_is_bounded() -> None:
     assert len(reader.names) == MOST_NAMES
 
 
-@pytest.mark.parametrize("piece", ["1", "a ", "loss=", "{'a':", "loss: ", "[1/", "1.", "|", "loss a b c ", "1/1 ", "━", "e9"])
+@pytest.mark.parametrize(
+    "piece", ["1", "a ", "loss=", "{'a':", "loss: ", "[1/", "1.", "|", "loss a b c ", "1/1 ", "━", "e9"]
+)
 def test_a_line_of_megabytes_is_read_at_once(piece: str) -> None:
     """Where time grew with the square of its length, this would take hours."""
     reader = FigureReader()
