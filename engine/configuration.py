@@ -63,7 +63,7 @@ class CommandConfiguration(Frozen):
     """The program's file, found when the command was queued."""
     folder: str
     """Where it is started."""
-    environment: dict[str, str] = {}
+    environment: dict[str, str] = Field(default_factory=dict[str, str])
     """What is added to the environment of whoever starts it."""
     needs: Needs | None = None
     """None: whatever device its runner holds."""

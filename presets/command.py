@@ -21,6 +21,7 @@ from lazytrain.presets.schema import Frozen, Seed
 Needs = Literal["gpu", "cpu"]
 """What a command is started on: only beside a GPU that its runner holds; or anywhere, and it sees no GPU."""
 Value = bool | int | float | str
+Values = Annotated[tuple[Value, ...], Field(min_length=1)]
 MOST_SEEDS = 1_000
 _PLACEHOLDER = re.compile(r"\{\{|\}\}|\{([A-Za-z_][\w.-]*)\}")
 _VARIABLE = re.compile(r"[A-Za-z_]\w*")
@@ -33,7 +34,7 @@ class _Command(Frozen):
     about: str = ""
     cwd: str | None = None
     """Where it is started, in full or with `~`; absent: where lazytrain was."""
-    env: dict[str, str] = {}
+    env: dict[str, str] = Field(default_factory=dict[str, str])
     """Added to its environment; `{lr}` is a parameter here too."""
     needs: Needs | None = None
     """`gpu`: only a runner that holds one starts it; `cpu`: it sees no GPU."""
@@ -52,7 +53,7 @@ class CommandPreset(_Command):
 
     command: Annotated[str, Field(min_length=1)]
     """Words as a shell would split them; `{{` and `}}` stand for braces."""
-    parameters: dict[str, Value] = {}
+    parameters: dict[str, Value] = Field(default_factory=dict[str, Value])
     """Name → the value where nobody gives another."""
 
     @model_validator(mode="after")
@@ -68,11 +69,11 @@ class CommandStudy(_Command):
     report: str = ""
     command: str | Annotated[tuple[str, ...], Field(min_length=1)]
     """One command, or several, each with every point."""
-    grid: dict[str, Annotated[tuple[Value, ...], Field(min_length=1)]] = {}
+    grid: dict[str, Values] = Field(default_factory=dict[str, Values])
     """Parameter → its values."""
     values: Annotated[tuple[dict[str, Value], ...], Field(min_length=1)] | None = None
     """Points of their own: `[{ lr = 0.1, batch = 4 }, { lr = 0.01, batch = 8 }]`, each with every point of `grid`."""
-    settings: Annotated[dict[str, Value], Field(alias="set")] = {}
+    settings: dict[str, Value] = Field(default_factory=dict[str, Value], alias="set")
     """Parameter → the value that every run has."""
     seeds: Annotated[tuple[Seed, ...], Field(min_length=1)] | None = None
     """Every run is made once with each, as `{seed}`."""

@@ -43,7 +43,8 @@ _KERAS = re.compile(r"^ {0,4}(\d{1,15})/(\d{1,15}) {1,4}(?:\[[=>.]{1,60}\]|[‚îÅ‚
 _SHARE = re.compile(r"\[ {0,8}(\d{1,15})/ {0,8}(\d{1,15}) {0,4}\( {0,4}\d{1,3}(?:\.\d{0,6})?%\)\]")
 """`Train Epoch: 1 [640/60000 (1%)]`."""
 _STEP = re.compile(
-    r"\b(?:global[ _]?step|step|iter(?:ation)?|batch|batches)s?\b[^\w\n]{0,4}(\d{1,15})(?: {0,4}(?:/|of) {0,4}(\d{1,15}))?(?![\w.])",
+    r"\b(?:global[ _]?step|step|iter(?:ation)?|batch|batches)s?\b[^\w\n]{0,4}"
+    r"(\d{1,15})(?: {0,4}(?:/|of) {0,4}(\d{1,15}))?(?![\w.])",
     re.IGNORECASE,
 )
 _COLUMN = re.compile(r"\| {0,8}(\d{1,15})/ {0,8}(\d{1,15})(?: batches)?(?= |$)")

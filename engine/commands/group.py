@@ -66,7 +66,8 @@ class ProcessGroup:
     @property
     def outputs(self) -> tuple[IO[bytes], IO[bytes]]:
         """Its stdout and stderr."""
-        assert self._process.stdout is not None and self._process.stderr is not None
+        assert self._process.stdout is not None
+        assert self._process.stderr is not None
         return self._process.stdout, self._process.stderr
 
     @property

@@ -10,12 +10,12 @@ import signal
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
-from enum import Enum
-from typing import TypeVar
 
-from lazytrain.engine.child_process import describe_end
+from lazytrain.engine.commands.ending import Ending, Why
 from lazytrain.engine.commands.group import CannotStart, ProcessGroup
+from lazytrain.engine.commands.ledger import Ledger
 from lazytrain.engine.commands.output import Output
+from lazytrain.engine.commands.surroundings import surroundings
 from lazytrain.engine.configuration import CommandConfiguration
 from lazytrain.engine.events import Progress
 from lazytrain.engine.records import Run, State, Wanted
@@ -23,50 +23,16 @@ from lazytrain.engine.settings.availability import Availability
 from lazytrain.engine.settings.live import LiveSettings
 from lazytrain.engine.store.command_journal import CommandJournal
 from lazytrain.engine.store.locks import LOGGING_LOCK, FileLock, LockHeld, is_held, touch
-from lazytrain.engine.store.reading import RunNotFound
 from lazytrain.engine.store.stored_configuration import RunUnreadable
-from lazytrain.engine.store.trouble import StoreDamaged, StoreError, StoreTrouble, trouble_kind
-
-T = TypeVar("T")
+from lazytrain.engine.store.trouble import StoreTrouble, trouble_kind
 
 TICK_SECONDS = 0.05
 WRITE_SECONDS = 0.2
 """How often what was printed is written."""
 CLOCK_SECONDS = 2.0
 """How often the run is seen to live, and its time is written."""
-RETRY_SECONDS = 3.0
-"""Where the store can't be written."""
-LAST_TRIES = 5
-"""So often it is tried once the command has ended; then the next runner finds the run without a process."""
-LINGER_SECONDS = 1.0
-"""What a command has left running when its first process ends may end by itself for so long."""
 DRAIN_SECONDS = 0.5
 """A process outside of the group may hold the command's output open: it isn't waited for."""
-LEAVE_SECONDS = 45.0
-ENDED_WITH_RUNNER = "stopped: the program that ran it ended"
-
-
-class Why(Enum):
-    """Why a command is ended before its end, the stronger later."""
-
-    STOPPED = 1
-    LEFT = 2
-    """Its runner ends."""
-    ORPHANED = 3
-    """Its runner died."""
-    DISCARDED = 4
-    TAKEN = 5
-    """Another process has the run."""
-
-
-class Stage(Enum):
-    """How far it is with ending it."""
-
-    NOT = 0
-    ASKED = 1
-    """The program knows by itself that it is to stop."""
-    TERMINATED = 2
-    KILLED = 3
 
 
 class CommandLife:
@@ -95,21 +61,20 @@ class CommandLife:
         self._journal, self._run_id, self._lock = journal, run.id, lock
         self._device, self._commands, self._clock = device, commands, clock
         self._asked_to_end = asked_to_end
+        self._ledger = Ledger(journal, run.id, clock)
         self._settings = LiveSettings(journal.home)
         self._may_train = may_train or Availability(self._settings)
         self._output = Output(journal.clock, lambda: self._seconds)
         self._wanted = Wanted.RUN
-        self._why: Why | None = None
-        self._stage, self._deadline = Stage.NOT, 0.0
         self._held: str | None = None
         """Why it is paused by us; empty: a person wants it so."""
         self._logs_itself = self._waits_itself = False
         self._noted: list[str] = []
         self._spent, self._since = 0.0, clock()
-        self._written = self._seen = self._troubled = float("-inf")
+        self._written = self._seen = float("-inf")
         self._status: int | None = None
         """Of its first process, once that has ended."""
-        self._ended = 0.0
+        self._ended: float | None = None
         self._gone: float | None = None
         """When nothing of it was left."""
         self._wake = os.pipe()
@@ -121,23 +86,26 @@ class CommandLife:
 
     def live(self) -> None:
         """Start it and stay with it to its end."""
+        journal, run_id = self._journal, self._run_id
         try:
-            configuration = self._insist(lambda: self._journal.command(self._run_id))
+            configuration = self._ledger.insist(self._prepare)
             if configuration is None:
                 return
             self._group = ProcessGroup(
                 (configuration.program, *configuration.arguments[1:]),
                 configuration.folder,
-                surroundings(configuration, self._run_id, str(self._journal.home), self._device),
+                surroundings(configuration, run_id, str(journal.home), self._device),
                 lambda: os.write(self._wake[1], b"."),
             )
-        except (RunUnreadable, CannotStart):
-            self._insist(lambda: self._journal.end(self._run_id, State.FAILED, error=f"can't be started: {error}"))
+        except (RunUnreadable, CannotStart) as error:
+            reason = f"can't be started: {error}"
+            self._ledger.insist(lambda: journal.end(run_id, State.FAILED, error=reason))
             return
-        except RunNotFound:
-            return
+        self._ending = Ending(self._group, lambda: self._settings().stop_grace_seconds, self._clock)
+        self._since = self._clock()
         try:
-            self._begin(configuration)
+            text = f"started: {configuration.line} (process {self._group.id} in {configuration.folder})"
+            self._ledger.attempt(lambda: journal.command_started(run_id, text, self._group.id, platform.node()))
             self._attend()
         finally:
             if self._gone is None:
@@ -147,12 +115,12 @@ class CommandLife:
 
     # ── while it runs ──────────────────────────────────────────────────────────────────────────────────────
 
-    def _begin(self, configuration: CommandConfiguration) -> None:
-        text = f"started: {configuration.line} (process {self._group.id} in {configuration.folder})"
-        facts = {"host": platform.node(), "process": self._group.id}
+    def _prepare(self) -> CommandConfiguration:
+        configuration = self._journal.command(self._run_id)
         reason = {"cpu": "it sees no GPU", "gpu": "held for it", None: "what its runner holds"}[configuration.needs]
         device = "cpu" if configuration.needs == "cpu" else self._device
-        self._attempt(lambda: self._journal.begin_command(self._run_id, device, reason, text, **facts))
+        self._journal.prepare_command(self._run_id, device, reason)
+        return configuration
 
     def _attend(self) -> None:
         with selectors.DefaultSelector() as selector:
@@ -165,7 +133,8 @@ class CommandLife:
                     self._hear(selector, key)
                 self._write()
                 self._look()
-                self._press()
+                if self._gone is None and self._ending.press(self._ended):
+                    self._gone = self._clock()
 
     def _hear(self, selector: selectors.BaseSelector, key: selectors.SelectorKey) -> None:
         said = os.read(key.fd, 2**16)
@@ -173,9 +142,9 @@ class CommandLife:
             case "commands":
                 if not said:
                     selector.unregister(key.fileobj)
-                    self._leave(Why.ORPHANED)
+                    self._ending.begin(Why.ORPHANED)
                 elif b"s" in said:
-                    self._leave(Why.LEFT)
+                    self._ending.begin(Why.LEFT)
                 elif b"h" in said:
                     self._halt()
             case "wake":
@@ -221,21 +190,23 @@ class CommandLife:
             touch(self._lock.path, time.time())
             self._keep_lock()
         if self._asked_to_end():
-            self._leave(Why.LEFT)
-        self._attempt(self._read_wishes)
-        match self._wanted:
+            self._ending.begin(Why.LEFT)
+        self._ledger.attempt(self._read_wishes)
+        match Wanted.DISCARD if self._ledger.is_gone else self._wanted:
             case Wanted.STOP:
-                self._leave(Why.STOPPED)
+                # Its program is told by `run.should_stop`, and may save what it has.
+                by_itself = self._held is None and self._listens
+                self._ending.begin(Why.STOPPED, by_itself=by_itself)
             case Wanted.DISCARD:
-                self._leave(Why.DISCARDED)
-            case _ if self._why is None and self._status is None:
+                self._ending.begin(Why.DISCARDED)
+            case _ if self._ending.why is None and self._status is None:
                 self._pause_or_go_on()
 
     def _keep_lock(self) -> None:
         try:
             self._lock.keep()
         except LockHeld:
-            self._leave(Why.TAKEN)
+            self._ending.begin(Why.TAKEN)
         except OSError as error:
             if trouble_kind(error) is None:
                 raise  # else the home is gone for now
@@ -268,12 +239,12 @@ class CommandLife:
             self._since = self._clock()
             self._group.send(signal.SIGCONT)
             text = "goes on"
-            self._attempt(lambda: journal.go_on(run_id, State.RUNNING, text))
+            self._ledger.attempt(lambda: journal.go_on(run_id, State.RUNNING, text))
         elif held:
-            self._attempt(lambda: journal.hold(run_id, held))
+            self._ledger.attempt(lambda: journal.hold(run_id, held))
         else:
             text = "paused: its processes are halted" if before is None else "paused by a person too"
-            self._attempt(lambda: journal.confirm(run_id, State.PAUSED, text, error=None))
+            self._ledger.attempt(lambda: journal.confirm(run_id, State.PAUSED, text, error=None))
 
     def _reason_to_wait(self) -> str | None:
         """Why its processes are to be halted: empty if a person wants it so, else the settings' reason; None: go on."""
@@ -284,7 +255,7 @@ class CommandLife:
         if self._wanted is not Wanted.ANYWAY:
             return closed
         if closed is None:
-            self._attempt(lambda: self._journal.allow(self._run_id))
+            self._ledger.attempt(lambda: self._journal.allow(self._run_id))
             self._wanted = Wanted.RUN
         return None
 
@@ -293,59 +264,19 @@ class CommandLife:
         """Whether its program logs to the run now, and so knows what is wanted of it."""
         return is_held(self._journal.run_folder(self._run_id) / LOGGING_LOCK)
 
-    # ── ending it ──────────────────────────────────────────────────────────────────────────────────────────
-
-    def _leave(self, why: Why) -> None:
-        """End it before its end."""
-        if self._why is not None and self._why.value >= why.value:
-            return
-        self._why = why
-        if self._stage is Stage.NOT and self._status is None:
-            if why is Why.STOPPED and self._held is None and self._listens:
-                # It is told by `run.should_stop`, and may save what it has.
-                self._stage, self._deadline = Stage.ASKED, self._clock() + self._grace
-            else:
-                self._terminate()
-
-    @property
-    def _grace(self) -> float:
-        """How long it may take to end by itself; a runner that ends doesn't wait for ever."""
-        grace = self._settings().stop_grace_seconds
-        return grace if self._why is Why.STOPPED else min(grace, LEAVE_SECONDS)
-
-    def _terminate(self) -> None:
-        self._stage, self._deadline = Stage.TERMINATED, self._clock() + self._grace
-        self._group.send(signal.SIGTERM)
-        # One that is halted learns of it as it goes on.
-        self._group.send(signal.SIGCONT)
-
-    def _press(self) -> None:
-        """Go on with ending it, when it had its time."""
-        if self._gone is not None:
-            return
-        now = self._clock()
-        if self._status is not None and self._stage in (Stage.NOT, Stage.ASKED):
-            if now - self._ended >= LINGER_SECONDS:
-                self._terminate()
-        elif self._stage is Stage.ASKED and now >= self._deadline:
-            self._terminate()
-        elif self._stage is Stage.TERMINATED and now >= self._deadline:
-            self._stage, self._deadline = Stage.KILLED, now + DRAIN_SECONDS
-            self._group.send(signal.SIGKILL)
-        elif self._stage is Stage.KILLED and now >= self._deadline and self._status is not None:
-            self._gone = now  # no more can be done about a process that the kernel holds
+    # ── its end ────────────────────────────────────────────────────────────────────────────────────────────
 
     def _end(self) -> None:
         """Write down how it ended."""
         for stream in ("stdout", "stderr"):
             self._output.close(stream)
         status, journal, run_id = self._status or 0, self._journal, self._run_id
-        if self._why is Why.TAKEN:
+        if self._ending.why is Why.TAKEN:
             return
-        if self._wanted is Wanted.DISCARD:
-            self._insist(lambda: journal.forget(run_id))
+        if self._wanted is Wanted.DISCARD or self._ledger.is_gone:
+            self._ledger.insist(lambda: journal.forget(run_id))
             return
-        state, told = self._judge(status)
+        state, told = self._ending.judge(status, self._output.last_error)
         columns = {} if self._logs_itself else {"seconds": self._seconds}
 
         def end() -> None:
@@ -357,24 +288,7 @@ class CommandLife:
             error, outcome = (told, None) if state is State.FAILED else (None, told)
             journal.end(run_id, state, error=error, outcome=outcome, **columns)
 
-        self._insist(end)
-
-    def _judge(self, status: int) -> tuple[State, str]:
-        """The state it ends in, and what there is to say of it."""
-        how = describe_end(status)
-        killed = f": it didn't end in {self._grace:g} s" if status == -signal.SIGKILL else ""
-        match self._why:
-            case Why.STOPPED:
-                return State.STOPPED, f"stopped by a person ({how}{killed})"
-            case Why.LEFT:
-                return State.STOPPED, ENDED_WITH_RUNNER
-            case Why.ORPHANED:
-                return State.INTERRUPTED, "the process that ran it ended, and the command with it"
-            case _ if status == 0:
-                return State.FINISHED, how
-            case _:
-                last = self._output.last_error
-                return State.FAILED, f"{how}: {last}" if last else how
+        self._ledger.insist(end)
 
     # ── the store ──────────────────────────────────────────────────────────────────────────────────────────
 
@@ -387,14 +301,14 @@ class CommandLife:
         lines, series = output.take_lines(), output.take_series()
         if not (lines or series or now) and at - self._written < CLOCK_SECONDS:
             return True
-        done = self._attempt(lambda: self._journal.write_output(self._run_id, lines, series, self._columns()))
+        done = self._ledger.attempt(lambda: self._journal.write_output(self._run_id, lines, series, self._columns()))
         if not done:
             output.give_back(lines, series)
             return False
         self._written = at
         if (names := output.names) != self._noted:
             self._noted = names
-            self._attempt(lambda: self._journal.set_details(self._run_id, {"from_output": names}))
+            self._ledger.attempt(lambda: self._journal.set_details(self._run_id, {"from_output": names}))
         return True
 
     def _columns(self) -> Mapping[str, object]:
@@ -417,60 +331,3 @@ class CommandLife:
             "num_steps": standing.num_steps,
             "progress": json.dumps(asdict(progress)),
         }
-
-    def _attempt(self, act: Callable[[], object]) -> bool:
-        """Do it if the store can be used now; whether it was done. The command goes on all the same."""
-        now = self._clock()
-        if now - self._troubled < RETRY_SECONDS:
-            return False
-        try:
-            act()
-        except RunNotFound:
-            self._wanted = Wanted.DISCARD
-            return True
-        except StoreDamaged:
-            try:
-                self._journal.reopen()
-                self._journal.adopt(self._run_id)
-            except (StoreError, OSError):
-                self._troubled = now
-            return False
-        except (StoreError, OSError) as error:
-            if isinstance(error, OSError) and trouble_kind(error) is None:
-                raise
-            self._troubled = now
-            return False
-        return True
-
-    def _insist(self, act: Callable[[], T]) -> T | None:
-        """Do it, again and again where the store can't be used, a few times; None if it can't be done."""
-        found: list[T] = []
-        for _ in range(LAST_TRIES):
-            self._troubled = float("-inf")
-            if self._attempt(lambda: found.append(act())):
-                return found[0] if found else None
-            time.sleep(RETRY_SECONDS)
-        return None
-
-
-def surroundings(
-    configuration: CommandConfiguration,
-    run_id: str,
-    home: str,
-    device: str,
-    outer: Mapping[str, str] = os.environ,
-) -> dict[str, str]:
-    """The environment that the command is started in."""
-    found = dict(outer)
-    # Lines come as they are printed, not when four thousand letters of them are there.
-    found.setdefault("PYTHONUNBUFFERED", "1")
-    if configuration.path is not None:
-        found["PATH"] = configuration.path
-    kind, _, number = device.partition(":")
-    if configuration.needs == "cpu":
-        found["CUDA_VISIBLE_DEVICES"] = ""
-    elif kind == "cuda" and number.isdecimal():
-        there = [each.strip() for each in found.get("CUDA_VISIBLE_DEVICES", "").split(",") if each.strip()]
-        found["CUDA_VISIBLE_DEVICES"] = there[int(number)] if int(number) < len(there) else number
-    found |= configuration.environment
-    return found | {"LAZYTRAIN_HOME": home, "LAZYTRAIN_RUN": run_id}

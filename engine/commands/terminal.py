@@ -18,7 +18,8 @@ ROWS_ABOVE = 8
 """So many lines a program may go up: nested progress bars do, and are held back so far."""
 _LONGEST_ESCAPE = 4_096
 _ESCAPE = re.compile(
-    r"\x1b(?:\[([0-9;:<=>?]{0,40})[ -/]{0,4}([@-~])|\][^\x07\x1b]*(?:\x07|\x1b\\)|[PX^_][^\x1b]*\x1b\\|[ -/]{0,4}[0-Z\\^-~])"
+    r"\x1b(?:\[([0-9;:<=>?]{0,40})[ -/]{0,4}([@-~])|\][^\x07\x1b]*(?:\x07|\x1b\\)"
+    r"|[PX^_][^\x1b]*\x1b\\|[ -/]{0,4}[0-Z\\^-~])"
 )
 _BREAK = re.compile(r"[\n\r\b\x1b]")
 

@@ -85,9 +85,8 @@ class Turns:
         self._awaits = False
         for run_id in self._journal.queued() if self._duty.only is None else [self._duty.only]:
             lock = FileLock(self._journal.run_folder(run_id) / "lock")
-            if is_command := self._is_command(run_id):
-                if not self._is_ready(run_id):
-                    continue
+            if (is_command := self._is_command(run_id)) and not self._is_ready(run_id):
+                continue
             if is_command or self._has_own_net(run_id):
                 if is_held(lock.path):
                     continue

@@ -25,21 +25,22 @@ class CommandJournal(ScriptJournal):
 
     _num_new = 0
 
-    def begin_command(self, run_id: str, device: str, reason: str, text: str, **facts: Any) -> None:
-        """The command is started now. What an earlier start printed figures of is taken back, unless it logged itself:
-        its program says whether it goes on.
-
-        Args:
-            facts: for the run's details: `host`, `process`.
-        """
+    def prepare_command(self, run_id: str, device: str, reason: str) -> None:
+        """The command is about to be started. What an earlier start printed figures of is taken back, unless its
+        program logged itself: that says whether it goes on."""
         with transaction(self.connection):
             before = self.details(run_id)
             if not before.get("logs_itself"):
                 self._forget_series(run_id)
             anew = {"logs_itself": False, "from_output": [], "exit_status": None}
-            self._merge_details(run_id, {**anew, **facts, "starts": before.get("starts", 0) + 1})
-            columns = {"device": device, "device_reason": reason, "seconds": 0.0, "progress": None}
-            self._set(run_id, state=State.RUNNING, updated=self.clock(), **columns)
+            self._merge_details(run_id, {**anew, "starts": before.get("starts", 0) + 1})
+            self._set(run_id, device=device, device_reason=reason, seconds=0.0, progress=None)
+
+    def command_started(self, run_id: str, text: str, process: int, host: str) -> None:
+        """It runs, as that process; `text` is for the run's log."""
+        with transaction(self.connection):
+            self._merge_details(run_id, {"process": process, "host": host})
+            self._set(run_id, state=State.RUNNING, updated=self.clock())
             self._say(run_id, text)
 
     def write_output(
@@ -75,7 +76,3 @@ class CommandJournal(ScriptJournal):
             " ORDER BY id DESC LIMIT 1 OFFSET ?2)",
             (run_id, MOST_LINES),
         )
-
-    def note(self, run_id: str, **details: Any) -> None:
-        """Keep these beside the run."""
-        self.set_details(run_id, details)

@@ -49,7 +49,7 @@ class RunTold:
     def tell(self, run: Run) -> None:
         """Tell what happened since the last call."""
         self.warn(run)
-        known = run.num_steps is not None or run.kind is Kind.COMMAND
+        known = run.device is not None if self.is_command else run.num_steps is not None
         if not self._headed and known and run.state is not State.STARTING:
             self._headed = True
             self._reporter.say(describe_start(run, self._first_step))

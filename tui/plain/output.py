@@ -207,13 +207,13 @@ def _script_record(store: Store, run: Run) -> dict[str, Any]:
         record |= {"project": run.project, "group": run.run_group, "command": details.get("command")}
         record |= {"config": details.get("config", {}), "summary": details.get("summary", {})}
         record["metrics"] = [asdict(metric) for metric in store.metrics(run.id)]
-    if run.kind is Kind.COMMAND:
-        queued = details.get("queued", {})
-        record["folder"] = details.get("folder")
-        record["exit_status"] = details.get("exit_status")
-        record["starts"] = details.get("starts", 0)
-        record["from_output"] = details.get("from_output", [])
-        record |= {name: queued.get(name) for name in ("arguments", "environment", "needs", "after")}
+        if run.kind is Kind.COMMAND:
+            queued = details.get("queued", {})
+            record["folder"] = details.get("folder")
+            record["exit_status"] = details.get("exit_status")
+            record["starts"] = details.get("starts", 0)
+            record["from_output"] = details.get("from_output", [])
+            record |= {name: queued.get(name) for name in ("arguments", "environment", "needs", "after")}
     return record
 
 

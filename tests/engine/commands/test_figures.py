@@ -25,23 +25,47 @@ def read(*lines: str) -> tuple[FigureReader, list[tuple[str, int, float]]]:
     ("lines", "figures"),
     [
         ([TQDM.format(12, 0.31), TQDM.format(12, 0.31)], [("loss", 12, 0.31), ("acc", 12, 0.5)]),
-        ([TQDM.format(99, 0.3), TQDM.format(2, 0.2)], [*[("loss", 99, 0.3), ("acc", 99, 0.5)], ("loss", 102, 0.2), ("acc", 102, 0.5)]),
+        (
+            [TQDM.format(99, 0.3), TQDM.format(2, 0.2)],
+            [*[("loss", 99, 0.3), ("acc", 99, 0.5)], ("loss", 102, 0.2), ("acc", 102, 0.5)],
+        ),
         (["1.2k/10.0k [00:05<00:30, 2kit/s, loss=3]"], [("loss", 1200, 3.0)]),
         ([" 45%|█▌ | 450M/1.0G [00:01<00:02, 200MB/s]", "loss: 0.5"], [("loss", 1, 0.5)]),
-        (["Epoch 1/10", KERAS.format(12), "Epoch 2/10", KERAS.format(3)], [("accuracy", 12, 0.9), ("loss", 12, 0.31), ("accuracy", 103, 0.9), ("loss", 103, 0.31)]),
-        (["100/100 - 3s - 30ms/step - accuracy: 0.95 - val_loss: 2.5e-1"], [("accuracy", 100, 0.95), ("val_loss", 100, 0.25)]),
-        ([LIGHTNING.format(0, 12, 12), LIGHTNING.format(1, 3, 3)], [("train_loss", 12, 0.31), ("train_loss", 103, 0.31)]),
-        (["  5%|▌    | 5/100 [00:05<00:30, 2.10it/s]", "{'loss': 0.31, 'epoch': 1.0}"], [("loss", 5, 0.31), ("epoch", 5, 1.0)]),
+        (
+            ["Epoch 1/10", KERAS.format(12), "Epoch 2/10", KERAS.format(3)],
+            [("accuracy", 12, 0.9), ("loss", 12, 0.31), ("accuracy", 103, 0.9), ("loss", 103, 0.31)],
+        ),
+        (
+            ["100/100 - 3s - 30ms/step - accuracy: 0.95 - val_loss: 2.5e-1"],
+            [("accuracy", 100, 0.95), ("val_loss", 100, 0.25)],
+        ),
+        (
+            [LIGHTNING.format(0, 12, 12), LIGHTNING.format(1, 3, 3)],
+            [("train_loss", 12, 0.31), ("train_loss", 103, 0.31)],
+        ),
+        (
+            ["  5%|▌    | 5/100 [00:05<00:30, 2.10it/s]", "{'loss': 0.31, 'epoch': 1.0}"],
+            [("loss", 5, 0.31), ("epoch", 5, 1.0)],
+        ),
         (["{'eval_loss': '0.5', 'note': 'x', 'many': [1, 2]}"], [("eval_loss", 1, 0.5)]),
-        (["Train Epoch: 1 [640/60000 (1%)]\tLoss: 2.3", "Test set: Average loss: 0.05, Accuracy: 9825/10000 (98%)"], [("loss", 640, 2.3), ("test/loss", 640, 0.05), ("test/accuracy", 640, 0.9825)]),
-        (["| epoch   1 |   200/ 2983 batches | lr 20.00 | ms/batch 12.34 | loss  7.64 | ppl  2070.05"], [("lr", 200, 20.0), ("loss", 200, 7.64), ("ppl", 200, 2070.05)]),
+        (
+            ["Train Epoch: 1 [640/60000 (1%)]\tLoss: 2.3", "Test set: Average loss: 0.05, Accuracy: 9825/10000 (98%)"],
+            [("loss", 640, 2.3), ("test/loss", 640, 0.05), ("test/accuracy", 640, 0.9825)],
+        ),
+        (
+            ["| epoch   1 |   200/ 2983 batches | lr 20.00 | ms/batch 12.34 | loss  7.64 | ppl  2070.05"],
+            [("lr", 200, 20.0), ("loss", 200, 7.64), ("ppl", 200, 2070.05)],
+        ),
         (["step 100: train loss 4.2, val loss 4.3"], [("train_loss", 100, 4.2), ("val_loss", 100, 4.3)]),
-        (["Epoch [1/10], Step [600/600], Loss: 0.3", "Epoch [2/10], Step [100/600], Loss: 0.1"], [("loss", 600, 0.3), ("loss", 700, 0.1)]),
+        (
+            ["Epoch [1/10], Step [600/600], Loss: 0.3", "Epoch [2/10], Step [100/600], Loss: 0.1"],
+            [("loss", 600, 0.3), ("loss", 700, 0.1)],
+        ),
         (["Epoch 1/3: loss=0.5", "Epoch 2/3: loss=0.4"], [("loss", 1, 0.5), ("loss", 2, 0.4)]),
         (["12:33:01 INFO port: 80", "torch: 2.5.1", "seed=3", "error at line 7", "loss: 5s"], []),
     ],
     ids=lambda value: value[0][:30] if value and isinstance(value[0], str) else "",
-)  # fmt: skip
+)
 def test_figures_of_the_usual_loops(lines: list[str], figures: list[tuple[str, int, float]]) -> None:
     assert read(*lines)[1] == figures
 
@@ -58,11 +82,17 @@ def test_nan_is_a_value() -> None:
         ([TQDM.format(12, 0.3)], (12, 100, "")),
         ([TQDM.format(99, 0.3), TQDM.format(2, 0.3)], (102, None, "")),
         (["Epoch 2/10", KERAS.format(100), KERAS.format(12)], (112, 1000, "epoch 2/10")),
-        (["Sanity Checking DataLoader 0: 100%|█| 2/2 [00:00<00:00, 10it/s]", LIGHTNING.format(3, 12, 12)], (12, None, "Epoch 3")),
-        ([LIGHTNING.format(0, 12, 12), "Validation DataLoader 0:  50%|██ | 5/10 [00:00<00:00, 50it/s]"], (12, None, "Validation DataLoader 0")),
+        (
+            ["Sanity Checking DataLoader 0: 100%|█| 2/2 [00:00<00:00, 10it/s]", LIGHTNING.format(3, 12, 12)],
+            (12, None, "Epoch 3"),
+        ),
+        (
+            [LIGHTNING.format(0, 12, 12), "Validation DataLoader 0:  50%|██ | 5/10 [00:00<00:00, 50it/s]"],
+            (12, None, "Validation DataLoader 0"),
+        ),
         (["Epoch 2/3: loss=0.4"], (2, 3, "epoch 2/3")),
     ],
-)  # fmt: skip
+)
 def test_where_the_training_stands(lines: list[str], standing: tuple[int, int | None, str]) -> None:
     found = read(*lines)[0].standing
     assert found is not None
@@ -99,7 +129,7 @@ PIECES = st.sampled_from(
         "é",
         "a" * 100,
         ".",
-    ]  # fmt: skip
+    ]
 )
 
 

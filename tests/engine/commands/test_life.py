@@ -11,9 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from lazytrain.engine.commands import life as life_module
-from lazytrain.engine.commands.life import CommandLife, surroundings
+from lazytrain.engine.commands import ending
+from lazytrain.engine.commands.life import CommandLife
 from lazytrain.engine.commands.preparing import prepare_command
+from lazytrain.engine.commands.surroundings import surroundings
 from lazytrain.engine.records import Kind, Run, State
 from lazytrain.engine.store.command_journal import MOST_LINES, SPARE_LINES, CommandJournal
 from lazytrain.engine.store.locks import FileLock
@@ -89,7 +90,7 @@ def store(home: Path) -> Iterator[Store]:
 @pytest.fixture
 def start(home: Path, store: Store, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Life]]:
     """Runs Python source, or any words, as a queued command."""
-    monkeypatch.setattr(life_module, "LINGER_SECONDS", 0.05)
+    monkeypatch.setattr(ending, "LINGER_SECONDS", 0.05)
     (home / "settings.toml").write_text("stop_grace_seconds = 0.3\n")
     lives: list[Life] = []
 

@@ -83,7 +83,8 @@ def test_what_a_command_waits_for(store: Store) -> None:
         journal.end(first.id, State.FAILED, error="no")
         assert obstacle(store, second) == (
             "never",
-            f"it comes after true ({first.id}), which failed; once that has finished, `lazytrain resume` queues it again",
+            f"it comes after true ({first.id}), which failed; once that has finished,"
+            " `lazytrain resume` queues it again",
         )
         store.resume(first.id)
         assert journal.claim(first.id)

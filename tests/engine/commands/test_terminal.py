@@ -40,7 +40,8 @@ def test_lines_are_what_a_person_would_have_seen(printed: bytes, seen: list[str]
 
 
 def test_nested_bars_end_as_one_line_each() -> None:
-    printed = b"outer 0/2\n\rinner 0/2\x1b[A\n\rinner 1/2\x1b[A\n\rinner 2/2\x1b[A\router 1/2\n\rinner 2/2\x1b[A\router 2/2\n\n"
+    inner = b"\n\rinner %d/2\x1b[A"
+    printed = b"outer 0/2" + inner % 0 + inner % 1 + inner % 2 + b"\router 1/2" + inner % 2 + b"\router 2/2\n\n"
     assert lines(printed) == ["outer 0/2", "outer 2/2", "inner 2/2"]
     many = b"".join(b"line %d\n" % number for number in range(50))
     terminal = Terminal()
