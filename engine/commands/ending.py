@@ -16,7 +16,7 @@ KILL_SECONDS = 0.5
 """Killed, a process that the kernel holds may still be there: it isn't waited for."""
 LEAVE_SECONDS = 45.0
 """A runner that ends doesn't wait longer."""
-WITH_RUNNER = "stopped: the program that ran it ended"
+WITH_RUNNER = "the program that ran it ended"
 ORPHANED = "the process that ran it ended, and the command with it"
 
 
@@ -95,7 +95,7 @@ class Ending:
         match self.why:
             case Why.STOPPED:
                 killed = f": it didn't end in {self._seconds:g} s" if status == -signal.SIGKILL else ""
-                return State.STOPPED, f"stopped by a person ({how}{killed})"
+                return State.STOPPED, f"by a person ({how}{killed})"
             case Why.LEFT:
                 return State.STOPPED, WITH_RUNNER
             case Why.ORPHANED:

@@ -290,7 +290,7 @@ def describe_end(run: Run) -> str:
         case State.FAILED:
             return f"{run.name} ({run.id}) failed: {run.error or 'no reason was recorded'}"
         case _ if run.kind is Kind.COMMAND:
-            how = run.outcome or state_word(run)
+            how = f"{state_word(run)}{f', {run.outcome}' if run.outcome else ''}"
             return f"{how}: `lazytrain resume {run.id}` queues it again, to be started from its beginning"
         case _:
             steps = f" after step {format_count(run.step)} of {format_count(run.num_steps)}" if run.step else ""

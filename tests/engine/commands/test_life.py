@@ -222,7 +222,7 @@ def test_a_pause_halts_all_its_processes(start: Callable[..., Life], store: Stor
     wait_for(lambda: life.run.seconds > seconds, "it to go on")
     store.stop(life.id)
     run = life.ends()
-    assert (run.state, run.outcome) == (State.STOPPED, "stopped by a person (SIGTERM, terminated)")
+    assert (run.state, run.outcome) == (State.STOPPED, "by a person (SIGTERM, terminated)")
     said = [message.text for message in store.messages(life.id)]
     assert "paused: its processes are halted" in said
     assert "goes on" in said
@@ -237,7 +237,7 @@ def test_a_stop_that_isnt_heard_becomes_a_kill(start: Callable[..., Life], store
     run = life.ends()
     assert (run.state, run.outcome) == (
         State.STOPPED,
-        "stopped by a person (SIGKILL, killed: it didn't end in 0.3 s)",
+        "by a person (SIGKILL, killed: it didn't end in 0.3 s)",
     )
 
 
@@ -264,7 +264,7 @@ def test_the_settings_hours_halt_it(start: Callable[..., Life]) -> None:
     life.reaches(State.RUNNING)
     life.tell(b"s")
     run = life.ends()
-    assert (run.state, run.outcome) == (State.STOPPED, "stopped: the program that ran it ended")
+    assert (run.state, run.outcome) == (State.STOPPED, "the program that ran it ended")
 
 
 def test_it_ends_with_its_runner(start: Callable[..., Life]) -> None:
@@ -311,7 +311,7 @@ def test_a_program_that_logs_pauses_and_stops_by_itself(start: Callable[..., Lif
     store.stop(life.id)
     run = life.ends()
     assert ("stdout", "leaves True") in life.printed
-    assert (run.state, run.outcome) == (State.STOPPED, "stopped by a person (exit status 3)")
+    assert (run.state, run.outcome) == (State.STOPPED, "by a person (exit status 3)")
     details = store.details(run.id)
     assert (details["config"], details["exit_status"]) == ({"batch": 4, "lr": 0.2}, 3)
     assert details["command"] == store.command(run.id).line, "what was queued, not what the program says of itself"

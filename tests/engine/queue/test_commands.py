@@ -97,5 +97,5 @@ def test_a_suspended_runner_halts_it(bench: Bench) -> None:
     wait_for(lambda: not stands_still(), "it to go on")
     runner.stop()
     assert runner.join(DEADLINE)
-    assert bench.store.run(run.id).outcome == "stopped: the program that ran it ended"
+    assert bench.store.run(run.id).outcome == "the program that ran it ended"
     assert not is_alive(process)

@@ -160,7 +160,7 @@ async def until_shown(pilot: Any, app: MonitorApp) -> None:
         (State.FAILED, {"error": "exit status 1: ValueError: x"}, "exit status 1: ValueError: x · r starts it again"),
         (
             State.STOPPED,
-            {"outcome": "stopped by a person (SIGTERM, terminated)"},
+            {"outcome": "by a person (SIGTERM, terminated)"},
             "r starts it again from its beginning",
         ),
         (State.FINISHED, {"outcome": "exit status 0"}, "exit status 0"),
