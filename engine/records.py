@@ -44,6 +44,8 @@ class State(StrEnum):
         return self in (State.STOPPED, State.FAILED, State.INTERRUPTED)
 
 
+PRINTED = ("stdout", "stderr")
+"""Levels of what a command printed."""
 ACTIVE = frozenset((State.STARTING, State.RUNNING, State.PAUSED))
 
 
@@ -54,6 +56,8 @@ class Kind(StrEnum):
     """lazytrain, from presets."""
     SCRIPT = "script"
     """A program of the user's that logs to it: `import lazytrain`."""
+    COMMAND = "command"
+    """A command of the user's that lazytrain starts when its turn comes."""
 
 
 class TrainerState(StrEnum):
@@ -185,7 +189,11 @@ class Run:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Message:
-    """A line of a run's log; `level` is detail (epochs and saves, as they come), info, warning or error."""
+    """A line of a run's log.
+
+    `level` is detail (epochs and saves, as they come), info, warning or error; or stdout or stderr, for what a command
+    printed there.
+    """
 
     id: int
     run_id: str

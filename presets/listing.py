@@ -13,7 +13,7 @@ from typing import Literal
 from lazytrain.presets.plain_text import EncodingError, harmless, read_utf8
 
 Origin = Literal["shipped", "yours"]
-Kind = Literal["architectures", "hyperparameters", "studies"]
+Kind = Literal["architectures", "hyperparameters", "studies", "commands"]
 
 _ORDER: dict[str, tuple[str, ...]] = {
     "architectures": (
@@ -29,6 +29,7 @@ _ORDER: dict[str, tuple[str, ...]] = {
         *("learning-rate", "batch-size", "decreasing-lr", "augmentation", "mse", "activations", "architectures"),
         *("coolnet-variants", "whole-report"),
     ),
+    "commands": (),
 }
 """The order in which shipped presets are listed: what a newcomer wants first."""
 _TITLE = re.compile(r"""^title[ \t]*=[ \t]*(?:"([^"\\\n]+)"|'([^'\n]+)')[ \t]*(?:#.*)?$""", re.MULTILINE)

@@ -152,6 +152,13 @@ class Journal(Store):
             self._set(run_id, state=State.PAUSED, error=reason, updated=self.clock())
             self._say(run_id, f"paused: {reason}; it goes on by itself", "warning")
 
+    def wait_for(self, run_id: str, reason: str | None) -> None:
+        """What keeps a queued run from its turn; None: nothing any more."""
+        with transaction(self.connection):
+            self.connection.execute(
+                "UPDATE runs SET error = ? WHERE id = ? AND state = ?", (reason, run_id, State.QUEUED)
+            )
+
     def go_on(self, run_id: str, state: State, text: str = "goes on: it can be stored again") -> None:
         """What held a run by itself is over."""
         with transaction(self.connection):
@@ -359,9 +366,11 @@ class Journal(Store):
     def _take_up(self, run: Run, end: str | None) -> None:
         """Decide what becomes of a run whose trainer died."""
         at = f"after step {run.step:,}"
-        if run.kind is Kind.SCRIPT and run.wanted is not Wanted.DISCARD:
-            # Only who wrote the program can start it again.
+        if run.kind is not Kind.OWN and run.wanted is not Wanted.DISCARD:
+            # Only who wrote the program can start it again, or knows what starting a command again does.
             outcome = "its process ended without lazytrain.finish()"
+            if run.kind is Kind.COMMAND:
+                outcome = f"the process that ran it ended{f' ({end})' if end else ''}, and the command with it"
             ended = {"ended": self.clock(), "progress": None, "error": None, "outcome": outcome}
             self._set(run.id, state=State.INTERRUPTED, **ended)
             self._say(run.id, f"interrupted {at}: {outcome}", "warning")

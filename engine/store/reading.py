@@ -34,6 +34,7 @@ from lazytrain.engine.store.rebuild import (
 from lazytrain.engine.store.series import Metric, read_metrics, read_series, whole
 from lazytrain.engine.store.stored_configuration import (
     RunUnreadable,
+    read_command,
     read_configuration,
     read_details,
     stored_settings,
@@ -41,7 +42,7 @@ from lazytrain.engine.store.stored_configuration import (
 from lazytrain.presets.plain_text import harmless
 
 if TYPE_CHECKING:
-    from lazytrain.engine.configuration import RunConfiguration
+    from lazytrain.engine.configuration import CommandConfiguration, RunConfiguration
 
 SUSPENDED_SECONDS = 6.0
 """A trainer that was not seen for so long is frozen: a live one shows itself every two seconds."""
@@ -295,11 +296,20 @@ class Reader:
         row = self.connection.execute("SELECT name, kind, configuration FROM runs WHERE id = ?", (run_id,)).fetchone()
         if row is None:
             raise RunNotFound(f"no run {run_id!r}")
-        if row["kind"] == Kind.SCRIPT:
+        if row["kind"] != Kind.OWN:
+            what = "a command" if row["kind"] == Kind.COMMAND else "trained by a program"
             raise RunUnreadable(
-                f"{harmless(row['name'])} ({run_id}) is trained by a program of your own: that needs a run of presets"
+                f"{harmless(row['name'])} ({run_id}) is {what} of your own: that needs a run of presets"
             )
         return read_configuration(run_id, row["name"], row["configuration"])
+
+    @mending
+    def command(self, run_id: str) -> CommandConfiguration:
+        """What was queued of a run that is a command. Raises RunNotFound, RunUnreadable."""
+        row = self.connection.execute("SELECT name, details FROM runs WHERE id = ?", (run_id,)).fetchone()
+        if row is None:
+            raise RunNotFound(f"no run {run_id!r}")
+        return read_command(run_id, row["name"], row["details"])
 
     @mending
     def details(self, run_id: str) -> dict[str, Any]:
@@ -382,12 +392,22 @@ class Reader:
     ) -> list[Message]:
         """The newest `limit` messages after id `since`, oldest first; of all runs if none is named.
 
-        `details`: with what is said of every epoch and save.
+        `details`: with what is said of every epoch and save, and what a command printed.
         """
         rows = self.connection.execute(
             "SELECT id, run_id, time, level, text FROM messages WHERE (?1 IS NULL OR run_id = ?1) AND id > ?2 "
-            "AND (?4 OR level != 'detail') ORDER BY id DESC LIMIT ?3",
+            "AND (?4 OR level NOT IN ('detail', 'stdout', 'stderr')) ORDER BY id DESC LIMIT ?3",
             (run_id, since, limit, details),
+        )
+        return [Message(**dict(row)) for row in rows][::-1]
+
+    @mending
+    def printed(self, run_id: str, since: int = 0, limit: int = 1000) -> list[Message]:
+        """The newest `limit` lines after message `since` that a command printed, oldest first."""
+        rows = self.connection.execute(
+            "SELECT id, run_id, time, level, text FROM messages WHERE run_id = ? AND id > ? "
+            "AND level IN ('stdout', 'stderr') ORDER BY id DESC LIMIT ?",
+            (run_id, since, limit),
         )
         return [Message(**dict(row)) for row in rows][::-1]
 

@@ -79,6 +79,40 @@ class ScriptJournal(Journal):
             self._set(run_id, updated=self.clock(), **columns)
         return refused
 
+    def adopt_command(
+        self, run_id: str, *, goes_on: bool, waits: bool, project: str, group: str, tags: Sequence[str], note: str
+    ) -> Run:
+        """The program of a command that runs begins to log to its run.
+
+        Args:
+            goes_on: with what an earlier start of it logged; else that is taken back.
+            waits: whether it waits through pauses by itself.
+            project, group, tags, note: added where the run has none.
+
+        Raises:
+            RunNotFound: there is no such run.
+            NotPossible: it is no command, or it doesn't run; or its program has logged to it before.
+        """
+        with transaction(self.connection):
+            run = self.run(run_id)
+            if run.kind is not Kind.COMMAND or not run.state.active:
+                raise NotPossible(f"{run.name} is no command that runs")
+            if self.details(run_id).get("logs_itself"):
+                raise NotPossible(f"{run.name}: its program has logged to it before")
+            if not goes_on:
+                self._forget_series(run_id)
+            all_tags = sorted({*run.tags, *map(harmless, tags)})
+            self._set(
+                run_id,
+                project=run.project or harmless(project),
+                run_group=run.run_group or harmless(group),
+                tags=json.dumps(all_tags, ensure_ascii=False),
+                note=run.note or harmless(note),
+            )
+            self._merge_details(run_id, {"logs_itself": True, "waits_itself": waits, "from_output": []})
+            self._say(run_id, f"its program logs to it now (process {os.getpid()})")
+        return self.run(run_id)
+
     def find_script(self, project: str, name: str) -> Run | None:
         """The newest run of that name in that project."""
         row = self.connection.execute(
@@ -99,6 +133,16 @@ class ScriptJournal(Journal):
         return self.run(run_id)
 
     def set_details(self, run_id: str, details: Mapping[str, Any]) -> None:
-        """Put `details` in the place of what there was."""
+        """Put `details` in the place of what there was under the same keys: others are another process's to write."""
         with transaction(self.connection):
-            self._set(run_id, details=json.dumps(details, ensure_ascii=False))
+            self._merge_details(run_id, details)
+
+    def _merge_details(self, run_id: str, details: Mapping[str, Any]) -> None:
+        merged = {**self.details(run_id), **details}
+        self._set(run_id, details=json.dumps(merged, ensure_ascii=False))
+
+    def _forget_series(self, run_id: str) -> None:
+        """Take back all that was logged: the program begins anew."""
+        self.connection.execute("DELETE FROM metrics WHERE run_id = ?", (run_id,))
+        self.connection.execute("UPDATE runs SET revision = revision + 1 WHERE id = ?", (run_id,))
+        self._set(run_id, step=0, num_steps=None, seconds=0.0, progress=None)

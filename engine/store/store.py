@@ -24,7 +24,7 @@ from lazytrain.engine.store.stored_configuration import RunUnreadable
 from lazytrain.presets.plain_text import find_unsafe, harmless
 
 if TYPE_CHECKING:
-    from lazytrain.engine.configuration import RunConfiguration
+    from lazytrain.engine.configuration import CommandConfiguration, RunConfiguration
 
 REPEAT_SECONDS = 30.0
 """A question that waits is marked as still wanted this often."""
@@ -73,6 +73,48 @@ class Store(Reader):
                     *(configuration.architecture_name, configuration.hyperparameters_name),
                     *(values.dataset, values.seed, State.QUEUED, Wanted.RUN),
                     *(self._queue_end(first=first), self.clock(), values.epochs),
+                ),
+            )
+        self.archive(run_id)
+        return self.run(run_id)
+
+    @mending
+    def add_command(
+        self,
+        configuration: CommandConfiguration,
+        name: str | None = None,
+        *,
+        project: str = "",
+        group: str = "",
+        config: Mapping[str, Any] | None = None,
+    ) -> Run:
+        """Queue a command at the end. A name that is taken gets a number; by default it is the program's.
+
+        Args:
+            config: values that Compare and filters know the run by.
+
+        Raises NotPossible for a name that means another run, or what can't be one.
+        """
+        wanted = harmless(configuration.suggested_name)
+        if name is not None:
+            wanted = _checked(name, "a run's name", longest=LONGEST_NAME).strip() or wanted
+        _checked(project, "a project's name", longest=LONGEST_NAME)
+        details = {
+            "config": dict(config or {}),
+            "command": configuration.line,
+            "folder": configuration.folder,
+            "queued": configuration.model_dump(mode="json"),
+        }
+        with transaction(self.connection):
+            run_id = self._new_id()
+            self._refuse_if_ambiguous(wanted, run_id)
+            self.connection.execute(
+                "INSERT INTO runs (id, name, configuration, architecture, hyperparameters, dataset, seed, state,"
+                " wanted, position, created, num_epochs, kind, project, run_group, details)"
+                " VALUES (?, ?, '{}', '', '', '', 0, ?, ?, ?, ?, 0, ?, ?, ?, ?)",
+                (
+                    *(run_id, self._free_name(wanted), State.QUEUED, Wanted.RUN, self._queue_end(), self.clock()),
+                    *(Kind.COMMAND, encodable(project), encodable(group), json.dumps(details)),
                 ),
             )
         self.archive(run_id)
@@ -207,6 +249,8 @@ class Store(Reader):
                     attempts=0,
                 )
                 after = f" after step {run.step:,}" if run.step else ""
+                if run.kind is Kind.COMMAND:
+                    after = ", to be started again from its beginning,"
                 self._say(run_id, f"queued again{after} by {self._by}")
             else:
                 raise NotPossible(f"{run.shown_name} is {run.state}: there is nothing to resume")

@@ -106,6 +106,12 @@ def architectures(ctx: typer.Context, incomplete: str) -> Iterator[Candidate]:
     return _presets("architectures", ctx, incomplete)
 
 
+def architectures_and_commands(ctx: typer.Context, incomplete: str) -> Iterator[Candidate]:
+    """What can be trained by its name alone."""
+    yield from _presets("architectures", ctx, incomplete)
+    yield from _presets("commands", ctx, incomplete)
+
+
 def hyperparameters(ctx: typer.Context, incomplete: str) -> Iterator[Candidate]:
     """Presets of hyperparameters."""
     return _presets("hyperparameters", ctx, incomplete)

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from lazytrain.engine.records import ACTIVE, Run, State
+from lazytrain.engine.records import ACTIVE, Kind, Run, State
 from lazytrain.engine.store.store import RunNotFound, Store
 from lazytrain.tui.commands.options import (
     Home,
@@ -63,7 +63,8 @@ def discard(
 
 
 def _describe(run: Run) -> str:
-    return f"{run.shown_name} ({run.id}, {run.state}, {run.epoch} of {run.num_epochs} epochs)"
+    how_far = f"{run.epoch} of {run.num_epochs} epochs" if run.kind is Kind.OWN else f"{run.step:,} steps"
+    return f"{run.shown_name} ({run.id}, {run.state}, {how_far})"
 
 
 def _discard(store: Store, run_id: str, what: str) -> None:

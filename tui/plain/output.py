@@ -49,6 +49,10 @@ GAP = "  "
 """Between two columns."""
 MIN_CUT = 8
 """A column is not cut below this many characters, however narrow the window."""
+LAST_LINES = 10
+"""Of what a command printed."""
+READ_OFF = "read off what it printed"
+"""Said of figures that a program didn't log itself."""
 WIDE = 104
 """Columns from which the run list has room for the date."""
 
@@ -204,6 +208,13 @@ def _script_record(store: Store, run: Run) -> dict[str, Any]:
         record |= {"project": run.project, "group": run.run_group, "command": details.get("command")}
         record |= {"config": details.get("config", {}), "summary": details.get("summary", {})}
         record["metrics"] = [asdict(metric) for metric in store.metrics(run.id)]
+        if run.kind is Kind.COMMAND:
+            queued = details.get("queued", {})
+            record["folder"] = details.get("folder")
+            record["exit_status"] = details.get("exit_status")
+            record["starts"] = details.get("starts", 0)
+            record["from_output"] = details.get("from_output", [])
+            record |= {name: queued.get(name) for name in ("arguments", "environment", "needs", "after")}
     return record
 
 
@@ -250,10 +261,12 @@ def _print_script(store: Store, run: Run, console: Console) -> None:
     """A run that somebody else trains."""
     (details, unreadable), metrics = _details(store, run), store.metrics(run.id)
     console.print(Text.assemble(state_text(run), f"  {run.shown_name}  {run.id}"))
-    facts = [("project", " · ".join(filter(None, (run.project, run.run_group))))]
+    project = " · ".join(filter(None, (run.project, run.run_group)))
+    facts = [("project", project)] if project else []
     facts += [
         (label, str(details[key])) for label, key in (("command", "command"), ("folder", "folder")) if key in details
     ]
+    facts += _command_facts(store, run, details)
     for label, value in (*facts, *_facts(run, None)):
         console.print(f"  {label:<10} {harmless(value)}", soft_wrap=True)
     if unreadable is not None:
@@ -265,7 +278,29 @@ def _print_script(store: Store, run: Run, console: Console) -> None:
     if metrics:
         console.print()
         print_metrics(metrics, console)
+        if details.get("from_output"):
+            console.print(READ_OFF, soft_wrap=True)
     _print_messages(store.messages(run.id), console)
+    printed = store.printed(run.id, limit=LAST_LINES)
+    if printed:
+        console.print(f"\nprinted last (`lazytrain log {run.id}` has more)")
+    for line in printed:
+        console.print(f"  {line.text}", soft_wrap=True)
+
+
+def _command_facts(store: Store, run: Run, details: dict[str, Any]) -> list[tuple[str, str]]:
+    """What was queued with a command, and how it ended."""
+    if run.kind is not Kind.COMMAND:
+        return []
+    try:
+        command = store.command(run.id)
+    except RunUnreadable as error:
+        return [("error", str(error))]
+    facts = [("env", f"{name}={value}") for name, value in command.environment.items()]
+    facts += [("needs", command.needs)] if command.needs else []
+    facts += [("after", command.after)] if command.after else []
+    facts += [("starts", str(details["starts"]))] if details.get("starts", 0) > 1 else []
+    return facts
 
 
 def print_metrics(metrics: Sequence[Metric], console: Console) -> None:
@@ -297,7 +332,8 @@ def _facts(run: Run, configuration: RunConfiguration | None) -> list[tuple[str, 
         ),
     ]
     if run.device:
-        facts.append(("device", f"{run.device} ({run.device_reason}), {run.threads} thread(s), path {run.path}"))
+        how = f", {run.threads} thread(s), path {run.path}" if run.kind is Kind.OWN else ""
+        facts.append(("device", f"{run.device} ({run.device_reason}){how}"))
     if run.epoch:
         facts.append(("train", f"loss {format_loss(run.train_loss)}, accuracy {format_fraction(run.train_accuracy)}"))
         facts.append(("test", f"loss {format_loss(run.test_loss)}, accuracy {format_fraction(run.test_accuracy)}"))

@@ -25,6 +25,8 @@ LEVELS = {
     "info": ("·", "$foreground 60%"),
     "warning": ("⚠", "$text-warning"),
     "error": ("✗", "$text-error"),
+    "stdout": ("│", "$foreground 40%"),
+    "stderr": ("┆", "$text-warning"),
 }
 
 
@@ -59,7 +61,7 @@ class LogScreen(ModalScreen[None]):
         """Add the messages that came since the last look; stays at the end if the end was in view."""
         if not self.is_mounted and not first:
             return
-        messages = self.store.messages(self.run.id, since=self._last_id, details=True)
+        messages = self.store.messages(self.run.id, self._last_id, MOST_LINES, details=True)
         if not messages and not first:
             return
         panel = self.query_one("#panel", VerticalScroll)

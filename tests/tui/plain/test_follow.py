@@ -70,6 +70,8 @@ class Story:
     def warn(self, text: str) -> None:
         self.warned.append(text)
 
+    complain = warn
+
     def show(self, run: Run) -> None: ...
 
     def show_epoch(self, run: Run, record: EpochRecord) -> None:
