@@ -211,6 +211,17 @@ class TrackedRun:
                 seconds = time.monotonic() - self._began
                 self._writer.show_progress(step=self._done, num_steps=self._total, seconds=seconds)
 
+    def progress(self, done: int, total: int | None = None) -> bool:
+        """Say how many steps of how many are done, and wait while the run is paused; whether to go on.
+
+        For a loop that another library has; one's own has `steps`.
+        """
+        if self._writer is not None:
+            self._writer.show_progress(step=done, num_steps=total, seconds=time.monotonic() - self._began)
+        if self._wishes.held:
+            self._obey()
+        return not self.should_stop
+
     def _obey(self) -> None:
         """Do what is wanted: wait through a pause, prepare a stop."""
         wishes = self._wishes
@@ -345,6 +356,10 @@ class SilentRun:
     def steps(self, batches: Iterable[T], total: int | None = None) -> Iterator[T]:
         """The batches."""
         return iter(batches)
+
+    def progress(self, done: int, total: int | None = None) -> bool:
+        """True: who logs is told."""
+        return True
 
     def finish(self, exit_code: int | None = None, quiet: bool | None = None, *, error: str | None = None) -> None:
         """Nothing."""
