@@ -52,6 +52,8 @@ class Kind(StrEnum):
     """lazytrain, from presets."""
     SCRIPT = "script"
     """A program of the user's that logs to it: `import lazytrain`."""
+    LOGS = "logs"
+    """Any program, whose logs are read: `lazytrain watch`."""
 
 
 class TrainerState(StrEnum):

@@ -341,6 +341,10 @@ class Journal(Store):
     def _take_up(self, run: Run, end: str | None) -> None:
         """Decide what becomes of a run whose trainer died."""
         at = f"after step {run.step:,}"
+        if run.kind is Kind.LOGS and run.wanted is not Wanted.DISCARD:
+            outcome = "its logs are no longer followed"
+            self._set(run.id, state=State.FINISHED, wanted=Wanted.RUN, ended=run.updated, outcome=outcome)
+            return
         if run.kind is Kind.SCRIPT and run.wanted is not Wanted.DISCARD:
             # Only who wrote the program can start it again.
             outcome = "its process ended without lazytrain.finish()"

@@ -292,7 +292,7 @@ class Reader:
             raise RunNotFound(f"no run {run_id!r}")
         if row["kind"] != Kind.OWN:
             raise RunUnreadable(
-                f"{harmless(row['name'])} ({run_id}) is trained by a program of your own: that needs a run of presets"
+                f"{harmless(row['name'])} ({run_id}) is trained by another program: that needs a run of presets"
             )
         return read_configuration(run_id, row["name"], row["configuration"])
 

@@ -27,16 +27,21 @@ class ScriptJournal(Journal):
         tags: Sequence[str] = (),
         note: str = "",
         details: Mapping[str, Any],
+        kind: Kind = Kind.SCRIPT,
+        state: State = State.STARTING,
+        began: float | None = None,
+        text: str | None = None,
     ) -> Run:
-        """A run that begins now. A name that is taken gets a number.
+        """A run that begins now, or began then. A name that is taken gets a number.
 
         Args:
             details: what there is of it beside its series, as JSON: `config`, `summary`, `command`, …
+            text: for its log; by default, who began it.
 
         Raises:
             NotPossible: the name means another run.
         """
-        now = self.clock()
+        now = self.clock() if began is None else began
         wanted = harmless(name).strip() or "run"
         with transaction(self.connection):
             run_id = self._new_id()
@@ -47,13 +52,13 @@ class ScriptJournal(Journal):
                 " details)"
                 " VALUES (?, ?, '{}', '', '', '', 0, ?, ?, 0, ?, ?, ?, 0, ?, ?, ?, ?, ?, ?)",
                 (
-                    *(run_id, self._free_name(wanted), State.STARTING, Wanted.RUN, now, now, now, Kind.SCRIPT),
+                    *(run_id, self._free_name(wanted), state, Wanted.RUN, now, now, now, kind),
                     *(harmless(project), harmless(group)),
                     json.dumps(sorted({harmless(tag) for tag in tags}), ensure_ascii=False),
                     *(harmless(note), json.dumps(details, ensure_ascii=False)),
                 ),
             )
-            self._say(run_id, f"begun by {details.get('command') or 'a program'} (process {os.getpid()})")
+            self._say(run_id, text or f"begun by {details.get('command') or 'a program'} (process {os.getpid()})")
         return self.run(run_id)
 
     def write_series(
