@@ -206,7 +206,7 @@ def _take_hparams(value: Any, batch: Batch) -> None:
 
     content = HParamsPluginData.FromString(value.metadata.plugin_data.content)
     if value.tag == _SESSION_START:
-        for name, each in content.session_start_info.hparams.items():
+        for name, each in sorted(content.session_start_info.hparams.items()):
             kind = each.WhichOneof("kind")
             if kind is not None:
                 batch.config[name] = getattr(each, kind)

@@ -76,6 +76,8 @@ class Follower:
         self._next_look = 0.0
         self.num_read = 0
         """Values so far."""
+        self.num_bytes = 0
+        """Of files, so far."""
         self.added: list[str] = []
         """Ids of the runs that are new."""
         self.look()
@@ -170,6 +172,7 @@ class Follower:
             followed.run_id, batch.series, followed.details, after=batch.after, updated=batch.changed
         )
         self.num_read += batch.num_samples
+        self.num_bytes += batch.num_bytes
         for each in (*batch.said, *[str(error) for error in list(refused.values())[:1]]):
             if each not in followed.details.setdefault("said", []):
                 followed.details["said"].append(each)
@@ -182,7 +185,8 @@ class Follower:
         if not followed.changed:
             followed.changed = self._journal.run(followed.run_id).updated or 0.0
         now, told = self._clock(), followed.details.get("ended")
-        live = told is None and now - followed.changed < LIVE_SECONDS
+        # PyTorch's `add_hparams` says at once that the run ended well: it counts where nothing more comes.
+        live = now - followed.changed < LIVE_SECONDS
         state = State.RUNNING if live else State(told or State.FINISHED)
         followed.ended = None if live else state
         if state is not followed.state:
@@ -210,7 +214,7 @@ class Follower:
         for followed in self._followed.values():
             if followed.run_id is not None and followed.state is State.RUNNING:
                 self._journal.set_log_state(
-                    followed.run_id, State.FINISHED, followed.changed, "its logs are no longer followed"
+                    followed.run_id, State.FINISHED, followed.changed, "as far as its logs were read"
                 )
             if followed.lock is not None:
                 followed.lock.release()

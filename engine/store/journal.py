@@ -342,7 +342,7 @@ class Journal(Store):
         """Decide what becomes of a run whose trainer died."""
         at = f"after step {run.step:,}"
         if run.kind is Kind.LOGS and run.wanted is not Wanted.DISCARD:
-            outcome = "its logs are no longer followed"
+            outcome = "as far as its logs were read"
             self._set(run.id, state=State.FINISHED, wanted=Wanted.RUN, ended=run.updated, outcome=outcome)
             return
         if run.kind is Kind.SCRIPT and run.wanted is not Wanted.DISCARD:

@@ -336,6 +336,12 @@ class Reader:
         return b"".join(row["data"] for row in rows)[skipped * POINT_FORMAT.size :]
 
     @mending
+    def revision(self, run_id: str) -> int:
+        """Goes up when what there is of a run was taken back: read it anew. 0 for one that is gone."""
+        row = self.connection.execute("SELECT revision FROM runs WHERE id = ?", (run_id,)).fetchone()
+        return row["revision"] if row is not None else 0
+
+    @mending
     def metrics(self, run_id: str) -> list[Metric]:
         """The run's named series beside its curve, in the order in which they first came."""
         return read_metrics(self.connection, run_id)

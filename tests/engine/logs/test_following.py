@@ -12,9 +12,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 from tensorboard.compat.proto.event_pb2 import Event, SessionLog  # pyright: ignore[reportAttributeAccessIssue]
+from tensorboard.plugins.hparams.plugin_data_pb2 import (
+    HParamsPluginData,  # pyright: ignore[reportAttributeAccessIssue]
+)
 from tensorboard.summary.writer.record_writer import RecordWriter
 from torch.utils.tensorboard import SummaryWriter
 
+from lazytrain.engine.analysis.metrics import RunMetrics
 from lazytrain.engine.logs import batch as batches
 from lazytrain.engine.logs import following
 from lazytrain.engine.logs.finding import Finder
@@ -199,6 +203,41 @@ def test_large_logs_are_read_in_parts(
     assert peak < 16 << 20
     monkeypatch.setattr(batches, "MOST_SAMPLES", 10)
     assert not follow().step()
+
+
+def test_how_a_run_ended_is_taken_from_its_hparams(
+    follow: Callable[[], Follower], journal: LogJournal, logs: Path
+) -> None:
+    end = Event(wall_time=1e9)
+    value = end.summary.value.add(tag="_hparams_/session_end_info")
+    value.metadata.plugin_data.plugin_name = "hparams"
+    failed = HParamsPluginData(session_end_info={"status": "STATUS_FAILURE"})
+    value.metadata.plugin_data.content = failed.SerializeToString()
+    path = logs / "events.out.tfevents.1.x"
+    write_events(path, scalar("loss", 0, 1.0), end)
+    follower = follow()
+    read_all(follower)
+    (run,) = journal.runs()
+    assert run.state is State.RUNNING  # PyTorch says so at the beginning
+    os.utime(path, (1e9, 1e9))
+    read_all(follow())
+    (run,) = journal.runs()
+    assert (run.state, run.error) == (State.FAILED, "as its logs say")
+
+
+def test_charts_are_drawn_anew_when_logs_are(follow: Callable[[], Follower], journal: LogJournal, logs: Path) -> None:
+    path = logs / "metrics.csv"
+    path.write_text("step,loss\n1,0.5\n2,0.25\n")
+    follower = follow()
+    read_all(follower)
+    (run,) = journal.runs()
+    metrics = RunMetrics(journal, run.id)
+    metrics.update()
+    assert list(metrics.series(["loss"])["loss"].values) == [0.5, 0.25]
+    path.write_text("step,loss\n1,0.75\n2,0.50\n3,0.25\n")
+    read_all(follower)
+    assert metrics.update()
+    assert list(metrics.series(["loss"])["loss"].values) == [0.75, 0.5, 0.25]
 
 
 # ── rewritten, gone ────────────────────────────────────────────────────────────────────────────────────────
