@@ -18,6 +18,8 @@ from typing import Any, Self, TypeVar
 from lazytrain.engine.records import Run, State, Wanted
 from lazytrain.engine.store.locks import FileLock
 from lazytrain.engine.store.script_journal import ScriptJournal
+from lazytrain.engine.tracking.announcing import announce
+from lazytrain.engine.tracking.together import Together
 from lazytrain.engine.tracking.values import NotANumber, number, plain
 from lazytrain.engine.tracking.writer import MOST_KEPT, Logged, Wishes, Writer, warn
 
@@ -102,6 +104,7 @@ class TrackedRun:
         self._process = os.getpid()
         self._logged: deque[Logged] = deque()
         self._wishes = Wishes()
+        self._together = Together(leads=True)
         self._warned: set[str] = set()
         self._before_stop: list[Callable[[], object]] = []
         self._ended = self._stopped = False
@@ -145,7 +148,7 @@ class TrackedRun:
             self._say_once("full", "too much is waiting to be written: values are left out until there is room")
         if self._writer is None:
             self._begin_writer()
-        if self._wishes.held:
+        if self._wishes.held and not self._together.used:
             self._obey()
 
     def _numbers(self, values: Mapping[str, Any]) -> Iterator[tuple[str, float]]:
@@ -182,7 +185,19 @@ class TrackedRun:
 
     @property
     def should_stop(self) -> bool:
-        """Whether somebody wants the run to stop: leave the loop then, and finish."""
+        """Whether somebody wants the run to stop: leave the loop then, and finish.
+
+        Processes that train together by torch.distributed all get the same answer, if all ask at the same places.
+        """
+        if not self._together.active():
+            return self._is_told_to_stop
+        leave = self._together.agree("asks", self._decide)
+        if leave:
+            self._save()
+        return leave
+
+    @property
+    def _is_told_to_stop(self) -> bool:
         return self._wishes.wanted in (Wanted.STOP, Wanted.DISCARD)
 
     def save_at_stop(self, act: Callable[[], object]) -> None:
@@ -201,9 +216,13 @@ class TrackedRun:
         before = 0 if total is not None else self._done
         self._total = None if length is None else before + length
         for batch in batches:
-            if self._wishes.held:
+            if self._together.active():
+                if self._together.agree("steps", self._decide):
+                    self._prepare_stop()
+                    return
+            elif self._wishes.held:
                 self._obey()
-                if self.should_stop:
+                if self._is_told_to_stop:
                     return
             yield batch
             self._done += 1
@@ -220,10 +239,15 @@ class TrackedRun:
             self._writer.show_progress(step=done, num_steps=total, seconds=time.monotonic() - self._began)
         if self._wishes.held:
             self._obey()
-        return not self.should_stop
+        return not self._is_told_to_stop
 
     def _obey(self) -> None:
         """Do what is wanted: wait through a pause, prepare a stop."""
+        if self._decide():
+            self._prepare_stop()
+
+    def _decide(self) -> bool:
+        """Wait through a pause; whether to stop."""
         wishes = self._wishes
         if wishes.wanted is Wanted.PAUSE and self._pauses and os.getpid() == self._process:
             began = time.monotonic()
@@ -234,13 +258,18 @@ class TrackedRun:
                 wishes.waiting = False
             # A pause is no training time.
             self._began += time.monotonic() - began
-        if self.should_stop:
-            if not self._stopped:
-                self._stopped = True
-                for act in self._before_stop:
-                    act()
-            if self._on_stop == "raise":
-                raise Stopped(f"{self.name} was stopped")
+        return self._is_told_to_stop
+
+    def _save(self) -> None:
+        if not self._stopped:
+            self._stopped = True
+            for act in self._before_stop:
+                act()
+
+    def _prepare_stop(self) -> None:
+        self._save()
+        if self._on_stop == "raise":
+            raise Stopped(f"{self.name} was stopped")
 
     # ── the end ────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -262,10 +291,13 @@ class TrackedRun:
             return
         failed = error is not None or bool(exit_code)
         why = error or (f"exit code {exit_code}" if exit_code else None)
-        self._stopped = self._stopped or self.should_stop
+        self._together.end()
+        self._stopped = self._stopped or self._is_told_to_stop
         state = State.FAILED if failed else State.STOPPED if self._stopped else State.FINISHED
         discarded = self._wishes.wanted is Wanted.DISCARD
         outcome = None if failed else "stopped by a person" if self._stopped else "finished"
+
+        told: list[State] = []
 
         def end(journal: ScriptJournal) -> None:
             if discarded:
@@ -275,11 +307,14 @@ class TrackedRun:
             journal.set_details(self.id, {**self._details, "summary": summary})
             seconds = time.monotonic() - self._began
             journal.end(self.id, state, outcome=outcome, error=why, seconds=seconds)
+            told.append(state)
 
         writer.do(end)
         if not writer.end(END_SECONDS):
             warn(f"{self.name}: what was logged last could not be written in {END_SECONDS:.0f} s")
         self._lock.release()
+        if told:
+            announce(self._home, self.id)
 
     def __enter__(self) -> Self:
         return self
@@ -331,13 +366,15 @@ class TrackedRun:
 
 
 class SilentRun:
-    """Of the processes that train together one logs; in the others, all this does nothing."""
+    """Of the processes that train together one logs; in the others nothing is kept, and a stop comes by way of it."""
 
     silent = True
     id = name = project = group = ""
-    should_stop = False
 
-    def __init__(self, config: Mapping[str, Any]) -> None:
+    def __init__(self, config: Mapping[str, Any], on_stop: str = "flag") -> None:
+        self._together = Together(leads=False)
+        self._on_stop = on_stop
+        self._before_stop: list[Callable[[], object]] = []
         self.config = Kept(config, lambda: None)
         self.summary = Kept({}, lambda: None)
 
@@ -350,12 +387,31 @@ class SilentRun:
     def alert(self, title: str, text: str = "", level: Any = "info", **_: Any) -> None:
         """Nothing."""
 
+    @property
+    def should_stop(self) -> bool:
+        """As in the process that logs, where torch.distributed joins them; else False."""
+        leave = self._together.active() and self._together.agree("asks", bool)
+        if leave:
+            self._save()
+        return leave
+
+    def _save(self) -> None:
+        while self._before_stop:
+            self._before_stop.pop(0)()
+
     def save_at_stop(self, act: Callable[[], object]) -> None:
-        """Nothing: who logs is told."""
+        """Have `act` called once, as all leave together: saving what is spread over devices takes all of them."""
+        self._before_stop.append(act)
 
     def steps(self, batches: Iterable[T], total: int | None = None) -> Iterator[T]:
-        """The batches."""
-        return iter(batches)
+        """The batches; it ends where it does in the process that logs."""
+        for batch in batches:
+            if self._together.active() and self._together.agree("steps", bool):
+                self._save()
+                if self._on_stop == "raise":
+                    raise Stopped("the run was stopped")
+                return
+            yield batch
 
     def progress(self, done: int, total: int | None = None) -> bool:
         """True: who logs is told."""

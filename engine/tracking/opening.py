@@ -45,7 +45,7 @@ def begin(
     """Begin a run, or go on with one. See `lazytrain.init`. Raises CannotBegin, and what the store raises."""
     values = plain(as_mapping(config))
     if rank() != 0 or (mode or os.environ.get("LAZYTRAIN_MODE", "")) in OFF:
-        return SilentRun(values)
+        return SilentRun(values, on_stop)
     how = _read_resume(resume)
     place = find_home(None if home is None else Path(home))
     project = project or os.environ.get("LAZYTRAIN_PROJECT") or _script_name()

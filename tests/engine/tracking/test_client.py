@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import itertools
+import json
 import os
 import signal
 import subprocess
@@ -258,13 +259,16 @@ def program(source: str) -> subprocess.Popen[str]:
         ("raise ValueError('no such layer')", State.FAILED, "ValueError: no such layer"),
         ("sys.exit(3)", State.FAILED, "exit code 3"),
         ("sys.exit()", State.FINISHED, "finished"),
+        ("sys.exit('no data there')", State.FAILED, "no data there"),
+        ("try: sys.exit(1)\nexcept SystemExit as end: assert end.code == 1", State.FINISHED, "finished"),
+        ("try: sys.exit(1)\nfinally: sys.exit(2)", State.FAILED, "exit code 2"),
         (
             "pid = os.fork()\nlazytrain.log({'y': float(pid == 0)})\nif pid == 0: sys.exit()\nos.waitpid(pid, 0)",
             State.FINISHED,
             "finished",
         ),
     ],
-    ids=["end", "exception", "exit 3", "exit 0", "fork"],
+    ids=["end", "exception", "exit 3", "exit 0", "exit with words", "caught", "exit while exiting", "fork"],
 )
 def test_how_a_program_ends_is_how_its_run_ends(store: Store, source: str, state: State, said: str) -> None:
     with program(source) as process:
@@ -274,6 +278,17 @@ def test_how_a_program_ends_is_how_its_run_ends(store: Store, source: str, state
     assert [each.value for each in series(store, run.id, "x")] == [1.0]
     if "fork" in source:
         assert sorted(each.value for each in series(store, run.id, "y")) == [0.0, 1.0]
+
+
+def test_whom_the_settings_name_is_told_of_the_end(store: Store, home: Path) -> None:
+    told = home / "told"
+    home.mkdir(exist_ok=True)
+    (home / "settings.toml").write_text(f"notify_command = 'cat > {told}.part; mv {told}.part {told}'\n")
+    with program("raise ValueError('no such layer')") as process:
+        process.communicate(timeout=120)
+    wait_for(told.exists, "the notice")
+    facts = json.loads(told.read_text())
+    assert facts["text"] == "mnist failed: ValueError: no such layer"
 
 
 @pytest.mark.skipif(os.name == "nt", reason="signals are told otherwise there")
