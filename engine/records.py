@@ -42,6 +42,8 @@ class State(StrEnum):
         return self in (State.STOPPED, State.FAILED, State.INTERRUPTED)
 
 
+PRINTED = ("stdout", "stderr")
+"""Levels of what a command printed."""
 ACTIVE = frozenset((State.STARTING, State.RUNNING, State.PAUSED))
 
 
@@ -180,7 +182,11 @@ class Run:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Message:
-    """A line of a run's log; `level` is detail (epochs and saves, as they come), info, warning or error."""
+    """A line of a run's log.
+
+    `level` is detail (epochs and saves, as they come), info, warning or error; or stdout or stderr, for what a command
+    printed there.
+    """
 
     id: int
     run_id: str

@@ -61,6 +61,7 @@ def init(
     better: Mapping[str, str] | None = None,
     on_stop: str = "flag",
     pauses: bool = True,
+    output: bool = True,
     mode: str | None = None,
     home: str | os.PathLike[str] | None = None,
     **others: Any,
@@ -80,6 +81,7 @@ def init(
         better: metric → `min` or `max`; guessed from the name where it isn't said.
         on_stop: `flag`: `run.should_stop` says that somebody stopped the run; `raise`: `log` raises `Stopped`.
         pauses: whether `log` waits while the run is paused.
+        output: whether what the program prints is kept as the run's log, as well as printed.
         mode: `disabled`: nothing is kept.
         home: the folder of the run store (LAZYTRAIN_HOME).
         others: what other trackers take; left out, and said so.
@@ -92,7 +94,7 @@ def init(
 
     global run  # noqa: PLW0603  the run of this process, as wandb and trackio have one
     finish()
-    given = {"better": better, "on_stop": on_stop, "pauses": pauses, "mode": mode, "home": home}
+    given = {"better": better, "on_stop": on_stop, "pauses": pauses, "output": output, "mode": mode, "home": home}
     known = {key: each for key, each in (settings or {}).items() if key in given}
     unknown = sorted({*others, *((settings or {}).keys() - known.keys())})
     if unknown:

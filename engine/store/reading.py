@@ -382,11 +382,11 @@ class Reader:
     ) -> list[Message]:
         """The newest `limit` messages after id `since`, oldest first; of all runs if none is named.
 
-        `details`: with what is said of every epoch and save.
+        `details`: with what is said of every epoch and save, and what a command printed.
         """
         rows = self.connection.execute(
             "SELECT id, run_id, time, level, text FROM messages WHERE (?1 IS NULL OR run_id = ?1) AND id > ?2 "
-            "AND (?4 OR level != 'detail') ORDER BY id DESC LIMIT ?3",
+            "AND (?4 OR level NOT IN ('detail', 'stdout', 'stderr')) ORDER BY id DESC LIMIT ?3",
             (run_id, since, limit, details),
         )
         return [Message(**dict(row)) for row in rows][::-1]

@@ -10,6 +10,7 @@ from typing import Any
 from lazytrain.engine.records import Kind, Run, State, Wanted
 from lazytrain.engine.store.database import transaction
 from lazytrain.engine.store.journal import Journal
+from lazytrain.engine.store.printed import SPARE_LINES, Line, append_lines, drop_old_lines
 from lazytrain.engine.store.series import MetricRefused, Sample, append_samples
 from lazytrain.engine.store.store import NotPossible, RunNotFound
 from lazytrain.presets.plain_text import harmless
@@ -83,6 +84,19 @@ class ScriptJournal(Journal):
                     refused[name] = error
             self._set(run_id, updated=self.clock(), **columns)
         return refused
+
+    _num_printed = 0
+
+    def write_printed(self, run_id: str, lines: Sequence[Line]) -> None:
+        """Add what its program printed; the oldest goes. Raises RunNotFound."""
+        with transaction(self.connection, counted=False):
+            if not self.connection.execute("SELECT 1 FROM runs WHERE id = ?", (run_id,)).fetchone():
+                raise RunNotFound(f"no run {run_id!r}")
+            append_lines(self.connection, run_id, lines)
+            self._num_printed += len(lines)
+            if self._num_printed >= SPARE_LINES:
+                drop_old_lines(self.connection, run_id)
+                self._num_printed = 0
 
     def find_script(self, project: str, name: str) -> Run | None:
         """The newest run of that name in that project."""

@@ -19,6 +19,7 @@ from lazytrain.engine.records import Run, State, Wanted
 from lazytrain.engine.store.locks import FileLock
 from lazytrain.engine.store.script_journal import ScriptJournal
 from lazytrain.engine.tracking.announcing import announce
+from lazytrain.engine.tracking.printed import Printed
 from lazytrain.engine.tracking.together import Together
 from lazytrain.engine.tracking.values import NotANumber, number, plain
 from lazytrain.engine.tracking.writer import MOST_KEPT, Logged, Wishes, Writer, warn
@@ -80,6 +81,7 @@ class TrackedRun:
         first_step: of the next `log` that names none.
         on_stop: `raise`: `log` and `steps` raise `Stopped` when somebody stops the run; `flag`: only `should_stop`.
         pauses: whether `log` waits while the run is paused.
+        output: whether what the program prints is kept as the run's log.
     """
 
     silent = False
@@ -95,6 +97,7 @@ class TrackedRun:
         seconds: float = 0.0,
         on_stop: str = "flag",
         pauses: bool = True,
+        output: bool = False,
     ) -> None:
         self.id, self.name, self.project, self.group = run.id, run.name, run.project, run.run_group
         self._home, self._lock, self._details = home, lock, details
@@ -113,7 +116,10 @@ class TrackedRun:
         """What the run was begun with; written with each change."""
         self.summary = Kept(details.get("summary", {}), self._keep)
         """The figures that stand for the run; each metric's last value where nothing else is said."""
-        self._writer: Writer | None = Writer(home, run.id, self._logged, self._wishes, warn)
+        self._printed = Printed() if output else None
+        if self._printed is not None:
+            self._printed.listen()
+        self._writer: Writer | None = Writer(home, run.id, self._logged, self._wishes, warn, self._printed)
         self._writer.do(lambda journal: journal.confirm(run.id, State.RUNNING))
         if hasattr(os, "register_at_fork"):
             os.register_at_fork(after_in_child=self._forked)
@@ -292,6 +298,8 @@ class TrackedRun:
         failed = error is not None or bool(exit_code)
         why = error or (f"exit code {exit_code}" if exit_code else None)
         self._together.end()
+        if self._printed is not None:
+            self._printed.leave()
         self._stopped = self._stopped or self._is_told_to_stop
         state = State.FAILED if failed else State.STOPPED if self._stopped else State.FINISHED
         discarded = self._wishes.wanted is Wanted.DISCARD
@@ -332,6 +340,11 @@ class TrackedRun:
         else:
             from lazytrain.engine.errors import describe
 
+            if self._printed is not None:
+                # Python prints it after this.
+                from traceback import format_exception
+
+                self._printed.add("".join(format_exception(error)))
             self.finish(error=describe(error))
 
     # ── inside ─────────────────────────────────────────────────────────────────────────────────────────────
@@ -358,11 +371,13 @@ class TrackedRun:
         """In a child process: threads and connections stayed behind, and what was queued is the parent's to write."""
         self._writer = None
         self._logged.clear()
+        if self._printed is not None:
+            self._printed.forget()
 
     def _begin_writer(self) -> None:
         self._wishes = Wishes()
         with contextlib.suppress(RuntimeError):  # the interpreter is shutting down
-            self._writer = Writer(self._home, self.id, self._logged, self._wishes, warn)
+            self._writer = Writer(self._home, self.id, self._logged, self._wishes, warn, self._printed)
 
 
 class SilentRun:

@@ -39,6 +39,7 @@ def begin(
     better: Mapping[str, str] | None,
     on_stop: str,
     pauses: bool,
+    output: bool,
     mode: str | None,
     home: str | os.PathLike[str] | None,
 ) -> TrackedRun | SilentRun:
@@ -78,7 +79,7 @@ def begin(
                 details=details,
             )
             lock = _lock(journal, run)
-            return TrackedRun(place, run, lock, details, on_stop=on_stop, pauses=pauses)
+            return TrackedRun(place, run, lock, details, on_stop=on_stop, pauses=pauses, output=output)
         lock = _lock(journal, before)
         try:
             run = journal.continue_script(before.id)
@@ -90,7 +91,15 @@ def begin(
         metrics = journal.metrics(run.id)
         first = max((metric.highest_step + 1 for metric in metrics), default=0)
         return TrackedRun(
-            place, run, lock, details, first_step=first, seconds=run.seconds, on_stop=on_stop, pauses=pauses
+            place,
+            run,
+            lock,
+            details,
+            first_step=first,
+            seconds=run.seconds,
+            on_stop=on_stop,
+            pauses=pauses,
+            output=output,
         )
 
 

@@ -19,7 +19,7 @@ import pytest
 import torch
 
 import lazytrain
-from lazytrain.engine.records import Kind, Run, State
+from lazytrain.engine.records import PRINTED, Kind, Run, State
 from lazytrain.engine.store.journal import Journal
 from lazytrain.engine.store.series import SAMPLE_FORMAT, Sample
 from lazytrain.engine.store.store import NotPossible, Store
@@ -234,6 +234,58 @@ def test_a_store_in_trouble_costs_no_value_and_stops_nothing(
     assert [each.value for each in series(store, run.id, "x")] == [0, 1, 2, 3, 4, 5]
     assert store.run(run.id).state is State.FINISHED
     assert "".join(told).count("kept in memory") == 1
+
+
+# ── what is printed ────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def printed(store: Store, run: Run | TrackedRun) -> list[tuple[str, str]]:
+    messages = store.messages(run.id, limit=20_000, details=True)
+    return [(message.level, message.text) for message in messages if message.level in PRINTED]
+
+
+def test_what_is_printed_is_printed_and_kept(store: Store, capsys: pytest.CaptureFixture[str]) -> None:
+    run = begin()
+    print("epoch 1", 0.5)
+    print("\x1b[1;31mred\x1b[0m \x1b]0;title\x07and \x1b[2Jplain\tthen")
+    for percent in range(0, 101, 10):
+        sys.stderr.write(f"\r{percent}% of it")
+    sys.stderr.write("\n")
+    print("no end", end="")
+    lazytrain.finish()
+    print("not its own any more")
+    found = printed(store, run)
+    assert found == [
+        ("stdout", "epoch 1 0.5"),
+        ("stdout", "red and plain   then"),
+        ("stderr", "100% of it"),
+        ("stdout", "no end"),
+    ]
+    told = capsys.readouterr()
+    assert told.out.startswith("epoch 1 0.5\n\x1b[1;31mred")
+    assert told.err.endswith("\r100% of it\n")
+    assert "write" not in vars(sys.stdout)
+    assert not [message for message in store.messages(run.id) if "epoch 1" in message.text]  # of what lazytrain says
+
+
+def test_the_newest_lines_of_a_flood_are_kept(store: Store, capsys: pytest.CaptureFixture[str]) -> None:
+    run = begin()
+    for number in range(12_000):
+        print(number)
+    lazytrain.finish()
+    assert [text for _, text in printed(store, run)][-10_000:] == [str(number) for number in range(2_000, 12_000)]
+    quiet = begin(output=False)
+    print("kept nowhere")
+    lazytrain.finish()
+    assert printed(store, quiet) == []
+
+
+def test_a_failed_programs_traceback_is_in_its_log(store: Store) -> None:
+    with program("def deep(): raise ValueError('no such layer')\ndeep()") as process:
+        process.communicate(timeout=120)
+    text = "\n".join(text for _, text in printed(store, only(store)))
+    assert "in deep" in text
+    assert "ValueError: no such layer" in text
 
 
 # ── processes ──────────────────────────────────────────────────────────────────────────────────────────────────────
