@@ -60,6 +60,7 @@ class ScriptJournal(Journal):
                 ),
             )
             self._say(run_id, text or f"begun by {details.get('command') or 'a program'} (process {os.getpid()})")
+        self.archive(run_id)
         return self.run(run_id)
 
     def write_series(

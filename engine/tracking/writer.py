@@ -85,7 +85,8 @@ class Writer:
         """The highest step so far, and when it was logged last."""
         self._refused: set[str] = set()
         self._troubled = False
-        self._shown = State.RUNNING
+        self._shown: State | None = State.RUNNING
+        """The state that the store was told last; None after it was opened anew."""
         self._seen = 0.0
         self._thread = threading.Thread(target=self._work, name="lazytrain-writer", daemon=True)
         self._thread.start()
@@ -121,9 +122,20 @@ class Writer:
                 if self._rest():
                     return
             except RunNotFound:
-                # Discarded: nothing of it is kept any more.
-                self._wishes.tell(Wanted.DISCARD)
-                return
+                if not self._taken_up():
+                    # Discarded: nothing of it is kept any more.
+                    self._wishes.tell(Wanted.DISCARD)
+                    return
+            self._shown = None
+
+    def _taken_up(self) -> bool:
+        """Whether the run is known again: another store stands in the place of the one that knew it, and its folder
+        tells it."""
+        try:
+            with ScriptJournal(self._home, make=False) as journal:
+                return journal.adopt(self._run_id)
+        except (StoreError, OSError):
+            return True  # asked again, with the next try
 
     def _rest(self) -> bool:
         """Wait before the next try; whether it is to be the last."""

@@ -236,6 +236,21 @@ def test_a_store_in_trouble_costs_no_value_and_stops_nothing(
     assert "".join(told).count("kept in memory") == 1
 
 
+def test_a_store_that_was_replaced_takes_the_run_up(store: Store, home: Path) -> None:
+    run = begin()
+    lazytrain.log({"x": 1.0})
+    wait_for(lambda: bool(store.metrics(run.id)), "the first value")
+    with Journal(home) as journal:
+        # As an older copy of the store has it.
+        journal.connection.execute("DELETE FROM runs WHERE id = ?", (run.id,))
+    lazytrain.log({"x": 2.0})
+    wait_for(lambda: any(each.id == run.id for each in store.runs()), "it to be known again")
+    wait_for(lambda: store.run(run.id).state is State.RUNNING, "its state")
+    lazytrain.finish()
+    assert store.run(run.id).state is State.FINISHED
+    assert 2.0 in [each.value for each in series(store, run.id, "x")]
+
+
 # ── what is printed ────────────────────────────────────────────────────────────────────────────────────────────────
 
 
