@@ -58,6 +58,8 @@ class Kind(StrEnum):
     """A program of the user's that logs to it: `import lazytrain`."""
     COMMAND = "command"
     """A command of the user's that lazytrain starts when its turn comes."""
+    LOGS = "logs"
+    """Any program, whose logs are read: `lazytrain watch`."""
 
 
 class TrainerState(StrEnum):

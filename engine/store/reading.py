@@ -297,10 +297,8 @@ class Reader:
         if row is None:
             raise RunNotFound(f"no run {run_id!r}")
         if row["kind"] != Kind.OWN:
-            what = "a command" if row["kind"] == Kind.COMMAND else "trained by a program"
-            raise RunUnreadable(
-                f"{harmless(row['name'])} ({run_id}) is {what} of your own: that needs a run of presets"
-            )
+            what = "a command of your own" if row["kind"] == Kind.COMMAND else "trained by another program"
+            raise RunUnreadable(f"{harmless(row['name'])} ({run_id}) is {what}: that needs a run of presets")
         return read_configuration(run_id, row["name"], row["configuration"])
 
     @mending
@@ -349,6 +347,12 @@ class Reader:
             "SELECT data FROM chunks WHERE run_id = ? AND number >= ? ORDER BY number", (run_id, first)
         )
         return whole(b"".join(row["data"] for row in rows), POINT_FORMAT)[skipped * POINT_FORMAT.size :]
+
+    @mending
+    def revision(self, run_id: str) -> int:
+        """Goes up when what there is of a run was taken back: read it anew. 0 for one that is gone."""
+        row = self.connection.execute("SELECT revision FROM runs WHERE id = ?", (run_id,)).fetchone()
+        return row["revision"] if row is not None else 0
 
     @mending
     def metrics(self, run_id: str) -> list[Metric]:

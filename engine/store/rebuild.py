@@ -15,7 +15,7 @@ from typing import Any
 from lazytrain.engine.confusion import Confusion
 from lazytrain.engine.events import POINT_FORMAT, EpochRecord
 from lazytrain.engine.places import make_folder
-from lazytrain.engine.records import ACTIVE, CHUNK_POINTS, State, Wanted, epoch_columns
+from lazytrain.engine.records import ACTIVE, CHUNK_POINTS, Kind, State, Wanted, epoch_columns
 from lazytrain.engine.store.archive import RUN, read_confusions, read_history, read_run
 from lazytrain.engine.store.database import Connection, StoreDamaged, connect, damage, transaction
 from lazytrain.engine.store.locks import FileLock, LockHeld
@@ -201,7 +201,10 @@ def _add(
 ) -> None:
     """One run as its folder tells it. One that was being trained waits in front, to go on from its checkpoint."""
     run_id, size = row["id"], POINT_FORMAT.size
-    if row["state"] in ACTIVE:
+    if row["state"] in ACTIVE and row.get("kind", Kind.OWN) != Kind.OWN:
+        # Whose program still lives says so.
+        row |= {"state": State.INTERRUPTED}
+    elif row["state"] in ACTIVE:
         stopping = row["wanted"] not in (Wanted.RUN, Wanted.ANYWAY)
         row |= {"state": State.STOPPED if stopping else State.QUEUED, "position": -1.0}
     steps = [int(row.get("step") or 0), epochs[-1].step if epochs else 0]

@@ -10,6 +10,7 @@ from typing import Any
 from lazytrain.engine.records import Kind, Run, State, Wanted
 from lazytrain.engine.store.database import transaction
 from lazytrain.engine.store.journal import Journal
+from lazytrain.engine.store.printed import SPARE_LINES, Line, append_lines, drop_old_lines
 from lazytrain.engine.store.series import MetricRefused, Sample, append_samples
 from lazytrain.engine.store.store import NotPossible, RunNotFound
 from lazytrain.presets.plain_text import harmless
@@ -27,16 +28,21 @@ class ScriptJournal(Journal):
         tags: Sequence[str] = (),
         note: str = "",
         details: Mapping[str, Any],
+        kind: Kind = Kind.SCRIPT,
+        state: State = State.STARTING,
+        began: float | None = None,
+        text: str | None = None,
     ) -> Run:
-        """A run that begins now. A name that is taken gets a number.
+        """A run that begins now, or began then. A name that is taken gets a number.
 
         Args:
             details: what there is of it beside its series, as JSON: `config`, `summary`, `command`, …
+            text: for its log; by default, who began it.
 
         Raises:
             NotPossible: the name means another run.
         """
-        now = self.clock()
+        now = self.clock() if began is None else began
         wanted = harmless(name).strip() or "run"
         with transaction(self.connection):
             run_id = self._new_id()
@@ -47,13 +53,14 @@ class ScriptJournal(Journal):
                 " details)"
                 " VALUES (?, ?, '{}', '', '', '', 0, ?, ?, 0, ?, ?, ?, 0, ?, ?, ?, ?, ?, ?)",
                 (
-                    *(run_id, self._free_name(wanted), State.STARTING, Wanted.RUN, now, now, now, Kind.SCRIPT),
+                    *(run_id, self._free_name(wanted), state, Wanted.RUN, now, now, now, kind),
                     *(harmless(project), harmless(group)),
                     json.dumps(sorted({harmless(tag) for tag in tags}), ensure_ascii=False),
                     *(harmless(note), json.dumps(details, ensure_ascii=False)),
                 ),
             )
-            self._say(run_id, f"begun by {details.get('command') or 'a program'} (process {os.getpid()})")
+            self._say(run_id, text or f"begun by {details.get('command') or 'a program'} (process {os.getpid()})")
+        self.archive(run_id)
         return self.run(run_id)
 
     def write_series(
@@ -78,6 +85,22 @@ class ScriptJournal(Journal):
                     refused[name] = error
             self._set(run_id, updated=self.clock(), **columns)
         return refused
+
+    _num_printed = 0
+
+    def write_printed(self, run_id: str, lines: Sequence[Line]) -> None:
+        """Add what its program printed; the oldest goes. Raises RunNotFound."""
+        with transaction(self.connection, counted=False):
+            if not self.connection.execute("SELECT 1 FROM runs WHERE id = ?", (run_id,)).fetchone():
+                raise RunNotFound(f"no run {run_id!r}")
+            self._keep_printed(run_id, lines)
+
+    def _keep_printed(self, run_id: str, lines: Sequence[Line]) -> None:
+        append_lines(self.connection, run_id, lines)
+        self._num_printed += len(lines)
+        if self._num_printed >= SPARE_LINES:
+            drop_old_lines(self.connection, run_id)
+            self._num_printed = 0
 
     def adopt_command(
         self, run_id: str, *, goes_on: bool, waits: bool, project: str, group: str, tags: Sequence[str], note: str

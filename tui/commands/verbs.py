@@ -33,11 +33,13 @@ class Verb:
     """Whether words that begin with `-` may be arguments, so that only the long form of an option is one."""
     command: bool = False
     """Whether words after `--` are another command, which isn't read here."""
+    function_name: str = ""
+    """Where Python has a use of its own for the subcommand's name."""
 
     @property
     def function(self) -> Callable[..., None]:
         """Imported now."""
-        return getattr(import_module(f"{__package__}.{self.module}"), self.name)
+        return getattr(import_module(f"{__package__}.{self.module}"), self.function_name or self.name)
 
     def load(self) -> typer.core.TyperCommand:
         """The whole subcommand."""
