@@ -86,7 +86,7 @@ def put_back(path: Path, connection: Connection) -> bool:
         try:
             connection.backup(copy)
         except sqlite3.Error as error:
-            raise connection.explain(error) from error
+            raise connection.explain(error)  # noqa: B904  it has its cause
         finally:
             copy.close()
         fresh.replace(path)
@@ -122,14 +122,25 @@ def identity(path: Path) -> tuple[int, int] | None:
 
 
 def add_from_folder(connection: Connection, folder: Path) -> int | None:
-    """Add the run that `folder` keeps, in a transaction; its number of points, None if the folder holds too little."""
+    """Add the run that `folder` keeps, in a transaction; its number of points.
+
+    None if the folder holds too little, or what no store takes: one damaged folder is no reason to lose the others.
+    """
     row = read_run(folder)
     if row is None:
         return None
     columns = {row["name"] for row in connection.execute("PRAGMA table_info(runs)")}
     points, epochs = read_history(folder)
     line = {name: value for name, value in row.items() if name in columns}
-    _add(connection, line, points, epochs, read_confusions(folder))
+    connection.execute("SAVEPOINT folder")
+    try:
+        _add(connection, line, points, epochs, read_confusions(folder))
+    # Values of another type, or beyond what SQLite takes; the disk's own troubles are StoreTrouble.
+    except (sqlite3.Error, ValueError, TypeError, KeyError, OverflowError):
+        connection.execute("ROLLBACK TO folder")
+        return None
+    finally:
+        connection.execute("RELEASE folder")
     return len(points) // POINT_FORMAT.size
 
 
@@ -185,7 +196,7 @@ def _fill(connection: Connection, home: Path, why: str, aside: Path | None) -> N
             num_runs += 1
         text = f"the run store was damaged ({why}): {kept}, and {num_runs:,} runs were rebuilt from their folders"
         if num_empty:
-            text += f"; {num_empty:,} folders held too little"
+            text += f"; {num_empty:,} folders held too little, or are damaged"
         connection.execute(
             "INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)",
             (NOTICE, json.dumps({"time": time.time(), "text": text})),

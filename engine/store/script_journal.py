@@ -119,9 +119,9 @@ class ScriptJournal(Journal):
         with transaction(self.connection):
             run = self.run(run_id)
             if run.kind is not Kind.COMMAND or not run.state.active:
-                raise NotPossible(f"{run.name} is no command that runs")
+                raise NotPossible(f"{run.shown_name} is no command that runs")
             if self.details(run_id).get("logs_itself"):
-                raise NotPossible(f"{run.name}: its program has logged to it before")
+                raise NotPossible(f"{run.shown_name}: its program has logged to it before")
             if not goes_on:
                 self._forget_series(run_id)
             all_tags = sorted({*run.tags, *map(harmless, tags)})
