@@ -62,6 +62,11 @@ def list_titles(kind: Kind, user_folder: Path | None = None) -> dict[str, str]:
     return titles
 
 
+def is_passed_over(name: str) -> bool:
+    """Whether a file of that name, without `.toml`, is hidden, an editor's lock or backup, never a person's preset."""
+    return name.startswith((".", "#", "~")) or name.endswith("~")
+
+
 Stamp = frozenset[tuple[str, int, int]]
 """Files with their times and sizes."""
 
@@ -80,6 +85,7 @@ def stamp_files(user_folder: Path) -> Stamp:
 def _toml_files(folder: Traversable) -> list[Traversable]:
     if not folder.is_dir():
         return []
-    # Hidden ones are an editor's locks and a file system's notes, never a person's preset.
-    seen = (entry for entry in folder.iterdir() if not entry.name.startswith((".", "#")))
-    return sorted((entry for entry in seen if entry.name.endswith(".toml")), key=lambda entry: entry.name)
+    found = (entry for entry in folder.iterdir() if entry.name.endswith(".toml"))
+    return sorted(
+        (entry for entry in found if not is_passed_over(entry.name.removesuffix(".toml"))), key=lambda entry: entry.name
+    )

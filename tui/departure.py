@@ -74,7 +74,7 @@ class Departure:
 
         self.chosen = "stop"
         active = [run for run in self._app.store.runs() if run.state.active]
-        names = ", ".join(run.name for run in active)
+        names = ", ".join(run.shown_name for run in active)
         ends = any(run.kind is Kind.COMMAND for run in active)
         what = "told to end" if ends else "writing a checkpoint"
         self._app.push_screen(SavingScreen(f"{names or 'the queue'}: {what}, then lazytrain ends."))
@@ -93,7 +93,7 @@ def describe_work(runs: Sequence[Run]) -> str:
     """`lazynet quick: running in this process. 2 more wait in the queue.`"""
     active = [run for run in runs if run.state.active]
     waiting = len(runs) - len(active)
-    words = [f"{', '.join(run.name for run in active)}: {active[0].state} in this process."] if active else []
+    words = [f"{', '.join(run.shown_name for run in active)}: {active[0].state} in this process."] if active else []
     if waiting:
         more = " more" if active else f" run{'s' if waiting > 1 else ''}"
         words.append(f"{waiting}{more} {'wait' if waiting > 1 else 'waits'} in the queue.")

@@ -111,12 +111,13 @@ class Turns:
                     self._duty.ended(self._journal.run(run_id))
                 return True
             except StoreReplaced:
-                self._duty.at_work = run_id
+                self._duty.at_work = run_id, lock
                 raise
             finally:
                 self._lookout.run_lock = None
                 self._wishes.end()
-                lock.release()
+                if self._duty.at_work is None:
+                    lock.release()
                 # A run that was discarded meanwhile leaves nothing behind, its lock included.
                 _remove_if_gone(self._journal, run_id)
         return False
@@ -177,7 +178,7 @@ class Turns:
         [run_id] = self._jobs
         self._duty.has_trained = True
         with contextlib.suppress(RunNotFound):
-            text = f"trains {self._journal.run(run_id).name}"
+            text = f"trains {self._journal.run(run_id).shown_name}"
             self._duty.show("training", text, self._choice.device)
         while not self._jobs.reap(self._journal, self._choice.device):
             if self._wishes.leaving:
@@ -196,9 +197,9 @@ class Turns:
         self._duty.has_trained = True
 
         def tell(trouble: str | None) -> None:
-            self._duty.show("training", f"trains {run.name}", self._choice.device)
+            self._duty.show("training", f"trains {run.shown_name}", self._choice.device)
             if trouble is not None:
-                self._duty.show_trouble(f"{run.name} is paused: {trouble}", self._choice)
+                self._duty.show_trouble(f"{run.shown_name} is paused: {trouble}", self._choice)
 
         tell(None)
         self._wishes.begin(run.id)

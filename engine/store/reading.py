@@ -31,8 +31,14 @@ from lazytrain.engine.store.rebuild import (
     put_back,
     rebuild,
 )
-from lazytrain.engine.store.series import Metric, read_metrics, read_series
-from lazytrain.engine.store.stored_configuration import RunUnreadable, read_command, read_configuration, stored_settings
+from lazytrain.engine.store.series import Metric, read_metrics, read_series, whole
+from lazytrain.engine.store.stored_configuration import (
+    RunUnreadable,
+    read_command,
+    read_configuration,
+    read_details,
+    stored_settings,
+)
 from lazytrain.presets.plain_text import harmless
 
 if TYPE_CHECKING:
@@ -281,7 +287,7 @@ class Reader:
             return self._with_trainer(make_run(rows[0]))
         if not rows:
             raise RunNotFound(f"no run {reference!r}: `lazytrain runs` lists them")
-        several = ", ".join(f"{row['id']} ({row['name']})" for row in rows[:5])
+        several = ", ".join(f"{row['id']} ({harmless(row['name'])})" for row in rows[:5])
         raise RunNotFound(f"{reference!r} fits {len(rows)} runs: {several}; write more of the id")
 
     @mending
@@ -290,7 +296,7 @@ class Reader:
         row = self.connection.execute("SELECT name, kind, configuration FROM runs WHERE id = ?", (run_id,)).fetchone()
         if row is None:
             raise RunNotFound(f"no run {run_id!r}")
-        if row["kind"] != Kind.OWN:
+        if row["kind"] in (Kind.SCRIPT, Kind.COMMAND):
             what = "a command" if row["kind"] == Kind.COMMAND else "trained by a program"
             raise RunUnreadable(
                 f"{harmless(row['name'])} ({run_id}) is {what} of your own: that needs a run of presets"
@@ -309,12 +315,12 @@ class Reader:
     def details(self, run_id: str) -> dict[str, Any]:
         """What there is of a run that somebody else trains, beside its series: config, summary, command, … .
 
-        Raises RunNotFound.
+        Raises RunNotFound, RunUnreadable.
         """
-        row = self.connection.execute("SELECT details FROM runs WHERE id = ?", (run_id,)).fetchone()
+        row = self.connection.execute("SELECT name, details FROM runs WHERE id = ?", (run_id,)).fetchone()
         if row is None:
             raise RunNotFound(f"no run {run_id!r}")
-        return json.loads(row["details"])
+        return read_details(run_id, row["name"], row["details"])
 
     @mending
     def settings(self, run_ids: Iterable[str]) -> dict[str, dict[str, Any]]:
@@ -342,7 +348,7 @@ class Reader:
         rows = self.connection.execute(
             "SELECT data FROM chunks WHERE run_id = ? AND number >= ? ORDER BY number", (run_id, first)
         )
-        return b"".join(row["data"] for row in rows)[skipped * POINT_FORMAT.size :]
+        return whole(b"".join(row["data"] for row in rows), POINT_FORMAT)[skipped * POINT_FORMAT.size :]
 
     @mending
     def metrics(self, run_id: str) -> list[Metric]:
@@ -377,7 +383,8 @@ class Reader:
         rows = self.connection.execute(
             "SELECT epoch, classes, counts FROM confusions WHERE run_id = ? ORDER BY epoch", (run_id,)
         )
-        return {row["epoch"]: Confusion.unpack(json.loads(row["classes"]), row["counts"]) for row in rows}
+        read = ((row["epoch"], _confusion(row)) for row in rows)
+        return {epoch: confusion for epoch, confusion in read if confusion is not None}
 
     @mending
     def messages(
@@ -443,6 +450,14 @@ def _epoch(row: sqlite3.Row) -> EpochRecord:
     # SQLite keeps NaN as NULL: a figure that is missing where there must be one was NaN.
     never_null = {name: float("nan") for name in _ALWAYS_THERE if row[name] is None}
     return EpochRecord(**{**dict(row), **never_null})
+
+
+def _confusion(row: sqlite3.Row) -> Confusion | None:
+    """None where it is damaged: it counts as one that was never kept, and is counted anew where it is wanted."""
+    try:
+        return Confusion.unpack(json.loads(row["classes"]), row["counts"])
+    except (ValueError, TypeError, RecursionError):
+        return None
 
 
 _ALWAYS_THERE: Sequence[str] = ("train_loss", "train_accuracy", "test_loss", "test_accuracy")

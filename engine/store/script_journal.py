@@ -12,6 +12,7 @@ from lazytrain.engine.store.database import transaction
 from lazytrain.engine.store.journal import Journal
 from lazytrain.engine.store.series import MetricRefused, Sample, append_samples
 from lazytrain.engine.store.store import NotPossible, RunNotFound
+from lazytrain.engine.store.stored_configuration import RunUnreadable
 from lazytrain.presets.plain_text import harmless
 
 
@@ -126,7 +127,7 @@ class ScriptJournal(Journal):
         with transaction(self.connection):
             run = self.run(run_id)
             if run.kind is not Kind.SCRIPT:
-                raise NotPossible(f"{run.name} is trained by lazytrain: a script can't go on with it")
+                raise NotPossible(f"{run.shown_name} is trained by lazytrain: a script can't go on with it")
             anew = {"ended": None, "error": None, "outcome": None, "updated": self.clock()}
             self._set(run_id, state=State.STARTING, wanted=Wanted.RUN, **anew)
             self._say(run_id, f"goes on in process {os.getpid()}")
@@ -138,7 +139,10 @@ class ScriptJournal(Journal):
             self._merge_details(run_id, details)
 
     def _merge_details(self, run_id: str, details: Mapping[str, Any]) -> None:
-        merged = {**self.details(run_id), **details}
+        try:
+            merged = {**self.details(run_id), **details}
+        except RunUnreadable:
+            merged = details  # damaged: what is known now is better
         self._set(run_id, details=json.dumps(merged, ensure_ascii=False))
 
     def _forget_series(self, run_id: str) -> None:

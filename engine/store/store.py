@@ -20,6 +20,7 @@ from lazytrain.engine.records import CHUNK_POINTS, Answer, Kind, Run, State, Wan
 from lazytrain.engine.store.archive import write_run
 from lazytrain.engine.store.database import StoreDamaged, StoreError, StoreTrouble, transaction
 from lazytrain.engine.store.reading import LAST, Reader, RunNotFound, mending
+from lazytrain.engine.store.stored_configuration import RunUnreadable
 from lazytrain.presets.plain_text import find_unsafe, harmless
 
 if TYPE_CHECKING:
@@ -165,7 +166,7 @@ class Store(Reader):
         """
         run = self.run(run_id)
         if away and not run.state.over:
-            raise NotPossible(f"{run.name} is {run.state}: only a run that is over can be archived")
+            raise NotPossible(f"{run.shown_name} is {run.state}: only a run that is over can be archived")
         return self._label(run_id, archived=int(away))
 
     @mending
@@ -212,22 +213,28 @@ class Store(Reader):
         """Let a paused run go on, even outside its hours; queue a stopped, failed or interrupted one again.
 
         Raises:
-            NotPossible: it is running, queued or finished.
+            NotPossible: it is running, queued or finished, or its stored configuration can't be used.
             RunNotFound: there is none.
         """
+        run = self.run(run_id)
+        if run.state.resumable and run.kind is Kind.OWN:
+            try:
+                self.configuration(run_id)
+            except RunUnreadable as error:
+                raise NotPossible(str(error)) from None
         with transaction(self.connection):
             run = self.run(run_id)
             if run.state.active:
                 self._refuse_if_discarded(run)
                 if run.state is not State.PAUSED and run.wanted is not Wanted.PAUSE:
-                    raise NotPossible(f"{run.name} is {run.state} already")
+                    raise NotPossible(f"{run.shown_name} is {run.state} already")
                 # What a person holds goes on; what only its hours hold goes on in spite of them.
                 by_itself = run.wanted is Wanted.RUN and run.error is not None
                 self._set(run_id, wanted=Wanted.ANYWAY if by_itself else Wanted.RUN)
                 self._say(run_id, f"asked to go on{' anyway' if by_itself else ''} by {self._by}")
             elif run.state.resumable and run.kind is Kind.SCRIPT:
                 raise NotPossible(
-                    f"{run.name} was trained by a program of your own: start that again, with"
+                    f"{run.shown_name} was trained by a program of your own: start that again, with"
                     f" lazytrain.init(project={run.project!r}, name={run.name!r}, resume='must')"
                 )
             elif run.state.resumable:
@@ -246,7 +253,7 @@ class Store(Reader):
                     after = ", to be started again from its beginning,"
                 self._say(run_id, f"queued again{after} by {self._by}")
             else:
-                raise NotPossible(f"{run.name} is {run.state}: there is nothing to resume")
+                raise NotPossible(f"{run.shown_name} is {run.state}: there is nothing to resume")
         if not run.state.active:
             self.archive(run_id)
         return self.run(run_id)
@@ -317,7 +324,7 @@ class Store(Reader):
         with transaction(self.connection):
             run = self.run(run_id)
             if not run.state.active:
-                raise NotPossible(f"{run.name} is {run.state}: {otherwise}")
+                raise NotPossible(f"{run.shown_name} is {run.state}: {otherwise}")
             self._refuse_if_discarded(run)
             self._set(run_id, wanted=wanted)
             if run.wanted is not wanted:
@@ -336,11 +343,13 @@ class Store(Reader):
             raise NotPossible(f"a run can't be named {name!r}: that means the run made last; choose another name")
         taken = self.connection.execute("SELECT name FROM runs WHERE id = ? AND id != ?", (name, run_id)).fetchone()
         if taken is not None:
-            raise NotPossible(f"a run can't be named {name!r}: that is the id of {taken['name']}; choose another name")
+            raise NotPossible(
+                f"a run can't be named {name!r}: that is the id of {harmless(taken['name'])}; choose another name"
+            )
 
     def _refuse_if_discarded(self, run: Run) -> None:
         if run.wanted is Wanted.DISCARD:
-            raise NotPossible(f"{run.name} is being discarded: nothing else can be asked of it")
+            raise NotPossible(f"{run.shown_name} is being discarded: nothing else can be asked of it")
 
     def _set(self, run_id: str, **columns: Any) -> None:
         names = ", ".join(f"{name} = ?" for name in columns)

@@ -55,6 +55,18 @@ def read_command(run_id: str, name: str, details: str) -> CommandConfiguration:
     raise RunUnreadable(f"{told}. `lazytrain discard {run_id}` deletes the run; queue the command again")
 
 
+def read_details(run_id: str, name: str, stored: str) -> dict[str, Any]:
+    """What is stored of a run that somebody else trains, beside its series. Raises RunUnreadable."""
+    try:
+        details = json.loads(stored)
+    except (ValueError, RecursionError):
+        details = None
+    if not isinstance(details, dict):
+        source = f"{harmless(name)} ({run_id})"
+        raise RunUnreadable(f"{source}: its stored config and summary are damaged; its series and all else are whole")
+    return details
+
+
 def stored_settings(stored: str) -> dict[str, Any] | None:
     """The hyperparameters by dotted name, as they were written, unchecked; None where there are none to be read."""
     from lazytrain.engine.configuration import flatten  # takes pydantic, which a list of runs needs not

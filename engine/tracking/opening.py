@@ -15,6 +15,7 @@ from lazytrain.engine.records import Run
 from lazytrain.engine.store.locks import LOGGING_LOCK, FileLock, LockHeld
 from lazytrain.engine.store.script_journal import ScriptJournal
 from lazytrain.engine.store.store import NotPossible, RunNotFound
+from lazytrain.engine.store.stored_configuration import RunUnreadable
 from lazytrain.engine.tracking.client import SilentRun, TrackedRun
 from lazytrain.engine.tracking.values import as_mapping, plain, rank
 from lazytrain.engine.tracking.writer import warn
@@ -93,7 +94,11 @@ def begin(
         except (NotPossible, RunNotFound) as error:
             lock.release()
             raise CannotBegin(str(error)) from None
-        kept = journal.details(run.id)
+        try:
+            kept = journal.details(run.id)
+        except RunUnreadable as error:
+            warn(f"{error}; what this program gives takes their place")
+            kept = {}
         details = {**kept, **details, "config": {**kept.get("config", {}), **values}}
         metrics = journal.metrics(run.id)
         first = max((metric.highest_step + 1 for metric in metrics), default=0)
@@ -154,7 +159,7 @@ def _lock(journal: ScriptJournal, run: Run) -> FileLock:
     try:
         lock.acquire()
     except LockHeld:
-        raise CannotBegin(f"{run.name}: another process logs to it") from None
+        raise CannotBegin(f"{run.shown_name}: another process logs to it") from None
     return lock
 
 

@@ -280,7 +280,7 @@ def _tell_queued(store: Store, record: dict[str, Any] | None, queued: Sequence[R
         print_json({**record, "queued": [run.id for run in queued]})
     else:
         for run in queued:
-            write_line(sys.stdout, f"{run.id}  {run.name}")
+            write_line(sys.stdout, f"{run.id}  {run.shown_name}")
     if queued and not store.runners():
         write_line(sys.stderr, f"queued {len(queued)}; nothing trains yet: `lazytrain work` trains the queue")
 
@@ -295,7 +295,7 @@ def _train(places: Places, store: Store, name: str, device: str, runs: Sequence[
     status = FINISHED
     with Interrupts() as interrupts:
         for number, run in enumerate(runs, start=1):
-            tell_line(sys.stdout, f"{number}/{len(runs)}  {run.id}  {run.name}")
+            tell_line(sys.stdout, f"{number}/{len(runs)}  {run.id}  {run.shown_name}")
 
             def make_runner(only: str = run.id) -> Runner:
                 return Runner(places.home, places.data, device=device, only=only, command=f"lazytrain study {name}")
@@ -314,5 +314,5 @@ def _follow(store: Store, run: Run, make_runner: Callable[[], Any], interrupts: 
     try:
         return follow_run(store, run.id, make_runner, make_reporter(sys.stdout, sys.stderr), interrupts)
     except RunNotFound:
-        tell_line(sys.stderr, f"{run.name} ({run.id}) was discarded meanwhile")
+        tell_line(sys.stderr, f"{run.shown_name} ({run.id}) was discarded meanwhile")
         return FAILED

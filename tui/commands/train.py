@@ -88,7 +88,7 @@ def train(
                 device=asked,
                 only=run.id,
                 share=now,
-                command=f"lazytrain train ({run.name})",
+                command=f"lazytrain train ({run.shown_name})",
                 may_train=(lambda: None) if now else None,
             ),
             make_reporter(sys.stdout, sys.stderr),
@@ -127,7 +127,7 @@ def queue(
     with open_store(places.home) as store:
         run = _tell(store, add(store))
         if not store.runners():
-            write_line(sys.stderr, f"queued {run.name}; nothing trains yet: `lazytrain work` trains the queue")
+            write_line(sys.stderr, f"queued {run.shown_name}; nothing trains yet: `lazytrain work` trains the queue")
 
 
 def _wanted(

@@ -11,6 +11,7 @@ from rich.segment import Segment
 from rich.style import Style
 from textual import events
 from textual.binding import Binding, BindingType
+from textual.content import Content
 from textual.geometry import Region, Size
 from textual.message import Message
 from textual.reactive import reactive
@@ -273,7 +274,7 @@ class PresetList(ScrollView, can_focus=True):
 
     def _show_filter(self) -> None:
         shown = self.filtering or self.filter
-        self.border_subtitle = f"/{self.filter}{'▏' if self.filtering else ''}".replace("[", r"\[") if shown else None
+        self.border_subtitle = Content(f"/{self.filter}{'▏' if self.filtering else ''}") if shown else None
         self.refresh_bindings()
 
 

@@ -41,7 +41,7 @@ class RunTold:
         self.is_command = run.kind is Kind.COMMAND
         self._state = run.state
         self._epoch = before.epoch if before else 0
-        self._first_step = before.step if before else 0
+        self._step = before.step if before else 0
         messages = store.messages(run.id, limit=1)
         self._message = self._line = messages[-1].id if messages else 0
         self._headed = False
@@ -52,7 +52,7 @@ class RunTold:
         known = run.device is not None if self.is_command else run.num_steps is not None
         if not self._headed and known and run.state is not State.STARTING:
             self._headed = True
-            self._reporter.say(describe_start(run, self._first_step))
+            self._reporter.say(describe_start(run, self._first_step(run)))
         elif run.state is not self._state and State.PAUSED in (run.state, self._state) and run.state.active:
             self._reporter.say("paused" if run.state is State.PAUSED else "resumed")
         self._state = run.state
@@ -69,6 +69,11 @@ class RunTold:
         for line in self._store.printed(run.id, since=self._line):
             self._line = line.id
             (self._reporter.say if line.level == "stdout" else self._reporter.complain)(line.text)
+
+    def _first_step(self, run: Run) -> int:
+        """The step that it goes on after, as its log tells: a run that had no checkpoint yet starts anew."""
+        begun = (message.begun_at for message in reversed(self._store.messages(run.id)))
+        return next((step for step in begun if step is not None), self._step)
 
     def warn(self, run: Run) -> None:
         """Tell the warnings that came into its log since the last call."""
@@ -188,7 +193,7 @@ class QueueTold:
                 self._reporters[run.id] = self._reporter_for(run)
                 self._told[run.id] = RunTold(self._store, run, self._before.get(run.id), self._reporters[run.id])
                 if self._shared:
-                    self._reporter.say(f"{run.name} ({run.id})")
+                    self._reporter.say(f"{run.shown_name} ({run.id})")
             self._told[run.id].tell(run)
             if run.state.over:
                 self._over.add(run.id)
@@ -267,12 +272,12 @@ def wait_until_confirmed(store: Store, run_id: str, wait: Callable[[float], obje
 def describe_start(run: Run, first_step: int) -> str:
     """`coolnet-v10 quick: 25 epochs on cpu (1 thread), 9,025 steps in all`; `first_step` is above 0 when resumed."""
     if run.kind is Kind.COMMAND:
-        return f"{run.name}: started on {run.device or 'an unknown device'}"
+        return f"{run.shown_name}: started on {run.device or 'an unknown device'}"
     threads = f" ({run.threads} thread{'' if run.threads == 1 else 's'})" if run.threads else ""
     size = f", {format_count(run.num_steps)} steps in all" if run.num_steps else ""
     epochs = f"{run.num_epochs} epoch{'' if run.num_epochs == 1 else 's'}"
     before = f"goes on after step {format_count(first_step)}" if first_step else epochs
-    return f"{run.name}: {before} on {run.device or 'an unknown device'}{threads}{size}"
+    return f"{run.shown_name}: {before} on {run.device or 'an unknown device'}{threads}{size}"
 
 
 def describe_end(run: Run) -> str:
@@ -288,7 +293,7 @@ def describe_end(run: Run) -> str:
                 f"test accuracy {format_fraction(run.test_accuracy)}{best}"
             )
         case State.FAILED:
-            return f"{run.name} ({run.id}) failed: {run.error or 'no reason was recorded'}"
+            return f"{run.shown_name} ({run.id}) failed: {run.error or 'no reason was recorded'}"
         case _ if run.kind is Kind.COMMAND:
             how = f"{state_word(run)}{f', {run.outcome}' if run.outcome else ''}"
             return f"{how}: `lazytrain resume {run.id}` queues it again, to be started from its beginning"

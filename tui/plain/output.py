@@ -131,7 +131,7 @@ def print_runs(runs: Sequence[Run], console: Console, validated: Container[str] 
         best = f"{format_fraction(run.best_accuracy)} @ {run.best_epoch}" if run.best_epoch else NOTHING
         cells = (
             state_text(run),
-            " ".join((run.name, *(f"#{tag}" for tag in run.tags))),
+            " ".join((run.shown_name, *(f"#{tag}" for tag in run.tags))),
             run.id,
             f"{run.epoch}/{run.num_epochs}" if run.kind is Kind.OWN else NOTHING,
             best,
@@ -156,7 +156,6 @@ def run_record(store: Store, run: Run) -> dict[str, Any]:
     """Everything known of a run, as `runs --json` and `show --json` give it."""
     configuration, unreadable = _configuration(store, run) if run.kind is Kind.OWN else (None, None)
     return {
-        **_script_record(store, run),
         "id": run.id,
         "name": run.name,
         "architecture": run.architecture,
@@ -196,6 +195,7 @@ def run_record(store: Store, run: Run) -> dict[str, Any]:
         "started": iso(run.started),
         "ended": iso(run.ended),
         "epochs": [asdict(record) for record in store.epochs(run.id)],
+        **_script_record(store, run),
     }
 
 
@@ -203,7 +203,8 @@ def _script_record(store: Store, run: Run) -> dict[str, Any]:
     """What is known of a run beside that, if somebody else trains it."""
     record: dict[str, Any] = {"kind": run.kind.value}
     if run.kind is not Kind.OWN:
-        details = store.details(run.id)
+        details, unreadable = _details(store, run)
+        record["configuration_error"] = unreadable
         record |= {"project": run.project, "group": run.run_group, "command": details.get("command")}
         record |= {"config": details.get("config", {}), "summary": details.get("summary", {})}
         record["metrics"] = [asdict(metric) for metric in store.metrics(run.id)]
@@ -225,6 +226,14 @@ def _configuration(store: Store, run: Run) -> tuple[RunConfiguration | None, str
         return None, str(error)
 
 
+def _details(store: Store, run: Run) -> tuple[dict[str, Any], str | None]:
+    """The same of a run that somebody else trains."""
+    try:
+        return store.details(run.id), None
+    except RunUnreadable as error:
+        return {}, str(error)
+
+
 def best_by(configuration: RunConfiguration) -> str:
     """Which images "best" and early stopping look at."""
     return "validation" if configuration.hyperparameters.validation_fraction else "test"
@@ -236,7 +245,7 @@ def print_run(store: Store, run: Run, console: Console) -> None:
         _print_script(store, run, console)
         return
     configuration, unreadable = _configuration(store, run)
-    console.print(Text.assemble(state_text(run), f"  {harmless(run.name)}  {run.id}"))
+    console.print(Text.assemble(state_text(run), f"  {run.shown_name}  {run.id}"))
     for label, value in _facts(run, configuration):
         console.print(f"  {label:<10} {value}", soft_wrap=True)
     if configuration is not None:
@@ -250,14 +259,16 @@ def print_run(store: Store, run: Run, console: Console) -> None:
 
 def _print_script(store: Store, run: Run, console: Console) -> None:
     """A run that somebody else trains."""
-    details, metrics = store.details(run.id), store.metrics(run.id)
-    console.print(Text.assemble(state_text(run), f"  {harmless(run.name)}  {run.id}"))
+    (details, unreadable), metrics = _details(store, run), store.metrics(run.id)
+    console.print(Text.assemble(state_text(run), f"  {run.shown_name}  {run.id}"))
     project = " · ".join(filter(None, (run.project, run.run_group)))
     facts = [("project", project)] if project else []
     facts += [(key, str(details[key])) for key in ("command", "folder") if key in details]
     facts += _command_facts(store, run, details)
     for label, value in (*facts, *_facts(run, None)):
         console.print(f"  {label:<10} {harmless(value)}", soft_wrap=True)
+    if unreadable is not None:
+        console.print(f"\n{unreadable}", soft_wrap=True)
     if details.get("config"):
         console.print("\nconfig")
         for name, value in flatten(details["config"]):

@@ -54,7 +54,7 @@ class DetailsScreen(ModalScreen[None]):
 
     def compose(self) -> ComposeResult:
         with VerticalScroll(id="panel") as panel:
-            panel.border_title = Content(self.run.name).markup
+            panel.border_title = Content(self.run.shown_name)
             yield Static(self._compose_text(self.app.size.width), id="text")
         yield KeyFooter()
 

@@ -196,7 +196,7 @@ class Desk:
 
     def _show_net(self) -> None:
         panel, refusal = self._screen.query_one("#net"), self.proposal.refusal
-        panel.border_title = self.draft.title.replace("[", r"\[")
+        panel.border_title = Content(self.draft.title)
         panel.set_class(refusal is not None, "-refused")
         note = Content(self.proposal.pending or "")
         if refusal is not None:
@@ -262,4 +262,4 @@ class Desk:
         else:
             queued = [each.id for each in app.runs if each.state is State.QUEUED]
             place = f"number {queued.index(run.id) + 1} in the queue" if run.id in queued else "started"
-            screen.notify(f"{run.name}: {place}", title="added", timeout=3, markup=False)
+            screen.notify(f"{run.shown_name}: {place}", title="added", timeout=3, markup=False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterator
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -44,10 +45,12 @@ class LogScreen(ModalScreen[None]):
         self.store, self.run = store, run
         self._last_id = 0
         self._lines: deque[Content] = deque(maxlen=MOST_LINES)
+        self._day = ""
+        """Of the last line."""
 
     def compose(self) -> ComposeResult:
         with VerticalScroll(id="panel") as panel:
-            panel.border_title = Content(f"Log of {self.run.name}").markup
+            panel.border_title = Content(f"Log of {self.run.shown_name}")
             yield Static(id="text")
         yield KeyFooter()
 
@@ -64,7 +67,7 @@ class LogScreen(ModalScreen[None]):
         panel = self.query_one("#panel", VerticalScroll)
         at_end = first or panel.scroll_offset.y >= panel.max_scroll_y
         for message in messages:
-            self._lines.append(_line(message))
+            self._lines.extend(self._tell(message))
             self._last_id = message.id
         nothing = Content.styled("Nothing yet: what training says of this run will stand here.", "$foreground 60%")
         self.query_one("#text", Static).update(Content("\n").join(self._lines) if self._lines else nothing)
@@ -74,9 +77,11 @@ class LogScreen(ModalScreen[None]):
     def action_scroll(self, lines: int) -> None:
         self.query_one("#panel", VerticalScroll).scroll_relative(y=lines, animate=False)
 
-
-def _line(message: Message) -> Content:
-    glyph, colour = LEVELS.get(message.level, LEVELS["info"])
-    return Content.assemble(
-        (f"{format_moment(message.time)}  ", "$foreground 60%"), (f"{glyph} ", colour), message.text
-    )
+    def _tell(self, message: Message) -> Iterator[Content]:
+        """Its line, under its day where that is another one than the line's before."""
+        glyph, colour = LEVELS.get(message.level, LEVELS["info"])
+        day, _, clock = format_moment(message.time).rpartition(" ")
+        if day != self._day:
+            self._day = day
+            yield Content.styled(day, "$foreground 60%")
+        yield Content.assemble((f"{clock}  ", "$foreground 60%"), (f"{glyph} ", colour), message.text)
