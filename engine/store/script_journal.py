@@ -13,6 +13,7 @@ from lazytrain.engine.store.journal import Journal
 from lazytrain.engine.store.printed import SPARE_LINES, Line, append_lines, drop_old_lines
 from lazytrain.engine.store.series import MetricRefused, Sample, append_samples
 from lazytrain.engine.store.store import NotPossible, RunNotFound
+from lazytrain.engine.store.stored_configuration import RunUnreadable
 from lazytrain.presets.plain_text import harmless
 
 
@@ -161,7 +162,10 @@ class ScriptJournal(Journal):
             self._merge_details(run_id, details)
 
     def _merge_details(self, run_id: str, details: Mapping[str, Any]) -> None:
-        merged = {**self.details(run_id), **details}
+        try:
+            merged = {**self.details(run_id), **details}
+        except RunUnreadable:
+            merged = details  # damaged: what is known now is better
         self._set(run_id, details=json.dumps(merged, ensure_ascii=False))
 
     def _forget_series(self, run_id: str) -> None:

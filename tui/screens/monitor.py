@@ -241,12 +241,17 @@ class MonitorScreen(ChartScreen):
             self.other_figures()
         self.query_one("#charts").display, grids.first().display = False, True
         if self._metrics.update():
-            read_off = run.kind is Kind.COMMAND and self.lazytrain.store.details(run.id).get("from_output")
-            grids.first().note = READ_OFF if read_off else ""
+            grids.first().note = READ_OFF if self._is_read_off(run) else ""
             newest = max((metric.highest_step for metric in self._metrics.metrics), default=0)
             self.new_figures(float(newest), float(newest) if self.view.by != "time" else run.seconds)
             self.show_charts()
         self.query_one(RunStatus).show(run, waits_for=self._waits_for(run))
+
+    def _is_read_off(self, run: Run) -> bool:
+        try:
+            return run.kind is Kind.COMMAND and bool(self.lazytrain.store.details(run.id).get("from_output"))
+        except (RunNotFound, RunUnreadable):
+            return False
 
     def _hide_metrics(self) -> None:
         if self._metrics is not None:
@@ -370,7 +375,11 @@ class MonitorScreen(ChartScreen):
         if self._unreadable is not None:
             self.notify(self._unreadable[1], severity="error", markup=False)
         elif self.selected is not None and self.selected.kind is not Kind.OWN:
-            details = self.lazytrain.store.details(self.selected.id)
+            try:
+                details = self.lazytrain.store.details(self.selected.id)
+            except (RunNotFound, RunUnreadable) as error:
+                self.notify(str(error), severity="error", markup=False)
+                return
             self.app.push_screen(DetailsScreen(self.selected, details, self.lazytrain.store.runners()))
         elif self.selected is not None and self.configuration is not None:
             self.app.push_screen(DetailsScreen(self.selected, self.configuration, self.lazytrain.store.runners()))

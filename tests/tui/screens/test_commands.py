@@ -136,7 +136,7 @@ async def test_monitor_watches_a_command(home: Path) -> None:
         await pilot.press("i")
         await pilot.pause()
         assert isinstance(app.screen, DetailsScreen)
-        told = app.screen.query_one(LogLines).text
+        told = str(app.screen.query_one("#text").render())
         assert all(each in told for each in ("sh train.sh --lr 0.1", "env SEED", "read off what it printed"))
         await pilot.press("escape", "l")
         await pilot.pause()
