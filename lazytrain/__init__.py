@@ -33,9 +33,17 @@ __all__ = [
     "finish",
     "init",
     "log",
+    "log_artifact",
+    "log_code",
+    "log_cpu",
+    "log_gpu",
+    "log_system",
     "login",
+    "save",
     "save_at_stop",
     "steps",
+    "unwatch",
+    "use_artifact",
     "watch",
 ]
 
@@ -45,6 +53,13 @@ run: TrackedRun | SilentRun | None = None
 _LATER = {
     "Stopped": "lazytrain.engine.tracking.client",
     "CannotBegin": "lazytrain.engine.tracking.opening",
+    **dict.fromkeys(
+        (
+            *("AlertLevel", "Artifact", "Audio", "Histogram", "Html", "Image", "Markdown", "Object3D", "Plotly"),
+            *("Settings", "Table", "Video"),
+        ),
+        "lazytrain.engine.tracking.others",
+    ),
 }
 
 
@@ -152,6 +167,13 @@ def login(*_: Any, **__: Any) -> bool:
 
 def watch(*_: Any, **__: Any) -> None:
     """Nothing yet: gradients aren't logged by themselves. For scripts that ask for it."""
+
+
+def save(*_: Any, **__: Any) -> None:
+    """Nothing: files stay where they are. For scripts that have them sent."""
+
+
+log_artifact = log_code = log_cpu = log_gpu = log_system = unwatch = use_artifact = save
 
 
 def __getattr__(name: str) -> Any:

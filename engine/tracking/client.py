@@ -19,6 +19,7 @@ from lazytrain.engine.records import Run, State, Wanted
 from lazytrain.engine.store.locks import FileLock
 from lazytrain.engine.store.script_journal import ScriptJournal
 from lazytrain.engine.tracking.announcing import announce
+from lazytrain.engine.tracking.others import Nothing
 from lazytrain.engine.tracking.printed import Printed
 from lazytrain.engine.tracking.together import Together
 from lazytrain.engine.tracking.values import NotANumber, number, plain
@@ -73,7 +74,7 @@ class Kept(dict[str, Any]):
         return self[key]
 
 
-class TrackedRun:
+class TrackedRun(Nothing):
     """A run of the user's own program. Its methods may be called from any thread.
 
     Args:
@@ -102,7 +103,7 @@ class TrackedRun:
         output: bool = False,
     ) -> None:
         self._adopted = adopted
-        self.id, self.name, self.project, self.group = run.id, run.name, run.project, run.run_group
+        self.id, self._name, self.project, self.group = run.id, run.name, run.project, run.run_group
         self._home, self._lock, self._details = home, lock, details
         self._on_stop, self._pauses = on_stop, pauses
         self._step = first_step
@@ -126,6 +127,21 @@ class TrackedRun:
         self._writer.do(lambda journal: journal.confirm(run.id, State.RUNNING))
         if hasattr(os, "register_at_fork"):
             os.register_at_fork(after_in_child=self._forked)
+
+    @property
+    def name(self) -> str:
+        """What it is called; another one can be given, and gets a number where it is taken."""
+        return self._name
+
+    @name.setter
+    def name(self, name: str) -> None:
+        def rename(journal: ScriptJournal) -> None:
+            try:
+                self._name = journal.rename(self.id, name).name
+            except ValueError as error:  # a name that can't be
+                warn(f"name: {error}")
+
+        self._do(rename)
 
     # ── logging ────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -390,7 +406,7 @@ class TrackedRun:
             self._writer = Writer(self._home, self.id, self._logged, self._wishes, warn, self._printed)
 
 
-class SilentRun:
+class SilentRun(Nothing):
     """Of the processes that train together one logs; in the others nothing is kept, and a stop comes by way of it."""
 
     silent = True
