@@ -62,6 +62,8 @@ AFTER_FIRST_FRAME = (
 """What is wanted right after the first frame, and takes its time to import."""
 FOR_CHARTS = ("lazytrain.tui.screens.monitor", "lazytrain.engine.analysis.series", "plotext")
 """What Monitor wants when it is first shown."""
+COMING_BACK_SECONDS = 8.0
+"""How long it is said that training goes on: until Monitor is there, on a busy machine too."""
 HALT_SECONDS = 1.0
 """How long a suspension waits for training to come between two steps."""
 MINIMUM_WIDTH, MINIMUM_HEIGHT = 60, 16
@@ -231,14 +233,26 @@ class LazytrainApp(Host):
             # Held for a moment by a trainer that asks whether there is a screen; without it a pause ends sooner.
             self._open_screen.acquire()
         self.set_interval(POLL_SECONDS, self._poll)
-        self.call_after_refresh(self._prepare)
+        self.call_after_refresh(self._look_for_background)
+
+    def _look_for_background(self) -> None:
+        """Who comes back while a run goes on in another process is told at once, and sees it before all else comes."""
+        found = find_background(self.store.runners(), self.runs)
+        if found is not None:
+            _, run = found
+            said = f"training in the background: {format_done(run)}"
+            self.notify(said, title=run.shown_name, timeout=COMING_BACK_SECONDS, markup=False)
+        self._prepare(None if found is None else found[1].id)
 
     @work(thread=True, group="datasets")
-    def _prepare(self) -> None:
+    def _prepare(self, background: str | None) -> None:
         """Bring, beside the first frame, what it did without; the runner, with torch, comes after that."""
         # What is there by now stays: the garbage collector needn't look through it again and again.
         gc.freeze()
         gc.enable()
+        if background is not None:
+            _import_charts()
+            self.call_from_thread(self._show_background, background)
         self._say_what_is_missing()
         for module in AFTER_FIRST_FRAME:
             import_module(module)
@@ -254,20 +268,16 @@ class LazytrainApp(Host):
 
     async def _be_prepared(self, runner: Runner | None) -> None:
         await self.launch_screen.open_desk()
-        await self._show_background()  # before the summary, which then lies over Monitor
         self.attendance.begin()
         self.runner, self._make_runner = runner, None
         self._start_runner()
         # In nobody's way: whoever goes to Monitor before it is done imports what is left.
         threading.Thread(target=_import_charts, name="lazytrain-charts", daemon=True).start()
 
-    async def _show_background(self) -> None:
-        """Who comes back while a run goes on in another process sees it, unless they have begun something else."""
-        found = find_background(self.store.runners(), self.runs)
-        if found is not None and self.screen is self.launch_screen:
-            _, run = found
-            self.notify(f"training in the background: {format_done(run)}", title=run.name, markup=False)
-            await self._open_monitor(run.id)
+    async def _show_background(self, run_id: str) -> None:
+        # Unless they have begun something else meanwhile.
+        if self.screen is self.launch_screen:
+            await self._open_monitor(run_id)
 
     def _fit(self, screen: Screen[None]) -> None:
         """Give a screen the classes of its size beforehand: otherwise every style is made once more for them."""

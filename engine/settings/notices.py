@@ -81,7 +81,7 @@ class Herald:
             yield lambda: f"notify: nobody was told, since apprise isn't installed: `{INSTALL}` brings it"
             return
         kind = _KINDS.get(run.state, "warning")
-        words = {"title": f"{run.name} {run.state.value}", "body": describe_briefly(run), "kind": kind}
+        words = {"title": f"{run.shown_name} {run.state.value}", "body": describe_briefly(run), "kind": kind}
         for number, address in enumerate(settings.notify, 1):
             yield partial(send, f"notify, entry {number}", address, {"service": address, **words}, self._seconds)
 
@@ -119,9 +119,9 @@ def describe(run: Run, home: Path) -> dict[str, Any]:
 def sentence(run: Run) -> str:
     """`coolnet-v10 quick finished: best 62.4 % at epoch 14`, `… failed: loss became NaN at step 1,551`."""
     if run.state is State.FAILED:
-        return f"{run.name} failed: {run.error or 'no reason was recorded'}"
+        return f"{run.shown_name} failed: {run.error or 'no reason was recorded'}"
     best = f": best {run.best_accuracy * 100:.1f} % at epoch {run.best_epoch}" if run.best_accuracy is not None else ""
-    return f"{run.name} {run.state.value}{best}"
+    return f"{run.shown_name} {run.state.value}{best}"
 
 
 def describe_briefly(run: Run) -> str:

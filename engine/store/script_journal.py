@@ -93,11 +93,48 @@ class ScriptJournal(Journal):
         with transaction(self.connection, counted=False):
             if not self.connection.execute("SELECT 1 FROM runs WHERE id = ?", (run_id,)).fetchone():
                 raise RunNotFound(f"no run {run_id!r}")
-            append_lines(self.connection, run_id, lines)
-            self._num_printed += len(lines)
-            if self._num_printed >= SPARE_LINES:
-                drop_old_lines(self.connection, run_id)
-                self._num_printed = 0
+            self._append_printed(run_id, lines)
+
+    def _append_printed(self, run_id: str, lines: Sequence[Line]) -> None:
+        append_lines(self.connection, run_id, lines)
+        self._num_printed += len(lines)
+        if self._num_printed >= SPARE_LINES:
+            drop_old_lines(self.connection, run_id)
+            self._num_printed = 0
+
+    def adopt_command(
+        self, run_id: str, *, goes_on: bool, waits: bool, project: str, group: str, tags: Sequence[str], note: str
+    ) -> Run:
+        """The program of a command that runs begins to log to its run.
+
+        Args:
+            goes_on: with what an earlier start of it logged; else that is taken back.
+            waits: whether it waits through pauses by itself.
+            project, group, tags, note: added where the run has none.
+
+        Raises:
+            RunNotFound: there is no such run.
+            NotPossible: it is no command, or it doesn't run; or its program has logged to it before.
+        """
+        with transaction(self.connection):
+            run = self.run(run_id)
+            if run.kind is not Kind.COMMAND or not run.state.active:
+                raise NotPossible(f"{run.name} is no command that runs")
+            if self.details(run_id).get("logs_itself"):
+                raise NotPossible(f"{run.name}: its program has logged to it before")
+            if not goes_on:
+                self._forget_series(run_id)
+            all_tags = sorted({*run.tags, *map(harmless, tags)})
+            self._set(
+                run_id,
+                project=run.project or harmless(project),
+                run_group=run.run_group or harmless(group),
+                tags=json.dumps(all_tags, ensure_ascii=False),
+                note=run.note or harmless(note),
+            )
+            self._merge_details(run_id, {"logs_itself": True, "waits_itself": waits, "from_output": []})
+            self._say(run_id, f"its program logs to it now (process {os.getpid()})")
+        return self.run(run_id)
 
     def find_script(self, project: str, name: str) -> Run | None:
         """The newest run of that name in that project."""
@@ -112,13 +149,23 @@ class ScriptJournal(Journal):
         with transaction(self.connection):
             run = self.run(run_id)
             if run.kind is not Kind.SCRIPT:
-                raise NotPossible(f"{run.name} is trained by lazytrain: a script can't go on with it")
+                raise NotPossible(f"{run.shown_name} is trained by lazytrain: a script can't go on with it")
             anew = {"ended": None, "error": None, "outcome": None, "updated": self.clock()}
             self._set(run_id, state=State.STARTING, wanted=Wanted.RUN, **anew)
             self._say(run_id, f"goes on in process {os.getpid()}")
         return self.run(run_id)
 
     def set_details(self, run_id: str, details: Mapping[str, Any]) -> None:
-        """Put `details` in the place of what there was."""
+        """Put `details` in the place of what there was under the same keys: others are another process's to write."""
         with transaction(self.connection):
-            self._set(run_id, details=json.dumps(details, ensure_ascii=False))
+            self._merge_details(run_id, details)
+
+    def _merge_details(self, run_id: str, details: Mapping[str, Any]) -> None:
+        merged = {**self.details(run_id), **details}
+        self._set(run_id, details=json.dumps(merged, ensure_ascii=False))
+
+    def _forget_series(self, run_id: str) -> None:
+        """Take back all that was logged: the program begins anew."""
+        self.connection.execute("DELETE FROM metrics WHERE run_id = ?", (run_id,))
+        self.connection.execute("UPDATE runs SET revision = revision + 1 WHERE id = ?", (run_id,))
+        self._set(run_id, step=0, num_steps=None, seconds=0.0, progress=None)

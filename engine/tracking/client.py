@@ -82,6 +82,7 @@ class TrackedRun(Nothing):
         first_step: of the next `log` that names none.
         on_stop: `raise`: `log` and `steps` raise `Stopped` when somebody stops the run; `flag`: only `should_stop`.
         pauses: whether `log` waits while the run is paused.
+        adopted: the run is a command's, which lazytrain started: how that ends decides how the run does.
         output: whether what the program prints is kept as the run's log.
     """
 
@@ -98,8 +99,10 @@ class TrackedRun(Nothing):
         seconds: float = 0.0,
         on_stop: str = "flag",
         pauses: bool = True,
+        adopted: bool = False,
         output: bool = False,
     ) -> None:
+        self._adopted = adopted
         self.id, self._name, self.project, self.group = run.id, run.name, run.project, run.run_group
         self._home, self._lock, self._details = home, lock, details
         self._on_stop, self._pauses = on_stop, pauses
@@ -298,6 +301,8 @@ class TrackedRun(Nothing):
     def finish(self, exit_code: int | None = None, quiet: bool | None = None, *, error: str | None = None) -> None:
         """Write what is left, and end the run: finished, stopped if somebody asked for that, failed with `error`.
 
+        A run that is a command's goes on to the command's end, and that says how it ended.
+
         A process that was forked off writes what it has logged, and leaves the run to the one that began it.
         """
         if self._ended:
@@ -325,11 +330,16 @@ class TrackedRun(Nothing):
 
         def end(journal: ScriptJournal) -> None:
             if discarded:
-                journal.forget(self.id)
+                if not self._adopted:
+                    journal.forget(self.id)
                 return
             summary = {metric.name: metric.last for metric in journal.metrics(self.id)} | plain(self.summary)
             journal.set_details(self.id, {**self._details, "summary": summary})
             seconds = time.monotonic() - self._began
+            if self._adopted:
+                said = f": {why}" if why else ""
+                journal.confirm(self.id, State.RUNNING, f"its program logs no more{said}", seconds=seconds)
+                return
             journal.end(self.id, state, outcome=outcome, error=why, seconds=seconds)
             told.append(state)
 

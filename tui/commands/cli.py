@@ -27,13 +27,14 @@ TRAIN, LOOK, STEER, TAKE_AWAY, MACHINE = "Train", "Look", "Steer", "Take away", 
 """What the subcommands are for, as `--help` groups them."""
 
 VERBS = (
-    Verb("train", "train", TRAIN, "Train a run here, without a screen."),
+    Verb("train", "train", TRAIN, "Train a run here, without a screen.", command=True),
     Verb("study", "study", TRAIN, "Train the runs of a study here, or queue them."),
-    Verb("queue", "train", TRAIN, "Queue a run; prints its id."),
+    Verb("queue", "train", TRAIN, "Queue a run; prints its id.", command=True),
     Verb("work", "train", TRAIN, "Train the queue, without a screen, until it is empty."),
     Verb("presets", "look", LOOK, "List what can be trained."),
     Verb("runs", "look", LOOK, "List the runs: all, or those that fit."),
     Verb("show", "look", LOOK, "Show a run: its settings, epochs and log."),
+    Verb("log", "log", LOOK, "Show a run's log, and what a command printed."),
     Verb("metrics", "metrics", LOOK, "Show what a run has logged, or a metric's values."),
     Verb("watch", "logs", LOOK, "Show logs of other programs, as they are and as they grow."),
     Verb("report", "look", LOOK, "Say what finished, what failed and why, and how good it got."),
@@ -75,6 +76,7 @@ def user_errors() -> tuple[type[Exception], ...]:
     # Imported when something went wrong: help, completion and most commands need only some of these modules.
     from lazytrain.engine.analysis.findings import InspectionError
     from lazytrain.engine.analysis.queries import QueryError
+    from lazytrain.engine.commands.preparing import CommandError
     from lazytrain.engine.data.datasets import DatasetError
     from lazytrain.engine.errors import DeviceError
     from lazytrain.engine.export.files import ExportError
@@ -88,7 +90,7 @@ def user_errors() -> tuple[type[Exception], ...]:
 
     return (
         *(PresetError, DatasetError, StoreError, RunNotFound, RunUnreadable, NotPossible, DeviceError),
-        *(ExportError, InspectionError, QueryError, LabelError, PlaceError, Refused),
+        *(ExportError, InspectionError, QueryError, LabelError, PlaceError, CommandError, Refused),
     )
 
 

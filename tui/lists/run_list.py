@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, ClassVar, cast
 
 from textual import events
 from textual.binding import Binding, BindingType
+from textual.content import Content
 from textual.geometry import Size
 from textual.message import Message
 
@@ -176,7 +177,7 @@ class RunList(RunLines):
         self._viewed = self.view.text, self.view.order
         self.set_class(self.view.error is not None, "wrong")
         typed = f"/{self.view.text}{'▏' if self.filtering else ''}{' ?' if self.view.error else ''}"
-        self.border_subtitle = typed.replace("[", r"\[") if self.filtering or self.view.text else None
+        self.border_subtitle = Content(typed) if self.filtering or self.view.text else None
         self.refresh_bindings()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:

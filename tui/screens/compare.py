@@ -166,7 +166,7 @@ class CompareScreen(ChartScreen):
         from lazytrain.engine.analysis.series import Curves
 
         store, compared, grown = self.lazytrain.store, list[Compared](), False
-        self._unreadable = {run.id: run.name for run in self.marked if run.id in self._unreadable}
+        self._unreadable = {run.id: run.shown_name for run in self.marked if run.id in self._unreadable}
         for run in self.marked:
             if run.id in self._unreadable:
                 continue
@@ -177,7 +177,7 @@ class CompareScreen(ChartScreen):
                     # Another process discarded it since the runs were read: the next ones are without it.
                     continue
                 except RunUnreadable:
-                    self._unreadable[run.id] = run.name
+                    self._unreadable[run.id] = run.shown_name
                     continue
                 self._configurations[run.id] = configuration, setting_identity(configuration)
                 self._curves[run.id] = Curves(store, run.id)
@@ -254,7 +254,7 @@ class CompareScreen(ChartScreen):
     def _say(self) -> None:
         """What has to be said of how the curves are shown, in one line."""
         kinds, parts = self._loss_kinds(), list[str]()
-        foreign = {run.id: run.name for run in self.marked if run.kind is not Kind.OWN}
+        foreign = {run.id: run.shown_name for run in self.marked if run.kind is not Kind.OWN}
         if damaged := [name for run_id, name in self._unreadable.items() if run_id not in foreign]:
             parts.append(f"the settings of {', '.join(damaged)} can't be read: i says why")
         elif foreign:

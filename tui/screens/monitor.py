@@ -36,6 +36,8 @@ if TYPE_CHECKING:
     from lazytrain.engine.configuration import RunConfiguration
     from lazytrain.tui.state.host import Host, Verb
 
+READ_OFF = "read off its output"
+"""Said of charts whose figures a program didn't log itself."""
 NARROW, SLIM = 110, 72
 """Below these widths the list is smaller, or above the figures."""
 SMALLEST = (60, 16)
@@ -239,10 +241,12 @@ class MonitorScreen(ChartScreen):
             self.other_figures()
         self.query_one("#charts").display, grids.first().display = False, True
         if self._metrics.update():
+            read_off = run.kind is Kind.COMMAND and self.lazytrain.store.details(run.id).get("from_output")
+            grids.first().note = READ_OFF if read_off else ""
             newest = max((metric.highest_step for metric in self._metrics.metrics), default=0)
             self.new_figures(float(newest), float(newest) if self.view.by != "time" else run.seconds)
             self.show_charts()
-        self.query_one(RunStatus).show(run)
+        self.query_one(RunStatus).show(run, waits_for=self._waits_for(run))
 
     def _hide_metrics(self) -> None:
         if self._metrics is not None:
@@ -334,7 +338,7 @@ class MonitorScreen(ChartScreen):
             return f"{len(ahead)} queued before it; K and J move it, x removes it"
         active = [other for other in self._runs if other.state.active]
         if active:
-            return f"next, after {active[0].name}; x removes it"
+            return f"next, after {active[0].shown_name}; x removes it"
         runner = self.lazytrain.runner
         return runner.status.text if runner is not None else ""
 
@@ -365,6 +369,9 @@ class MonitorScreen(ChartScreen):
     def action_details(self) -> None:
         if self._unreadable is not None:
             self.notify(self._unreadable[1], severity="error", markup=False)
+        elif self.selected is not None and self.selected.kind is not Kind.OWN:
+            details = self.lazytrain.store.details(self.selected.id)
+            self.app.push_screen(DetailsScreen(self.selected, details, self.lazytrain.store.runners()))
         elif self.selected is not None and self.configuration is not None:
             self.app.push_screen(DetailsScreen(self.selected, self.configuration, self.lazytrain.store.runners()))
 

@@ -47,6 +47,8 @@ class MetricGrid(Widget):
         self.page = 0
         self.wanted = ""
         """What the names of the metrics shown fit: a part of them, or a regular expression."""
+        self.note = ""
+        """What else there is to say of them."""
         self._groups: list[MetricGroup] = []
         self._cells = self._num_shown = 0
 
@@ -113,6 +115,7 @@ class MetricGrid(Widget):
         parts = [f"{count} chart{'s' * (count != 1)}"]
         if self.wanted:
             parts.append(f"that fit {self.wanted!r}")
+        parts += [self.note] if self.note else []
         if self.num_pages > 1:
             parts.append(f"page {self.page + 1} of {self.num_pages}: [ and ] turn")
         self.query_one("#pages", Static).update(" · ".join(parts))
