@@ -53,7 +53,7 @@ class CommandJournal(ScriptJournal):
         with transaction(self.connection, counted=False):
             if not self.connection.execute("SELECT 1 FROM runs WHERE id = ?", (run_id,)).fetchone():
                 raise RunNotFound(f"no run {run_id!r}")
-            self._keep_printed(run_id, lines)
+            self._append_printed(run_id, lines)
             for name, samples in series.items():
                 try:
                     append_samples(self.connection, run_id, {name: samples})

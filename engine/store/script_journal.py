@@ -94,9 +94,9 @@ class ScriptJournal(Journal):
         with transaction(self.connection, counted=False):
             if not self.connection.execute("SELECT 1 FROM runs WHERE id = ?", (run_id,)).fetchone():
                 raise RunNotFound(f"no run {run_id!r}")
-            self._keep_printed(run_id, lines)
+            self._append_printed(run_id, lines)
 
-    def _keep_printed(self, run_id: str, lines: Sequence[Line]) -> None:
+    def _append_printed(self, run_id: str, lines: Sequence[Line]) -> None:
         append_lines(self.connection, run_id, lines)
         self._num_printed += len(lines)
         if self._num_printed >= SPARE_LINES:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import deque
 from collections.abc import Iterable, Iterator
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 from rich.cells import cell_len, chop_cells
 from rich.segment import Segment
@@ -19,10 +19,21 @@ from lazytrain.tui.words.text import format_moment
 
 MOST_LINES = 10_000
 """So many of the newest are kept."""
-GLYPHS = {"warning": ("⚠", "warning"), "error": ("✗", "error"), "stderr": ("│", "warning"), "stdout": ("│", "muted")}
+GLYPHS = {"warning": ("⚠", "warning"), "error": ("✗", "error"), "stderr": ("┆", "warning"), "stdout": ("│", "muted")}
+_CLOCK = "00:00:00"
+_PREFIX = len(_CLOCK) + 4
 LEAST_TEXT = 20
 """Cells that a text has beside its time; with less, the time stands alone."""
 _WORD = re.compile(r"\S+\s*|\s+")
+
+
+class Row(NamedTuple):
+    """A line on the screen."""
+
+    message: Message
+    when: str
+    """The time of day beside its first line; or the day, where that is all that stands here."""
+    text: str | None = None
 
 
 class LogLines(ScrollView, can_focus=False):
@@ -42,16 +53,15 @@ class LogLines(ScrollView, can_focus=False):
         super().__init__(id=id)
         self._empty = empty
         self._messages: deque[Message] = deque(maxlen=MOST_LINES)
-        self._rows: list[tuple[Message, str, str]] = []
-        """(message, its time or nothing, what of its text stands in this line); a day stands alone."""
+        self._rows: list[Row] = []
         self._day = ""
         """Of the last line."""
         self._width = 0
 
     @property
     def text(self) -> str:
-        """All of it, a line each message, as it is shown."""
-        return "\n".join(f"{format_moment(each.time)}  {_glyph(each)} {each.text}" for each in self._messages)
+        """All of it, as it is shown in a terminal of any width."""
+        return "\n".join(f"{_moment(each)[1]}  {_glyph(each)} {each.text}" for each in self._messages)
 
     def add(self, messages: Iterable[Message]) -> None:
         """Add messages; what is in view stays, or the end does if that was in view."""
@@ -60,7 +70,7 @@ class LogLines(ScrollView, can_focus=False):
         self._messages.extend(new)
         self._rows += [row for message in new for row in self._wrapped(message)]
         oldest = self._messages[0].id if self._messages else 0
-        gone = next((number for number, (message, _, _) in enumerate(self._rows) if message.id >= oldest), 0)
+        gone = next((number for number, row in enumerate(self._rows) if row.message.id >= oldest), 0)
         del self._rows[:gone]
         self._fit()
         if at_end:
@@ -75,18 +85,18 @@ class LogLines(ScrollView, can_focus=False):
                 self.scroll_end(animate=False)
 
     def _wrap(self) -> None:
-        self._width = self.scrollable_content_region.width
-        self._day = ""
+        self._width, self._day = self.scrollable_content_region.width, ""
         self._rows = [row for message in self._messages for row in self._wrapped(message)]
 
-    def _wrapped(self, message: Message) -> Iterator[tuple[Message, str, str]]:
-        day, _, clock = format_moment(message.time).rpartition(" ")
+    def _wrapped(self, message: Message) -> Iterator[Row]:
+        """Its lines, under its day where that is another one than the line's before."""
+        day, clock = _moment(message)
         if day != self._day:
             self._day = day
-            yield message, day, ""
+            yield Row(message, day)
         lines = wrap(message.text, max(LEAST_TEXT, self._width - _PREFIX)) if self._width else [message.text]
         for number, line in enumerate(lines):
-            yield message, "" if number else clock, line
+            yield Row(message, "" if number else clock, line)
 
     def _fit(self) -> None:
         self.virtual_size = Size(self._width, max(1, len(self._rows)))
@@ -100,17 +110,22 @@ class LogLines(ScrollView, can_focus=False):
             return Strip([Segment(self._empty if y == 0 else "", muted)]).adjust_cell_length(width, self.rich_style)
         if row >= len(self._rows):
             return Strip.blank(width, self.rich_style)
-        message, time, text = self._rows[row]
+        message, when, text = self._rows[row]
+        if text is None:
+            return Strip([Segment(when, muted)]).adjust_cell_length(width, self.rich_style)
         tone = GLYPHS.get(message.level, ("", "muted"))[1]
         segments = [
-            Segment(time.ljust(_PREFIX - 2), muted),
-            Segment(f"{_glyph(message) if time and text else ' '} ", self.get_component_rich_style(f"log--{tone}")),
+            Segment(f"{when:<{len(_CLOCK)}}  ", muted),
+            Segment(f"{_glyph(message) if when else ' '} ", self.get_component_rich_style(f"log--{tone}")),
             Segment(invisible(text), self.rich_style),
         ]
         return Strip(segments).adjust_cell_length(width, self.rich_style)
 
 
-_PREFIX = cell_len(format_moment(0.0).rpartition(" ")[2]) + 4
+def _moment(message: Message) -> tuple[str, str]:
+    """(day, time of day)."""
+    day, _, clock = format_moment(message.time).rpartition(" ")
+    return day, clock
 
 
 def _glyph(message: Message) -> str:

@@ -40,7 +40,7 @@ async def test_the_newest_are_kept_and_the_end_stays_in_view() -> None:
         assert f"line {MOST_LINES - 1}" in "\n".join(seen())
         lines.add([message(MOST_LINES, "\x1b[2Jone more", "stderr")])
         await pilot.pause()
-        assert seen()[-1].endswith("│ [2Jone more")
+        assert seen()[-1].endswith("┆ [2Jone more")
         assert "line 0 " not in lines.text
         assert "line 1 " in lines.text
         lines.scroll_to(y=100, animate=False)
