@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, Literal
 
 from lazytrain.engine.events import DIVERGED, EpochRecord, Progress
 
@@ -52,6 +52,10 @@ class Kind(StrEnum):
     """lazytrain, from presets."""
     SCRIPT = "script"
     """A program of the user's that logs to it: `import lazytrain`."""
+
+
+GOALS: Mapping[str, Literal["min", "max"]] = {"min": "min", "minimize": "min", "max": "max", "maximize": "max"}
+"""Which way of a metric is better, as it may be said here and in wandb."""
 
 
 class TrainerState(StrEnum):

@@ -95,7 +95,7 @@ class ScriptJournal(Journal):
                 raise NotPossible(f"{run.name} is trained by lazytrain: a script can't go on with it")
             anew = {"ended": None, "error": None, "outcome": None, "updated": self.clock()}
             self._set(run_id, state=State.STARTING, wanted=Wanted.RUN, **anew)
-            self._say(run_id, f"goes on in process {os.getpid()}")
+            self._say(run_id, f"goes on after step {run.step:,} in process {os.getpid()}")
         return self.run(run_id)
 
     def set_details(self, run_id: str, details: Mapping[str, Any]) -> None:
