@@ -20,6 +20,8 @@ from lazytrain.tui.words.text import format_count, format_duration, format_fract
 
 SMALLEST = (40, 7)
 """Below this width or height, frame included, a chart is noise: its figures are shown instead."""
+ROOMY = 60
+"""From this width on, what is said of smoothing has room beside the figures at the cursor."""
 DOT_SPACING = 4
 """Cells between two dots of a curve, at least: closer together they would hide its shape."""
 MARKER_SPACING = 12
@@ -89,7 +91,7 @@ class Plot:
             self.sheet = None
             return self._compose_figures(width, height, data.figures if data else (), empty_text)
         # Where the cursor is, its figures have the room.
-        head = self._head(data, brief=cursor is not None)
+        head = self._head(data, brief=cursor is not None, smoothing=cursor is None or width >= ROOMY)
         told = self._told(data.figures, data) if data else ()
         if told and cursor is None:
             # Figures are what people look for; that it is smoothed they see, by the raw curve behind.

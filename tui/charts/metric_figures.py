@@ -89,13 +89,14 @@ def metric_chart(
         if view.window is not None:
             left, right = (_interpolate(edge, *places) for edge in view.window)
             view = replace(view, window=(left, right) if right > left else None)
-    curves = [_curve(group, each, 1.0 if along is not None or axis.by == "time" else axis.scale) for each in placed]
+    scale = 1.0 if along is not None or axis.by == "time" else axis.scale
+    curves = [_curve(group, each, scale, asked=view.smoothing is not None) for each in placed]
     marks = [_resumed(step, placed, axis, places) for step in resumed_steps if step <= run.step]
     figures = [
         Reading(each.label if len(placed) > 1 else each.part, f"{format_loss(float(each.y[-1])):>7}", curve.tone)
         for each, curve in zip(placed, curves, strict=True)
     ]
-    bad = [_bad_marks(each, curve.x_scale) for each, curve in zip(placed, curves, strict=True)]
+    bad = [_bad_marks(each, scale) for each in placed]
     for found, curve in zip(bad, curves, strict=True):
         if found:
             marks += found
@@ -139,7 +140,7 @@ def _place(group: MetricGroup, series: Mapping[str, Values], axis: MetricAxis, a
     return placed
 
 
-def _curve(group: MetricGroup, placed: _Placed, scale: float) -> Curve:
+def _curve(group: MetricGroup, placed: _Placed, scale: float, *, asked: bool) -> Curve:
     few = len(placed.y) < LEAST_DOTS
     return Curve(
         label=placed.label,
@@ -148,7 +149,8 @@ def _curve(group: MetricGroup, placed: _Placed, scale: float) -> Curve:
         x_scale=scale,
         tone=_TONES[placed.part],
         stroke="dots" if few and len(group.members) > 1 and placed.part != "train" else "line",
-        smooth=True,
+        # Who asks for smoothing asks for it of every curve; by itself it is for noisy ones.
+        smooth=asked or placed.noisy,
         noisy=placed.noisy,
     )
 

@@ -30,7 +30,7 @@ LEAST_WIDTH, LEAST_HEIGHT = 40, 9
 MOST_COLUMNS, MOST_CHARTS = 4, 16
 CHOSEN = "▸ "
 """Before the title of the chart that keys are for."""
-KEYS = "↑↓ choose, enter alone, h hide, K J move, / find"
+KEYS = "↑↓ choose, K J move"
 FILTER_TOOLTIP = "Show only charts of metrics whose name has this in it, or fits this regular expression"
 
 
@@ -62,8 +62,8 @@ class MetricGrid(Widget, can_focus=True):
         ),
         Binding("h", "hide", "hide", id="grid.hide", tooltip="Hide the chart in this project, or show it again"),
         Binding("H", "show_hidden", "hidden", id="grid.hidden", tooltip="Show the hidden charts too", show=False),
-        Binding("K,shift+up", "move(-1)", "earlier", id="grid.earlier", tooltip="Move the chart one place earlier"),
-        Binding("J,shift+down", "move(1)", "later", id="grid.later", tooltip="Move the chart one place later"),
+        Binding("K,shift+up", "move(-1)", "earlier", id="grid.earlier", tooltip="One place earlier", show=False),
+        Binding("J,shift+down", "move(1)", "later", id="grid.later", tooltip="One place later", show=False),
     ]
 
     class Turned(Message):
@@ -146,18 +146,26 @@ class MetricGrid(Widget, can_focus=True):
         for place, chart in enumerate(self.query(MetricChart)):
             chart.display = place < len(shown)
             if place < len(shown):
-                self._show_chart(chart, shown[place], series, draw, chosen=first + place == self._place)
+                title = shorten(shown[place].title, max(10, width // columns - 16))
+                self._show_chart(chart, title, shown[place], series, draw, chosen=first + place == self._place)
         self._say()
 
     def _show_chart(
-        self, chart: MetricChart, group: MetricGroup, series: Mapping[str, Values], draw: Draw, *, chosen: bool
+        self,
+        chart: MetricChart,
+        title: str,
+        group: MetricGroup,
+        series: Mapping[str, Values],
+        draw: Draw,
+        *,
+        chosen: bool,
     ) -> None:
         marked = chosen and self.has_focus and not self.screen.has_class("full")
         if chart.has_class("chosen") is not marked:
             chart.set_class(marked, "chosen")
             chart.refresh()
         hidden = " (hidden)" if group.title in self._arrangement.hidden else ""
-        chart.plot.title = f"{CHOSEN if marked else ''}{shorten(group.title, max(10, chart.size.width - 12))}{hidden}"
+        chart.plot.title = f"{CHOSEN if marked else ''}{title}{hidden}"
         data = draw(group, series)
         chart.show(data, empty_text="no values yet" if data is None else "no value is a number")
 
