@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from lazytrain.engine.records import Kind, Run, State, Wanted
+from lazytrain.engine.store.archive import SeriesHistory
 from lazytrain.engine.store.database import transaction
 from lazytrain.engine.store.journal import Journal
 from lazytrain.engine.store.series import MetricRefused, Sample, append_samples
@@ -78,6 +80,16 @@ class ScriptJournal(Journal):
                     refused[name] = error
             self._set(run_id, updated=self.clock(), **columns)
         return refused
+
+    def end(
+        self, run_id: str, state: State, *, outcome: str | None = None, error: str | None = None, **columns: Any
+    ) -> None:
+        super().end(run_id, state, outcome=outcome, error=error, **columns)
+        # The store has them; without the room for a second copy the run has ended all the same.
+        folder = self.run_folder(run_id)
+        with contextlib.suppress(OSError):
+            if folder.is_dir():
+                SeriesHistory(folder).save(self, run_id)
 
     def find_script(self, project: str, name: str) -> Run | None:
         """The newest run of that name in that project."""
