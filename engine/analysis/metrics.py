@@ -6,12 +6,13 @@ numpy is imported here: import this with the first chart.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Protocol
+from dataclasses import dataclass
+from typing import ClassVar, Literal, Protocol
 
 import numpy as np
 
 from lazytrain.engine.analysis.bounded import Array, BoundedTable
-from lazytrain.engine.analysis.series import judged_length, stays_noisy
+from lazytrain.engine.analysis.series import Curves, judged_length, stays_noisy
 from lazytrain.engine.store.series import SAMPLE_FORMAT, Metric
 from lazytrain.engine.store.store import Store
 
@@ -41,6 +42,11 @@ class Values(Protocol):
         ...
 
     @property
+    def num_read(self) -> int:
+        """How many there are in all; of very many the telling ones are kept."""
+        ...
+
+    @property
     def is_noisy(self) -> bool:
         """Whether its noise hides its trend."""
         ...
@@ -51,7 +57,7 @@ class Series:
 
     def __init__(self, name: str) -> None:
         self.name = name
-        self.num_read = 0
+        self.num_read: int = 0
         self._table = BoundedTable(_COLUMNS, MOST_SAMPLES, place="step", judged=("value",))
         self._noisy = (-1, False)
 
@@ -102,15 +108,18 @@ class RunMetrics:
 
     def update(self) -> bool:
         """Look at what there is; whether that changed since the last call. Values are read with `series`."""
-        metrics = self._store.metrics(self.run_id)
+        metrics = self._found()
         changed = metrics != self.metrics
         self.metrics = metrics
         return changed
 
-    def series(self, names: Iterable[str]) -> dict[str, Series]:
+    def _found(self) -> list[Metric]:
+        return self._store.metrics(self.run_id)
+
+    def series(self, names: Iterable[str]) -> dict[str, Values]:
         """The series of these names, with what is new of them."""
         counts = {metric.name: metric.num_values for metric in self.metrics}
-        found: dict[str, Series] = {}
+        found: dict[str, Values] = {}
         for name in names:
             known = self._series.get(name)
             if known is None or known.num_read > counts.get(name, 0):
@@ -121,6 +130,65 @@ class RunMetrics:
                 known.extend(np.frombuffer(packed, _PACKED, count=len(packed) // SAMPLE_FORMAT.size))
             found[name] = known
         return found
+
+
+@dataclass(frozen=True, slots=True)
+class _OfCurve:
+    """A figure that stands in a training's curve, as a metric."""
+
+    curves: Curves
+    name: Literal["learning_rates", "images_per_second"]
+
+    @property
+    def steps(self) -> Array:
+        return self.curves.steps
+
+    @property
+    def seconds(self) -> Array:
+        return self.curves.seconds
+
+    @property
+    def values(self) -> Array:
+        return getattr(self.curves, self.name)
+
+    @property
+    def num_read(self) -> int:
+        return len(self.curves.steps)
+
+    @property
+    def is_noisy(self) -> bool:
+        return False
+
+
+class OwnMetrics(RunMetrics):
+    """Those of a run that lazytrain trains: what it logs beside its curve, and two figures that stand in that."""
+
+    IN_CURVE: ClassVar[dict[str, Literal["learning_rates", "images_per_second"]]] = {
+        "learning rate": "learning_rates",
+        "images/s": "images_per_second",
+    }
+
+    def __init__(self, store: Store, curves: Curves) -> None:
+        super().__init__(store, curves.run_id)
+        self._curves = curves
+
+    def _found(self) -> list[Metric]:
+        steps = self._curves.steps
+        if not len(steps):
+            return super()._found()
+        known = {"num_values": len(steps), "highest_step": int(steps[-1]), "smallest": None, "largest": None}
+        return [
+            *(
+                Metric(name=name, last=float(getattr(self._curves, column)[-1]), **known)
+                for name, column in self.IN_CURVE.items()
+            ),
+            *super()._found(),
+        ]
+
+    def series(self, names: Iterable[str]) -> dict[str, Values]:
+        wanted = list(names)
+        in_curve = {name: _OfCurve(self._curves, self.IN_CURVE[name]) for name in wanted if name in self.IN_CURVE}
+        return super().series(name for name in wanted if name not in in_curve) | in_curve
 
 
 def along(series: Values, axis: Values) -> tuple[Array, Array, Array]:

@@ -48,7 +48,9 @@ class Update:
     def product(self, weight: Tensor, dy: Tensor, x: Tensor) -> None:
         """Update by the gradient dyᵀ · x, of dy [N, out] and x [N, in], without making it where possible."""
         if self.squares is not None:
-            self.squares.append(square_of_product(dy, x.mm(x.t())))
+            (rows, outputs), inputs = dy.shape, x.shape[1]
+            small = outputs * inputs <= rows * (outputs + inputs)
+            self.squares.append(dy.t().mm(x).square_().sum() if small else square_of_product(dy, x.mm(x.t())))
         if self.momentum:
             velocity = self.velocities[weight]
             velocity.addmm_(dy.t(), x, beta=self.momentum, alpha=self.share)

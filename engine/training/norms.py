@@ -12,7 +12,7 @@ from lazytrain.engine.compute.metrics import total_norm
 from lazytrain.engine.events import Norms
 from lazytrain.presets.schema import Hyperparameters
 
-FEWEST_STEPS, FEWEST_IMAGES = 10, 400
+FEWEST_STEPS, FEWEST_IMAGES = 50, 800
 """Between two looks, at least: less than 2 % of what these take to train, at any batch size."""
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
@@ -113,7 +114,7 @@ class MonitorScreen(ChartScreen):
             "more charts",
             key_display="]",
             id="monitor.next_page",
-            tooltip="Of a run with more metrics than fit: the next charts",
+            tooltip="More charts: what else a run has logged, page by page",
             show=False,
         ),
         Binding(
@@ -143,9 +144,11 @@ class MonitorScreen(ChartScreen):
         self._unreadable: tuple[str, str] | None = None
         """Id of the selected run, and why its configuration can't be used, if it can't."""
         self._metrics: RunMetrics | None = None
-        """Of a run that somebody else trains."""
+        """What is shown as a grid; None where it is the two charts."""
         self._told: tuple[object, MetricRules, tuple[int, ...]] | None = None
         """What that run was like when it was asked, what it says of its metrics, and where it was taken up again."""
+        self._further = False
+        """Whether the metrics of runs that lazytrain trains are shown in place of their two charts."""
         self._runs: Sequence[Run] = ()
         self._inspections: Inspections | None = None
         self._ready = False
@@ -212,11 +215,17 @@ class MonitorScreen(ChartScreen):
             self.query_one(RunStatus).show(None)
             return
         if run.kind is not Kind.OWN:
-            self._show_metrics(run)
+            # Discarded since the list was read, the next one is without it.
+            with contextlib.suppress(RunNotFound):
+                self._show_metrics(run)
+            self.query_one(RunStatus).show(run)
             return
-        self._hide_metrics()
+        if self._metrics is not None and (not self._further or self._metrics.run_id != run.id):
+            self._hide_metrics()
         try:
             changed = self._read(run)
+            if self._further:
+                self._show_metrics(run)
         except RunNotFound:
             # Another process discarded it since the list was read: the next list is without it.
             return
@@ -232,44 +241,49 @@ class MonitorScreen(ChartScreen):
         self.query_one(RunStatus).show(run, waits_for=self._waits_for(run), overfitting=overfitting)
 
     def _show_metrics(self, run: Run) -> None:
-        """Show what a run has logged that somebody else trains: a grid of charts."""
+        """Show what a run has logged: a grid of charts. Raises RunNotFound."""
         from lazytrain.engine.analysis.metric_names import MetricRules
-        from lazytrain.engine.analysis.metrics import RunMetrics  # numpy, with the first such run
+        from lazytrain.engine.analysis.metrics import OwnMetrics, RunMetrics  # numpy, with the first such run
 
         grids = self.query(MetricGrid)
         if not grids:
             self.query_one("#body").mount(MetricGrid())
-            return  # it says when it has a size
+            self.call_after_refresh(self._grid_turned)
+            return
+        store = self.lazytrain.store
         if self._metrics is None or self._metrics.run_id != run.id:
-            self._unreadable = self.curves = self.shown = self.configuration = None
-            self._metrics, self._told = RunMetrics(self.lazytrain.store, run.id), None
+            if run.kind is Kind.OWN and self.curves is not None:
+                self._metrics = OwnMetrics(store, self.curves)
+            else:
+                self._unreadable = self.curves = self.shown = self.configuration = None
+                self._metrics = RunMetrics(store, run.id)
+                self.other_figures()
+            self._told = None
             grids.first().begin()
-            self.other_figures()
         self.query_one("#charts").display, grids.first().display = False, True
-        changed = self._metrics.update()
-        if self._told is None or changed or self._told[0] != (run.revision, run.state):
-            try:
-                rules = MetricRules.of(self.lazytrain.store.details(run.id))
-            except RunNotFound:
-                return  # discarded since the list was read
+        changed, life = self._metrics.update(), (run.revision, run.state)
+        if self._told is None or changed or self._told[0] != life:
+            rules = MetricRules.of(store.details(run.id))
             resumed = self._told[2] if self._told is not None else ()
-            if self._told is None or self._told[0] != (run.revision, run.state):
-                resumed = find_resumed_steps(self.lazytrain.store.messages(run.id))
-            self._told, changed = ((run.revision, run.state), rules, resumed), True
+            if self._told is None or self._told[0] != life:
+                resumed = find_resumed_steps(store.messages(run.id))
+            self._told, changed = (life, rules, resumed), True
         if changed:
             axis = self._metric_axis(run, self._metrics)
             self.new_figures(axis.end, axis.newest)
             self.show_charts()
-        self.query_one(RunStatus).show(run)
 
     def _hide_metrics(self) -> None:
         if self._metrics is not None:
             self._metrics = None
+            self.leave_full()
             self.other_figures()
             self.query_one("#charts").display = True
             self.query_one(MetricGrid).display = False
 
     def _metric_axis(self, run: Run, metrics: RunMetrics) -> MetricAxis:
+        if self.shown is not None and self.curves is not None and run.num_steps:
+            return MetricAxis.of_epochs(RunAxis(run, self.curves, self.view.by, self.shown.batch_size), self.view)
         highest = max((metric.highest_step for metric in metrics.metrics), default=0)
         return MetricAxis.of_steps(run, highest, self.view.by)
 
@@ -306,8 +320,19 @@ class MonitorScreen(ChartScreen):
             self.query_one(MetricGrid).choose_chart(event.chart)
 
     def action_turn(self, pages: int) -> None:
-        if self._metrics is not None:
-            self.query_one(MetricGrid).turn(pages)
+        """Of a run that lazytrain trains, the charts of its metrics come after the two that count most."""
+        run = self.selected
+        if run is None or (self._metrics is None and (run.kind is not Kind.OWN or pages < 0)):
+            return
+        if self._metrics is None:
+            self._further = True
+        elif self.query_one(MetricGrid).turn(pages) or run.kind is not Kind.OWN or pages > 0:
+            return
+        else:
+            self._further = False
+        self.leave_full()
+        self._show_selected()
+        self.show_charts()
 
     def action_full(self) -> None:
         if self._metrics is None:
@@ -322,7 +347,7 @@ class MonitorScreen(ChartScreen):
 
     @property
     def axis_kinds(self) -> tuple[AxisKind, ...]:
-        return super().axis_kinds if self._metrics is None else METRIC_AXES
+        return METRIC_AXES if self._metrics is not None and self.shown is None else super().axis_kinds
 
     @property
     def charts(self) -> list[MetricChart]:

@@ -61,29 +61,45 @@ class Arrangements:
         written = {
             project: {"order": list(each.order), "hidden": sorted(each.hidden)} for project, each in self._known.items()
         }
-        temporary = self._path.with_name(f"{self._path.name}.{os.getpid()}")
-        try:
-            temporary.write_text(json.dumps(written, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-            temporary.replace(self._path)
-        except OSError:
-            temporary.unlink(missing_ok=True)
+        _write(self._path, written)
+
+
+def recall_columns(path: Path) -> list[str]:
+    """The further columns of Compare's table, as `keep_columns` wrote them."""
+    return _texts(_read_json(path), "columns")
+
+
+def keep_columns(path: Path, columns: Sequence[str]) -> None:
+    """Keep them for the next start, where the file can be written."""
+    _write(path, {"columns": list(columns)})
+
+
+def _write(path: Path, written: Mapping[str, Any]) -> None:
+    temporary = path.with_name(f"{path.name}.{os.getpid()}")
+    try:
+        temporary.write_text(json.dumps(written, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        temporary.replace(path)
+    except OSError:
+        temporary.unlink(missing_ok=True)
 
 
 def _project(run: Run) -> str:
     return f"{run.kind.value}/{run.project}"
 
 
-def _read(path: Path) -> dict[str, Arrangement]:
+def _read_json(path: Path) -> Mapping[str, Any]:
     """As far as it can be read: it is no loss that should stop anybody."""
     try:
         written = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError):
         return {}
-    if not isinstance(written, Mapping):
-        return {}
+    return written if isinstance(written, Mapping) else {}
+
+
+def _read(path: Path) -> dict[str, Arrangement]:
     return {
         project: Arrangement(tuple(_texts(each, "order")), frozenset(_texts(each, "hidden")))
-        for project, each in written.items()
+        for project, each in _read_json(path).items()
         if isinstance(each, Mapping)
     }
 

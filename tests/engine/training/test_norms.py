@@ -21,7 +21,7 @@ def test_looks_are_ends_of_windows_wherever_one_begins(window: int, per_epoch: i
     steps = [(epoch, step) for epoch in range(5) for step in range(per_epoch)]
     looks = [epoch * per_epoch + step for epoch, step in steps if grid.next(epoch, step) == step]
     ends = [epoch * per_epoch + step for epoch, step in steps if (step + 1) % window == 0 or step + 1 == per_epoch]
-    every = math.ceil(max(FEWEST_STEPS, 400 / batch) / window)
+    every = math.ceil(max(FEWEST_STEPS, 800 / batch) / window)
     assert looks == ends[every - 1 :: every]
     began %= 5 * per_epoch
     epoch, step = divmod(began, per_epoch)
@@ -30,12 +30,12 @@ def test_looks_are_ends_of_windows_wherever_one_begins(window: int, per_epoch: i
 
 
 def test_norms_are_the_nets() -> None:
-    training = small_training(small_configuration(epochs=5, batch_size=4))
+    training = small_training(small_configuration(epochs=9, batch_size=4))
     found: list[Norms] = []
     for event in training:
         if isinstance(event, StepsDone):
             found += event.norms
-    assert [each.step for each in found] == [120]
+    assert [each.step for each in found] == [9 * 24]
     weights = torch.cat([each.flatten() for each in training.snapshot()["net"].values()])
     assert found[-1].weights == pytest.approx(float(weights.norm()), rel=1e-6)
     assert (found[-1].gradient or 0) > 0

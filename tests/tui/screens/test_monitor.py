@@ -461,4 +461,29 @@ async def test_a_grid_is_narrowed_ordered_and_hidden_as_its_project_remembers(ho
     assert again.arranged(["m1", "m2", "new", "epoch", "loss"]) == ["m1", "loss", "m2", "epoch", "new"]
 
 
+async def test_metrics_of_a_net_trained_here_come_on_a_further_page(home: Path, filler: Filler) -> None:
+    run = filler.journal.find("coolnet-v10 default")
+    norms = [Sample(step, step / 1000, 1 / step) for step in range(1000, 380_000, 1000)]
+    filler.journal.write(run.id, series={"gradient norm": norms, "test/macro F1": norms[::100]})
+    async with monitor(home, filler.clock) as pilot:
+        screen = screen_of(pilot)
+        await until(pilot, lambda: screen.selected is not None and screen.selected.id == run.id)
+        main = screen.charts
+        await pilot.press("right_square_bracket")
+        await until(pilot, lambda: len(screen.charts) == 4)
+        assert [chart.plot.title for chart in screen.charts] == [
+            "learning rate",
+            "images/s",
+            "gradient norm",
+            "macro F1",
+        ]
+        data = screen.charts[2].data
+        assert data is not None
+        assert (data.view.by, data.x_end) == ("epoch", 50)
+        assert round(float(data.curves[0].x[-1]) * data.curves[0].x_scale, 1) == 30.3
+        await pilot.press("left_square_bracket")
+        await until(pilot, lambda: screen.charts == main)
+        assert screen.query_one("#charts").display
+
+
 SCRIPT_METRICS = ("train/loss", "val/loss", *(f"m{number}" for number in range(30)))
