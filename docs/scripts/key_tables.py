@@ -28,6 +28,8 @@ NAMES = {
     "down": "↓",
     "pageup": "page up",
     "pagedown": "page down",
+    "left_square_bracket": "[",
+    "right_square_bracket": "]",
 }
 TITLES = {
     "ChartScreen": "charts",
@@ -44,6 +46,8 @@ TITLES = {
     "ExportScreen": "export",
     "SummaryScreen": "what happened meanwhile",
     "EditScreen": "edit before the start",
+    "MetricGrid": "charts of metrics",
+    "PickScreen": "a choice of many",
 }
 """Of classes whose name isn't what people call it."""
 

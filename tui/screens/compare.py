@@ -66,6 +66,7 @@ class CompareScreen(ChartScreen):
             "any metric",
             id="compare.pick_metric",
             tooltip="Show any metric that one of the marked runs has",
+            show=False,
         ),
         Binding(
             "e",
@@ -361,6 +362,7 @@ class CompareScreen(ChartScreen):
         self._table = make_table(self.families, self.shown_metric, self.columns) if self.families else None
         table.set_class(self._table is None, "off")
         if self._table is not None:
+            table.border_subtitle = "v any metric · e columns"
             table.show_table(
                 self._table, {row.key: (marks.marker(row.key), marks.tone(row.key)) for row in self._table.rows}
             )
@@ -373,7 +375,8 @@ class CompareScreen(ChartScreen):
             parts.append(f"the settings of {', '.join(self._unreadable.values())} can't be read: i says why")
         elif lacking:
             what = self.shown_metric or " nor ".join(self._chart_names())
-            parts.append(f"{', '.join(lacking)}: no {what}; v chooses another metric")
+            who = f"{lacking[0]} has" if len(lacking) == 1 else f"{len(lacking)} of these have"
+            parts.append(f"{who} no {what}: v chooses another metric")
         elif not self.families:
             parts.append(EMPTY)
         elif len(kinds) > 1:

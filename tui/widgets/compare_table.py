@@ -35,6 +35,7 @@ class ComparisonTable(DataTable[Text]):
         border: round $foreground 25%;
         border-title-color: $foreground;
         border-title-style: bold;
+        border-subtitle-color: $foreground 60%;
         background: $background;
         scrollbar-size-vertical: 1;
         scrollbar-size-horizontal: 1;

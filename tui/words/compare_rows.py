@@ -22,6 +22,7 @@ from lazytrain.engine.analysis.comparison import (
     metric_outcome,
     settings_of,
 )
+from lazytrain.engine.analysis.queries import CONFIG
 from lazytrain.engine.configuration import SHORT_NAMES
 from lazytrain.tui.words.text import NOTHING, chosen_on, format_duration, format_fraction, format_loss, format_setting
 
@@ -113,7 +114,7 @@ def make_table(families: Sequence[Family], metric: str = "", extra: Sequence[str
     """
     firsts = [family.members[0] for family in families]
     folded = any(len(family.members) > 1 for family in families)
-    fields = differing(firsts, without=(SEED, *(f"config.{name}" for name in SEED_NAMES)) if folded else ())
+    fields = differing(firsts, without=(SEED, *(f"{CONFIG}{name}" for name in SEED_NAMES)) if folded else ())
     outcomes = {family.key: family_outcome(family) for family in families}
     best, reported = best_of(outcomes), any(each.report_accuracy is not None for each in outcomes.values())
     by_validation = [each.validated for each in firsts]
@@ -129,7 +130,11 @@ def make_table(families: Sequence[Family], metric: str = "", extra: Sequence[str
         Column(NAME, "run", right=False),
         head[0],
         *(column for column, _ in made[1 if metric else 0 :]),
-        *(Column(name, field_title(name), right=_is_number(values)) for name, values in fields.items()),
+        *(
+            # Beside runs that lazytrain trains, whose settings may be called the same.
+            Column(name, name if own and name.startswith(CONFIG) else field_title(name), right=_is_number(values))
+            for name, values in fields.items()
+        ),
         *head[1:],
         *((Column(SEEDS, "seeds", higher_first=True),) if folded else ()),
         *((Column("range", "of the seeds", higher_first=True),) if folded and scored else ()),
@@ -208,7 +213,7 @@ def short_labels(compared: Sequence[Compared], fields: dict[str, tuple[Any, ...]
         chosen = max(made, key=lambda field: len(set(made[field])))  # the first of equals
         labels = made[chosen]
         del left[chosen]
-    return labels if len(set(labels)) == len(labels) and labels != [""] else names
+    return labels if len(set(labels)) == len(labels) and all(labels) else names
 
 
 def _without_common_start(values: tuple[Any, ...]) -> tuple[Any, ...]:
@@ -220,6 +225,8 @@ def _without_common_start(values: tuple[Any, ...]) -> tuple[Any, ...]:
 
 
 def _say_field(name: str, value: Any) -> str:
+    if value is None:
+        return ""  # what a run doesn't have tells nothing
     return format_setting(value) if isinstance(value, str) else f"{field_title(name)} {format_setting(value)}"
 
 
@@ -227,8 +234,8 @@ def field_title(name: str) -> str:
     """`lr`, `batch`, `flip`: a field's name in a column's head."""
     if name == ARCHITECTURE:
         return "architecture"
-    if name.startswith("config."):
-        return name.removeprefix("config.")
+    if name.startswith(CONFIG):
+        return name.removeprefix(CONFIG)
     return SHORT_NAMES.get(name, name.rpartition(".")[2]).replace("_", " ")
 
 

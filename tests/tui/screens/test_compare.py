@@ -546,7 +546,7 @@ async def test_programs_runs_lie_over_those_of_lazytrain(home: Path, ids: list[s
         bleu = chart(screen, "metric").data
         assert bleu is not None
         assert [mark.x for mark in bleu.marks if mark.kind == "best"] == [50, 50]
-        assert "no bleu" in said(screen)
+        assert "has no bleu" in said(screen)
         await until(pilot, lambda: "best bleu" in heads(screen))
         assert column(screen, "best bleu") == ["–", "20.00", "★ 35.00"]
         await pilot.press("a")
