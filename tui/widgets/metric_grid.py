@@ -200,11 +200,7 @@ class MetricGrid(Widget, can_focus=True):
         if self.num_pages > 1:
             parts.append(f"{'chart' if self._cells == 1 else 'page'} {self.page + 1} of {self.num_pages}: [ ]")
         if not self.filtering and self._groups:
-            parts.append(
-                "↑↓ choose, enter alone, h hide, K J move, / find"
-                if self.has_focus
-                else "tab: choose, order, hide, find"
-            )
+            parts.append(KEYS if self.has_focus else "tab: choose, order, hide, find")
         line = self.query_one("#pages", Static)
         line.set_class(bool(self._wrong), "wrong")
         line.update(shorten(" · ".join(part for part in parts if part), max(10, self.size.width - 2)))
