@@ -1,11 +1,16 @@
-"""The full configuration of a run, frozen when it is queued."""
+"""The full configuration of a run, of presets or of a command, frozen when it is queued."""
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator
-from typing import Any
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import Field
 
 from lazytrain.presets.catalogue import DEFAULT
+from lazytrain.presets.command import Needs
 from lazytrain.presets.schema import Architecture, Frozen, Hyperparameters, Report
 
 SHORT_NAMES = {
@@ -47,6 +52,37 @@ class RunConfiguration(Frozen):
         """The original report's figures, where they are of just this experiment: its net with its default settings."""
         plain = self.hyperparameters.model_copy(update={"seed": 0, "threads": 1, "compile": False})
         return self.architecture.report if plain == Hyperparameters() else None
+
+
+class CommandConfiguration(Frozen):
+    """A command of the user's, as it was queued."""
+
+    arguments: Annotated[tuple[str, ...], Field(min_length=1)]
+    """The program and what it is given, as they were written; no shell reads them."""
+    program: str
+    """The program's file, found when the command was queued."""
+    folder: str
+    """Where it is started."""
+    environment: dict[str, str] = Field(default_factory=dict[str, str])
+    """What is added to the environment of whoever starts it."""
+    needs: Needs | None = None
+    """None: whatever device its runner holds."""
+    after: str | None = None
+    """Id of the run that must have finished before."""
+    path: str | None = None
+    """PATH where it was queued: programs that it starts are those that a person meant there."""
+
+    @property
+    def line(self) -> str:
+        """As a shell would read it."""
+        return shlex.join(self.arguments)
+
+    @property
+    def suggested_name(self) -> str:
+        """What it is called where nobody says otherwise: `train` for `python train.py --lr 0.1`."""
+        words = [Path(word) for word in self.arguments]
+        named = next((word.stem for word in words if word.suffix in (".py", ".sh")), words[0].stem)
+        return named[:60] or "command"
 
 
 def flatten(values: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:

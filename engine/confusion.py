@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple, Self
+
+from lazytrain.presets.plain_text import harmless
 
 MOST_CLASSES = 256
 """Of a dataset with more, no matrix is kept: at each evaluation it would be a megabyte, and nobody reads it."""
@@ -59,6 +61,10 @@ class Confusion:
             (row[index], sum(row) + taken[index]) for index, row in enumerate(self.counts) if sum(row) or taken[index]
         ]
         return sum(2 * right / both for right, both in there) / len(there) if there else None
+
+    def shown(self) -> Confusion:
+        """With the classes' names as they are shown: a folder's name may hold what a terminal would obey."""
+        return replace(self, classes=tuple(map(harmless, self.classes)))
 
     def worst_mixups(self, count: int) -> list[Mixup]:
         """The most frequent mistakes, most frequent first."""

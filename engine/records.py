@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -9,6 +10,7 @@ from enum import StrEnum
 from typing import Any, Literal
 
 from lazytrain.engine.events import DIVERGED, EpochRecord, Progress
+from lazytrain.presets.plain_text import harmless
 
 CHUNK_POINTS = 1024
 """Points a chunk of a curve holds in the store."""
@@ -42,6 +44,8 @@ class State(StrEnum):
         return self in (State.STOPPED, State.FAILED, State.INTERRUPTED)
 
 
+PRINTED = ("stdout", "stderr")
+"""Levels of what a command printed."""
 ACTIVE = frozenset((State.STARTING, State.RUNNING, State.PAUSED))
 
 
@@ -52,6 +56,10 @@ class Kind(StrEnum):
     """lazytrain, from presets."""
     SCRIPT = "script"
     """A program of the user's that logs to it: `import lazytrain`."""
+    COMMAND = "command"
+    """A command of the user's that lazytrain starts when its turn comes."""
+    LOGS = "logs"
+    """Any program, whose logs are read: `lazytrain watch`."""
 
 
 GOALS: Mapping[str, Literal["min", "max"]] = {"min": "min", "minimize": "min", "max": "max", "maximize": "max"}
@@ -151,6 +159,11 @@ class Run:
     """Not in the store: looked up with it. Of an active run; ALIVE else."""
 
     @property
+    def shown_name(self) -> str:
+        """Its name as messages say it: one line, of letters alone, which an old store's needn't be."""
+        return harmless(self.name)
+
+    @property
     def fraction(self) -> float:
         """Share of its steps done, 0 to 1."""
         return min(1.0, self.step / self.num_steps) if self.num_steps else 0.0
@@ -182,13 +195,27 @@ class Run:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Message:
-    """A line of a run's log; `level` is detail (epochs and saves, as they come), info, warning or error."""
+    """A line of a run's log.
+
+    `level` is detail (epochs and saves, as they come), info, warning or error; or stdout or stderr, for what a command
+    printed there.
+    """
 
     id: int
     run_id: str
     time: float
     level: str
     text: str
+
+    @property
+    def begun_at(self) -> int | None:
+        """Of a line that says that training starts or is resumed: the steps done before; None for any other line."""
+        found = _BEGUN.match(self.text)
+        return None if found is None else int((found[1] or "0").replace(",", ""))
+
+
+_BEGUN = re.compile(r"(?:starts|resumed at step ([\d,]+)):")
+"""As `engine.run.diary.describe_start` words it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

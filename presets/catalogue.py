@@ -9,6 +9,7 @@ from typing import Any, Generic, TypeVar, cast
 
 from pydantic import BaseModel, ValidationError
 
+from lazytrain.presets.command import CommandPreset, CommandStudy
 from lazytrain.presets.errors import PresetError, explain
 from lazytrain.presets.listing import Origin
 from lazytrain.presets.plain_text import find_unsafe, harmless
@@ -44,6 +45,8 @@ class Catalogue:
         default_factory=dict[str, Preset[HyperparameterPreset]]
     )
     studies: Mapping[str, Preset[Study]] = field(default_factory=dict[str, Preset[Study]])
+    commands: Mapping[str, Preset[CommandPreset]] = field(default_factory=dict[str, Preset[CommandPreset]])
+    command_studies: Mapping[str, Preset[CommandStudy]] = field(default_factory=dict[str, Preset[CommandStudy]])
 
     def architecture(self, name: str) -> Architecture:
         """The architecture called `name`. Raises PresetError naming those there are."""
@@ -56,6 +59,11 @@ class Catalogue:
     def study(self, name: str) -> Study:
         """The study called `name`. Raises PresetError naming those there are."""
         return _find(self.studies, name, "study").get()
+
+    def command(self, name: str) -> CommandPreset | CommandStudy:
+        """The command, or the study of one, called `name`. Raises PresetError naming those there are."""
+        found = self.commands.get(name) or self.command_studies.get(name)
+        return (found or _find(self.commands, name, "command")).get()
 
 
 def override(preset: HyperparameterPreset, settings: Mapping[str, Any], source: str) -> Hyperparameters:

@@ -13,7 +13,7 @@ from typing import Literal
 from lazytrain.presets.plain_text import EncodingError, harmless, read_utf8
 
 Origin = Literal["shipped", "yours"]
-Kind = Literal["architectures", "hyperparameters", "studies"]
+Kind = Literal["architectures", "hyperparameters", "studies", "commands"]
 
 _ORDER: dict[str, tuple[str, ...]] = {
     "architectures": (
@@ -29,6 +29,7 @@ _ORDER: dict[str, tuple[str, ...]] = {
         *("learning-rate", "batch-size", "decreasing-lr", "augmentation", "mse", "activations", "architectures"),
         *("coolnet-variants", "whole-report"),
     ),
+    "commands": (),
 }
 """The order in which shipped presets are listed: what a newcomer wants first."""
 _TITLE = re.compile(r"""^title[ \t]*=[ \t]*(?:"([^"\\\n]+)"|'([^'\n]+)')[ \t]*(?:#.*)?$""", re.MULTILINE)
@@ -61,6 +62,11 @@ def list_titles(kind: Kind, user_folder: Path | None = None) -> dict[str, str]:
     return titles
 
 
+def is_passed_over(name: str) -> bool:
+    """Whether a file of that name, without `.toml`, is hidden, an editor's lock or backup, never a person's preset."""
+    return name.startswith((".", "#", "~")) or name.endswith("~")
+
+
 Stamp = frozenset[tuple[str, int, int]]
 """Files with their times and sizes."""
 
@@ -79,6 +85,7 @@ def stamp_files(user_folder: Path) -> Stamp:
 def _toml_files(folder: Traversable) -> list[Traversable]:
     if not folder.is_dir():
         return []
-    # Hidden ones are an editor's locks and a file system's notes, never a person's preset.
-    seen = (entry for entry in folder.iterdir() if not entry.name.startswith((".", "#")))
-    return sorted((entry for entry in seen if entry.name.endswith(".toml")), key=lambda entry: entry.name)
+    found = (entry for entry in folder.iterdir() if entry.name.endswith(".toml"))
+    return sorted(
+        (entry for entry in found if not is_passed_over(entry.name.removesuffix(".toml"))), key=lambda entry: entry.name
+    )

@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from lazytrain.presets.catalogue import DEFAULT, Catalogue, Preset
+from lazytrain.presets.command import CommandPreset, CommandStudy
 from lazytrain.presets.errors import PresetError, explain
 from lazytrain.presets.expansion import check_studies
 from lazytrain.presets.listing import Origin, find_files
@@ -31,10 +32,13 @@ def load_catalogue(user_folder: Path | None = None) -> Catalogue:
     default = _load("hyperparameters", user_folder, _read_hyperparameters({}))
     base = default[DEFAULT].value
     base_fields = base.values.model_dump(include=set(base.changed)) if base else {}
+    studies, command_studies = _part(_load("studies", user_folder, _read_study))
     catalogue = Catalogue(
         architectures=_load("architectures", user_folder, _read_architecture),
         hyperparameters=_load("hyperparameters", user_folder, _read_hyperparameters(base_fields)) | _kept(default),
-        studies=_load("studies", user_folder, _read(Study)),
+        studies=studies,
+        commands=_load("commands", user_folder, _read(CommandPreset)),
+        command_studies=command_studies,
     )
     return replace(catalogue, studies=check_studies(catalogue))
 
@@ -56,7 +60,9 @@ def _load(
             _check_words(written)
             value = read(written, origin)
         except ValidationError as error:
-            loaded[name] = Preset(name, path, origin, error=str(explain(error, path, _FIELDS[kind])))
+            loaded[name] = Preset(
+                name, path, origin, error=str(explain(error, path, _FIELDS.get(error.title, _FIELDS[kind])))
+            )
         except tomllib.TOMLDecodeError as error:
             loaded[name] = Preset(name, path, origin, error=f"{path}: not valid TOML: {harmless(str(error))}")
         except RecursionError:
@@ -80,9 +86,34 @@ def _check_words(written: Mapping[str, Any]) -> None:
 
 _FIELDS: dict[str, Mapping[str, Any]] = {
     kind: {each.alias or name: each for name, each in model.model_fields.items()}
-    for kind, model in (("architectures", Architecture), ("hyperparameters", Hyperparameters), ("studies", Study))
+    for kind, model in (
+        ("architectures", Architecture),
+        ("hyperparameters", Hyperparameters),
+        ("studies", Study),
+        ("commands", CommandPreset),
+        (CommandStudy.__name__, CommandStudy),
+    )
 }
-"""What a file of each kind may hold."""
+"""What a file of each kind may hold; a study of a command by its type's name."""
+
+
+def _read_study(fields: dict[str, Any], _origin: Origin) -> Study | CommandStudy:
+    return CommandStudy.model_validate(fields) if "command" in fields else Study.model_validate(fields)
+
+
+def _part(
+    studies: Mapping[str, Preset[Study | CommandStudy]],
+) -> tuple[dict[str, Preset[Study]], dict[str, Preset[CommandStudy]]]:
+    """Studies of nets, the broken ones with them; and those of commands."""
+    of_nets: dict[str, Preset[Study]] = {}
+    of_commands: dict[str, Preset[CommandStudy]] = {}
+    for name, preset in studies.items():
+        match preset.value:
+            case CommandStudy() as study:
+                of_commands[name] = Preset(name, preset.path, preset.origin, study)
+            case study:
+                of_nets[name] = Preset(name, preset.path, preset.origin, study, preset.error)
+    return of_nets, of_commands
 
 
 def _read(model: type[ModelT]) -> Callable[[dict[str, Any], Origin], ModelT]:

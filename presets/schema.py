@@ -10,6 +10,8 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag, model_validator
 
+from lazytrain.presets.arguments import check_arguments
+
 
 class Frozen(BaseModel):
     """Base of everything a person writes: frozen, no unknown fields, no NaN or infinite numbers."""
@@ -196,7 +198,7 @@ class Architecture(Frozen):
     module: str | None = None
     """`package.module:Class`, called with `num_classes=` and `arguments`; only in the user's own folder."""
     arguments: dict[str, Any] = {}
-    """Keyword arguments for the torchvision model or the module."""
+    """Keyword arguments for the torchvision model or the module: numbers, texts, yes or no, lists and tables."""
     report: Report | None = None
 
     @model_validator(mode="after")
@@ -208,6 +210,7 @@ class Architecture(Frozen):
             raise ValueError(f"module is written 'package.module:Class', not {self.module!r}")
         if self.arguments and self.layers is not None:
             raise ValueError("arguments go with torchvision or module, not with layers")
+        check_arguments(self.arguments)
         return self
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from lazytrain.presets.errors import PresetError
+from lazytrain.presets.listing import is_passed_over
 from lazytrain.presets.plain_text import find_unsafe, harmless
 from lazytrain.presets.schema import Hyperparameters
 
@@ -26,8 +27,8 @@ def check_name(name: str, taken: Collection[str]) -> None:
         raise PresetError(f"name = '{shown}': leave out {unsafe}")
     if (character := next((each for each in name if each in _NO_NAME), None)) is not None:
         raise PresetError(f"name = '{name}': it becomes a file's name, which can't hold {character}")
-    if name.startswith((".", "#")):
-        raise PresetError(f"name = '{name}': files that begin with {name[0]} are hidden: begin it with a letter")
+    if is_passed_over(name):
+        raise PresetError(f"name = '{name}': such files are hidden or backups, which are no presets: leave out . # ~")
     if name.startswith("-"):
         raise PresetError(f"name = '{name}': the command line would take it for an option: begin it with a letter")
     if name != name.strip() or name.endswith("."):

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import settings
 
+from tests.helpers import examples
 from tests.helpers.bench import Bench
 
 # More than one OpenMP thread beside a busy neighbour makes small nets 10 to 100 times slower.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 # How long an example takes says more of the machine than of the code.
-settings.register_profile("lazytrain", deadline=None)
-settings.load_profile("lazytrain")
+settings.register_profile("night", deadline=None, max_examples=examples.WHOLE)
+settings.register_profile("change", deadline=None, max_examples=examples.SHARE)
 
 MOST_WORKERS = 8
 NICE = 10
@@ -36,8 +39,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     items[:] = [item for item in items if not item.get_closest_marker("slow")]
 
 
-def pytest_configure() -> None:
+def pytest_configure(config: pytest.Config) -> None:
     """As nice as training that nobody watches: beside a busy test that gets a tenth of a core."""
+    settings.load_profile("night" if config.getoption("--slow") else "change")
     if hasattr(os, "nice") and os.nice(0) < NICE:
         os.nice(NICE - os.nice(0))
 
@@ -67,6 +71,20 @@ def bench(home: Path) -> Iterator[Bench]:
     """A home with a store, for runners on the CPU."""
     with Bench(home) as bench:
         yield bench
+
+
+@pytest.fixture
+def unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Training here rests between two events: what a test waits for meanwhile has the processor."""
+    from lazytrain.engine.run.trainer import Trainer  # imports torch, which most tests need not
+
+    obey, tick = Trainer._obey, threading.Event()
+
+    def rest(trainer: Any) -> None:
+        obey(trainer)
+        tick.wait(0.02)
+
+    monkeypatch.setattr(Trainer, "_obey", rest)
 
 
 @pytest.fixture

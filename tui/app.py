@@ -28,16 +28,17 @@ from lazytrain.engine.places import presets_folder, screens_lock
 from lazytrain.engine.records import Run
 from lazytrain.engine.store.locks import FileLock, LockHeld
 from lazytrain.engine.store.store import Store
-from lazytrain.presets.listing import Stamp, stamp_files
 from lazytrain.tui.attendance import Attendance
 from lazytrain.tui.departure import Departure
+from lazytrain.tui.errands import Errands
 from lazytrain.tui.replaced.parts import complaints, missing, replaces
 from lazytrain.tui.screens.launch import LaunchScreen
 from lazytrain.tui.state.dataset_lookup import DatasetShelf
 from lazytrain.tui.state.headline import Expectation, describe_queue, describe_runner, find_background
 from lazytrain.tui.state.host import Host, Verb
-from lazytrain.tui.state.last_session import recall, remember
+from lazytrain.tui.state.last_session import Remembered, recall, remember
 from lazytrain.tui.state.marks import Marks
+from lazytrain.tui.state.preset_shelf import PresetShelf
 from lazytrain.tui.terminal.job_control import has_shell
 from lazytrain.tui.theme import THEMES
 from lazytrain.tui.watch import POLL_SECONDS, Watch
@@ -51,7 +52,6 @@ if TYPE_CHECKING:
     from lazytrain.tui.screens.compare import CompareScreen
     from lazytrain.tui.screens.monitor import MonitorScreen
     from lazytrain.tui.state.run_view import RunView
-    from lazytrain.tui.state.taking_away import Taken
     from lazytrain.tui.terminal.pixels import Pixels
 
 AFTER_FIRST_FRAME = (
@@ -62,6 +62,8 @@ AFTER_FIRST_FRAME = (
 """What is wanted right after the first frame, and takes its time to import."""
 FOR_CHARTS = ("lazytrain.tui.screens.monitor", "lazytrain.engine.analysis.series", "plotext")
 """What Monitor wants when it is first shown."""
+COMING_BACK_SECONDS = 8.0
+"""How long it is said that training goes on: until Monitor is there, on a busy machine too."""
 HALT_SECONDS = 1.0
 """How long a suspension waits for training to come between two steps."""
 MINIMUM_WIDTH, MINIMUM_HEIGHT = 60, 16
@@ -114,6 +116,9 @@ class LazytrainApp(Host):
         ),
     ]
 
+    FIRST_MODE: ClassVar[str] = "launch"
+    """The screen that it opens with."""
+
     headline: reactive[str] = reactive("")
     """What the top bar says at the right."""
 
@@ -142,6 +147,7 @@ class LazytrainApp(Host):
         self.departure = Departure(self)
         self.attendance = Attendance(self)
         self.wishes = Asking(self)
+        self._errands = Errands(self)
         self.runner_started = False
         self.runs: list[Run] = []
         self.monitor_screen: MonitorScreen | None = None
@@ -149,11 +155,9 @@ class LazytrainApp(Host):
         self._remembered = recall(home / "screen.json")
         self.marks = Marks(self._remembered.marked)
         self.smoothing = self._remembered.smoothing
-        self._catalogue: Catalogue | None = None
-        self._presets_stamp: Stamp = frozenset()
+        self._presets = PresetShelf(presets_folder(home))
         self._pixels: Pixels | None = None
         self._run_view: RunView | None = None
-        self._reading = threading.Lock()
         self.launch_screen = LaunchScreen(self._remembered, lambda: self.catalogue)
         self._expectation = Expectation(self.store, self.shelf)
         self._status: RunnerStatus | None = None
@@ -169,24 +173,10 @@ class LazytrainApp(Host):
 
     @property
     def catalogue(self) -> Catalogue:
-        """The presets, read when they are first asked for, by whichever thread."""
-        with self._reading:
-            if self._catalogue is None:
-                # Takes pydantic, and the first frame does without.
-                from lazytrain.presets import load_catalogue
-
-                self._presets_stamp = stamp_files(presets_folder(self.home))
-                self._catalogue = load_catalogue(presets_folder(self.home))
-        return self._catalogue
+        return self._presets.catalogue
 
     def read_presets_again(self) -> bool:
-        """Read them anew if a file of the user's was added, changed or taken away since; whether one was."""
-        with self._reading:
-            if self._catalogue is None or stamp_files(presets_folder(self.home)) == self._presets_stamp:
-                return False
-            self._catalogue = None
-        _ = self.catalogue
-        return True
+        return self._presets.read_again()
 
     def on_app_focus(self) -> None:
         """Back from another window, an editor maybe."""
@@ -236,21 +226,33 @@ class LazytrainApp(Host):
 
     async def on_mount(self) -> None:
         self._fit(self.launch_screen)
-        await self.switch_mode("launch")
+        await self.switch_mode(self.FIRST_MODE)
         self._follow_runner()
         self.refresh_runs()
         with contextlib.suppress(LockHeld, OSError):
             # Held for a moment by a trainer that asks whether there is a screen; without it a pause ends sooner.
             self._open_screen.acquire()
         self.set_interval(POLL_SECONDS, self._poll)
-        self.call_after_refresh(self._prepare)
+        self.call_after_refresh(self._look_for_background)
+
+    def _look_for_background(self) -> None:
+        """Who comes back while a run goes on in another process is told at once, and sees it before all else comes."""
+        found = find_background(self.store.runners(), self.runs)
+        if found is not None:
+            _, run = found
+            said = f"training in the background: {format_done(run)}"
+            self.notify(said, title=run.shown_name, timeout=COMING_BACK_SECONDS, markup=False)
+        self._prepare(None if found is None else found[1].id)
 
     @work(thread=True, group="datasets")
-    def _prepare(self) -> None:
+    def _prepare(self, background: str | None) -> None:
         """Bring, beside the first frame, what it did without; the runner, with torch, comes after that."""
         # What is there by now stays: the garbage collector needn't look through it again and again.
         gc.freeze()
         gc.enable()
+        if background is not None:
+            _import_charts()
+            self.call_from_thread(self._show_background, background)
         self._say_what_is_missing()
         for module in AFTER_FIRST_FRAME:
             import_module(module)
@@ -266,20 +268,16 @@ class LazytrainApp(Host):
 
     async def _be_prepared(self, runner: Runner | None) -> None:
         await self.launch_screen.open_desk()
-        await self._show_background()  # before the summary, which then lies over Monitor
         self.attendance.begin()
         self.runner, self._make_runner = runner, None
         self._start_runner()
         # In nobody's way: whoever goes to Monitor before it is done imports what is left.
         threading.Thread(target=_import_charts, name="lazytrain-charts", daemon=True).start()
 
-    async def _show_background(self) -> None:
-        """Who comes back while a run goes on in another process sees it, unless they have begun something else."""
-        found = find_background(self.store.runners(), self.runs)
-        if found is not None and self.screen is self.launch_screen:
-            _, run = found
-            self.notify(f"training in the background: {format_done(run)}", title=run.name, markup=False)
-            await self._open_monitor(run.id)
+    async def _show_background(self, run_id: str) -> None:
+        # Unless they have begun something else meanwhile.
+        if self.screen is self.launch_screen:
+            await self._open_monitor(run_id)
 
     def _fit(self, screen: Screen[None]) -> None:
         """Give a screen the classes of its size beforehand: otherwise every style is made once more for them."""
@@ -376,42 +374,16 @@ class LazytrainApp(Host):
         self.refresh_runs()
 
     def ask_if_long(self, num_runs: int, seconds: float | None, title: str, then: Callable[[], None]) -> None:
-        """Call `then`, after a question where it queues much: many runs, or `seconds` in all (None: not known)."""
-        from lazytrain.tui.screens.long_work import ask_if_long  # with the first launch
-
-        ask_if_long(self, num_runs, seconds, title, then)
+        self._errands.ask_if_long(num_runs, seconds, title, then)
 
     def compare_study(self, name: str) -> None:
-        """Show Compare, with just a study's runs marked."""
-        from lazytrain.tui.state.study_marks import find_study_runs
-
-        found = find_study_runs(self, name)
-        if not found:
-            text = f"no run has the settings of {name}: launch it (1, s), or mark runs that have others (2, c)"
-            self.notify(text, severity="warning", markup=False)
-            return
-        if not any(run.num_points for run in self.runs if run.id in found):
-            self.notify(f"nothing of {name} is trained yet: its curves come as it trains", markup=False)
-        self.marks.remove(list(self.marks))
-        self.marks.add(found)
-        self.call_later(self.action_mode, "compare")
+        self._errands.compare_study(name)
 
     def export(self, runs: Sequence[Run]) -> None:
-        """Ask what is to be written of these runs, and where."""
-        from lazytrain.tui.state.taking_away import Taken  # with what it writes: no business of the first look
-
-        self._take_away(Taken(runs=tuple(runs)))
+        self._errands.export(runs)
 
     def report_study(self, name: str) -> None:
-        """Ask where the report of a study is to be written."""
-        from lazytrain.tui.state.taking_away import Taken
-
-        self._take_away(Taken(study=name))
-
-    def _take_away(self, taken: Taken) -> None:
-        from lazytrain.tui.screens.export import ExportScreen
-
-        self.push_screen(ExportScreen(self.home, self.data, taken))
+        self._errands.report_study(name)
 
     def open_monitor(self, run_id: str | None) -> None:
         """Show Monitor, with that run selected."""
@@ -449,6 +421,9 @@ class LazytrainApp(Host):
             marked=self.marks.places,
             smoothing=self.smoothing,
         )
+        self._keep_choice(choice)
+
+    def _keep_choice(self, choice: Remembered) -> None:
         if choice != self._remembered:
             remember(self.home / "screen.json", choice)
             self._remembered = choice

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal
 
-from lazytrain.engine.records import Run, State
+from lazytrain.engine.records import Kind, Run, State
 from lazytrain.tui.leave import work_here
 
 if TYPE_CHECKING:
@@ -73,8 +73,11 @@ class Departure:
         from lazytrain.tui.screens.confirm import SavingScreen
 
         self.chosen = "stop"
-        names = ", ".join(run.name for run in self._app.store.runs() if run.state.active)
-        self._app.push_screen(SavingScreen(f"{names or 'the queue'}: writing a checkpoint, then lazytrain ends."))
+        active = [run for run in self._app.store.runs() if run.state.active]
+        names = ", ".join(run.shown_name for run in active)
+        ends = any(run.kind is Kind.COMMAND for run in active)
+        what = "told to end" if ends else "writing a checkpoint"
+        self._app.push_screen(SavingScreen(f"{names or 'the queue'}: {what}, then lazytrain ends."))
         runner.stop()
 
         def wait() -> None:
@@ -90,11 +93,11 @@ def describe_work(runs: Sequence[Run]) -> str:
     """`lazynet quick: running in this process. 2 more wait in the queue.`"""
     active = [run for run in runs if run.state.active]
     waiting = len(runs) - len(active)
-    words = [f"{', '.join(run.name for run in active)}: {active[0].state} in this process."] if active else []
+    words = [f"{', '.join(run.shown_name for run in active)}: {active[0].state} in this process."] if active else []
     if waiting:
         more = " more" if active else f" run{'s' if waiting > 1 else ''}"
         words.append(f"{waiting}{more} {'wait' if waiting > 1 else 'waits'} in the queue.")
-    if active and all(run.state is State.PAUSED for run in active):
+    if active and all(run.state is State.PAUSED and run.kind is not Kind.COMMAND for run in active):
         words.append("Paused without a screen, it is saved and let go after 10 minutes.")
     return " ".join(words)
 
@@ -102,4 +105,6 @@ def describe_work(runs: Sequence[Run]) -> str:
 def _what_stops(runs: Sequence[Run]) -> str:
     if not any(run.state.active for run in runs):
         return "the queue waits for the next start"
+    if any(run.state.active and run.kind is Kind.COMMAND for run in runs):
+        return "a command is ended; r on Monitor starts it again from its beginning"
     return "saved, and resumed by r on Monitor"

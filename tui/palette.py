@@ -86,10 +86,10 @@ def run_commands(app: Host) -> Iterator[Command]:
     """What can be asked of each run in its state."""
     for run in app.runs:
         for verb in possible_verbs(run):
-            title = f"run: {NAMES.get(verb, verb.capitalize())} {run.name}"
+            title = f"run: {NAMES.get(verb, verb.capitalize())} {run.shown_name}"
             yield Command(title, VERBS[verb], partial(app.command, verb, run))
-        yield Command(f"run: Show {run.name}", "Open it on Monitor", partial(app.open_monitor, run.id))
-        yield Command(f"run: Export {run.name}", "Write it to files", partial(app.export, [run]))
+        yield Command(f"run: Show {run.shown_name}", "Open it on Monitor", partial(app.open_monitor, run.id))
+        yield Command(f"run: Export {run.shown_name}", "Write it to files", partial(app.export, [run]))
 
 
 def report_commands(app: Host) -> Iterator[Command]:

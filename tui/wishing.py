@@ -69,7 +69,9 @@ class Asking:
         kept = "Its curves and checkpoints are deleted and can't be brought back."
         self._app.push_screen(
             ConfirmScreen(
-                f"discard {run.name}?", kept, (Answer("keep", "keep it"), Answer("discard", "discard it for good"))
+                f"discard {run.shown_name}?",
+                kept,
+                (Answer("keep", "keep it"), Answer("discard", "discard it for good")),
             ),
             lambda answer: self._ask(lambda: store.discard(run.id)) if answer == "discard" else None,
         )

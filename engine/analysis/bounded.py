@@ -30,14 +30,11 @@ class GrowingArray:
     def __init__(self, dtype: str) -> None:
         self._room = np.empty(256, dtype)
         self._size = 0
+        self.values: Array = self._room[:0]
+        """A view of what is there now, the same one until there is more; later appends don't change it."""
 
     def __len__(self) -> int:
         return self._size
-
-    @property
-    def values(self) -> Array:
-        """A view of what is there now; later appends don't change it."""
-        return self._room[: self._size]
 
     def extend(self, values: Array) -> None:
         needed = self._size + len(values)
@@ -45,8 +42,10 @@ class GrowingArray:
             grown = np.empty(max(needed, 2 * len(self._room)), self._room.dtype)
             grown[: self._size] = self.values
             self._room = grown
-        self._room[self._size : needed] = values
-        self._size = needed
+        if len(values):
+            self._room[self._size : needed] = values
+            self._size = needed
+            self.values = self._room[:needed]
 
 
 class BoundedTable:
@@ -115,6 +114,8 @@ class Epochs(Sequence[EpochRecord]):
         dtypes = dict.fromkeys(_FIELDS, "f8")
         summed = ("seconds", "evaluation_seconds")
         self._table = BoundedTable(dtypes, most, place="epoch", judged=_JUDGED, summed=summed)
+        self._asked: dict[int, EpochRecord] = {}
+        """The last one and the best one are asked for with every frame."""
 
     def __len__(self) -> int:
         return len(self._table)
@@ -128,7 +129,9 @@ class Epochs(Sequence[EpochRecord]):
             return [self[each] for each in range(*index.indices(len(self)))]
         if not -len(self) <= index < len(self):
             raise IndexError(index)
-        return _record([float(self._table[name][index]) for name in _FIELDS])
+        if index not in self._asked:
+            self._asked[index] = _record([float(self._table[name][index]) for name in _FIELDS])
+        return self._asked[index]
 
     def __iter__(self) -> Iterator[EpochRecord]:
         return map(_record, zip(*(self._table[name].tolist() for name in _FIELDS), strict=True))
@@ -149,6 +152,7 @@ class Epochs(Sequence[EpochRecord]):
     def extend(self, records: Sequence[EpochRecord]) -> None:
         """Append these, which follow."""
         rows = {name: [getattr(record, name) for record in records] for name in _FIELDS}
+        self._asked.clear()
         # None becomes NaN.
         self._table.extend({name: np.array(values, "f8") for name, values in rows.items()})
 

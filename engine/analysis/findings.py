@@ -61,25 +61,54 @@ class Filters:
     """The classes, where the first layer is the last one too; else numbers from 1."""
     images: tuple[Raster, ...]
 
+    def to_record(self) -> dict[str, Any]:
+        images = [image.to_record() for image in self.images]
+        return {"layer": self.layer, "num_filters": self.num_filters, "names": self.names, "images": images}
+
+    @classmethod
+    def from_record(cls, record: dict[str, Any]) -> Self:
+        images = tuple(map(Raster.from_record, record["images"]))
+        return cls(
+            layer=record["layer"], num_filters=record["num_filters"], names=tuple(record["names"]), images=images
+        )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Inspection:
-    """What a run's net, by one of its checkpoints, makes of the test images."""
+class FirstLook:
+    """What is known of a net before it has seen the test images."""
 
     weights: str
-    """Which: `epoch 14, the best`, `epoch 31`, `step 12,345, in epoch 32`."""
-    confusion: Confusion
-    mistakes: tuple[Mistake, ...]
-    """Those of the highest confidence, highest first."""
+    """As an inspection's."""
     filters: Filters | None
     no_filters: str = ""
     """Why there are none."""
 
     def to_record(self) -> dict[str, Any]:
         """As plain JSON."""
-        filters = self.filters
+        filters = self.filters and self.filters.to_record()
+        return {"weights": self.weights, "filters": filters, "no_filters": self.no_filters}
+
+    @classmethod
+    def from_record(cls, record: dict[str, Any]) -> Self:
+        """From what `to_record` made."""
+        filters = record["filters"] and Filters.from_record(record["filters"])
+        return cls(weights=record["weights"], filters=filters, no_filters=record["no_filters"])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inspection(FirstLook):
+    """What a run's net, by one of its checkpoints, makes of the test images.
+
+    `weights` says which: `epoch 14, the best`, `epoch 31`, `step 12,345, in epoch 32`.
+    """
+
+    confusion: Confusion
+    mistakes: tuple[Mistake, ...]
+    """Those of the highest confidence, highest first."""
+
+    def to_record(self) -> dict[str, Any]:
         return {
-            "weights": self.weights,
+            **FirstLook.to_record(self),
             "classes": self.confusion.classes,
             "counts": self.confusion.counts,
             "mistakes": [
@@ -92,33 +121,17 @@ class Inspection:
                 }
                 for each in self.mistakes
             ],
-            "filters": None
-            if filters is None
-            else {
-                "layer": filters.layer,
-                "num_filters": filters.num_filters,
-                "names": filters.names,
-                "images": [image.to_record() for image in filters.images],
-            },
-            "no_filters": self.no_filters,
         }
 
     @classmethod
     def from_record(cls, record: dict[str, Any]) -> Self:
-        """From what `to_record` made."""
-        filters = record["filters"]
+        filters = record["filters"] and Filters.from_record(record["filters"])
         return cls(
             weights=record["weights"],
             confusion=Confusion(tuple(record["classes"]), tuple(map(tuple, record["counts"]))),
             mistakes=tuple(
                 Mistake(**{**each, "image": Raster.from_record(each["image"])}) for each in record["mistakes"]
             ),
-            filters=filters
-            and Filters(
-                layer=filters["layer"],
-                num_filters=filters["num_filters"],
-                names=tuple(filters["names"]),
-                images=tuple(map(Raster.from_record, filters["images"])),
-            ),
+            filters=filters,
             no_filters=record["no_filters"],
         )

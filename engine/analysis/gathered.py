@@ -43,7 +43,7 @@ class Gathered:
     def epoch_of(self, step: int) -> int:
         """The epoch, from 1, to which a step (from 1) belongs."""
         if self.steps_per_epoch is None:
-            raise ValueError(f"{self.run.name}: its steps an epoch aren't known before it is trained")
+            raise ValueError(f"{self.run.shown_name}: its steps an epoch aren't known before it is trained")
         return int((step - 1) // self.steps_per_epoch) + 1
 
     @property

@@ -16,7 +16,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from lazytrain.engine.analysis.findings import Filters, Inspection, InspectionError, Mistake, Raster
+from lazytrain.engine.analysis.findings import Filters, FirstLook, Inspection, InspectionError, Mistake, Raster
 from lazytrain.engine.analysis.identity import digest_module
 from lazytrain.engine.compute.architecture import build_net
 from lazytrain.engine.compute.metrics import count_confusions
@@ -47,8 +47,10 @@ PARTS = 5
 
 def inspect_run(
     home: Path, data: Path, run_id: str, *, best: bool = False, num_mistakes: int = MOST_MISTAKES
-) -> Generator[Progress, None, Inspection]:
+) -> Generator[Progress | FirstLook, None, Inspection]:
     """Evaluate a run's net over the test images, saying after each batch where it stands.
+
+    What needs no evaluation comes before it, as a `FirstLook`.
 
     Args:
         best: by the weights of the best epoch so far, instead of those of the newest checkpoint.
@@ -67,19 +69,25 @@ def inspect_run(
     dataset = yield from _prepare(configuration, home, data, origin)
     described += _test_difference(configuration, origin, dataset)
     net = _restore_net(configuration, dataset, weights, home)
+    filters = draw_filters(net, dataset)
+    first_look = FirstLook(
+        weights=described,
+        filters=filters if isinstance(filters, Filters) else None,
+        no_filters=filters if isinstance(filters, str) else "",
+    )
+    yield first_look
     num_images = len(dataset.test.labels)
     yield Progress(phase="evaluating", done=0, total=num_images)
     look = _Look(net, dataset, mse=configuration.hyperparameters.loss == "mse")
     while look.num_done < num_images:
         look.advance()
         yield Progress(phase="evaluating", done=look.num_done, total=num_images)
-    filters = draw_filters(net, dataset)
     return Inspection(
-        weights=described,
+        weights=first_look.weights,
         confusion=look.confusion,
         mistakes=look.worst(num_mistakes),
-        filters=filters if isinstance(filters, Filters) else None,
-        no_filters=filters if isinstance(filters, str) else "",
+        filters=first_look.filters,
+        no_filters=first_look.no_filters,
     )
 
 
@@ -124,10 +132,10 @@ def _describe(position: Mapping[str, Any]) -> str:
 
 def _no_checkpoint(run: Run) -> str:
     if run.state is State.QUEUED and not run.step:
-        return f"{run.name} is queued: there is nothing to see before it was trained"
+        return f"{run.shown_name} is queued: there is nothing to see before it was trained"
     if run.state.over:
-        return f"{run.name} ended before its first checkpoint: resume it to train it again"
-    return f"{run.name} has no checkpoint yet: the first comes within half a minute of training, look again then"
+        return f"{run.shown_name} ended before its first checkpoint: resume it to train it again"
+    return f"{run.shown_name} has no checkpoint yet: the first comes within half a minute of training, look again then"
 
 
 def _origin(folder: Path) -> Origin | None:

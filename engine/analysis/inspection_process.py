@@ -13,12 +13,12 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import IO, Any
 
-from lazytrain.engine.analysis.findings import Inspection, InspectionError
+from lazytrain.engine.analysis.findings import FirstLook, Inspection, InspectionError
 from lazytrain.engine.child_process import begin_helper, host_own_code, python_command
 from lazytrain.engine.errors import describe, text_of
 from lazytrain.engine.events import Progress
@@ -39,6 +39,8 @@ class Inspector:
     def __init__(self, home: Path, data: Path, run_id: str, *, best: bool = False) -> None:
         self.progress: Progress | None = None
         """None while torch is loaded."""
+        self.first_look: FirstLook | None = None
+        """What comes before the result."""
         self.result: Inspection | None = None
         self.error: str | None = None
         options = ("--home", str(home), "--data", str(data), *(("--best",) if best else ()))
@@ -75,6 +77,8 @@ class Inspector:
                 match json.loads(line):
                     case {"progress": progress}:
                         self.progress = Progress(**progress)
+                    case {"first_look": record}:
+                        self.first_look = FirstLook.from_record(record)
                     case {"result": result}:
                         self.result = Inspection.from_record(result)
                     case {"error": error}:
@@ -104,7 +108,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         answers.flush()
 
     try:
-        tell(result=_inspect(options, lambda progress: tell(progress=asdict(progress))).to_record())
+        tell(result=_inspect(options, tell).to_record())
     except (InspectionError, RunUnreadable) as error:
         tell(error=text_of(error))
     except BaseException as error:  # noqa: BLE001  a user's net may raise anything, and it is told where it was asked for
@@ -112,7 +116,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _inspect(options: argparse.Namespace, tell: Any) -> Inspection:
+def _inspect(options: argparse.Namespace, tell: Callable[..., None]) -> Inspection:
     from lazytrain.engine.settings.niceness import be_nice
 
     be_nice(NICE)
@@ -126,12 +130,14 @@ def _inspect(options: argparse.Namespace, tell: Any) -> Inspection:
     told = 0.0
     while True:
         try:
-            progress = next(steps)
+            found = next(steps)
         except StopIteration as end:
             return end.value
-        if time.monotonic() - told >= TELL_SECONDS:
+        if isinstance(found, FirstLook):
+            tell(first_look=found.to_record())
+        elif time.monotonic() - told >= TELL_SECONDS:
             told = time.monotonic()
-            tell(progress)
+            tell(progress=asdict(found))
 
 
 def _read(arguments: Sequence[str] | None) -> argparse.Namespace:

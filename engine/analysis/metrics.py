@@ -105,12 +105,16 @@ class RunMetrics:
         self._store, self.run_id = store, run_id
         self.metrics: list[Metric] = []
         self._series: dict[str, Series] = {}
+        self._revision = 0
 
     def update(self) -> bool:
         """Look at what there is; whether that changed since the last call. Values are read with `series`."""
-        metrics = self._found()
-        changed = metrics != self.metrics
-        self.metrics = metrics
+        revision, metrics = self._store.revision(self.run_id), self._found()
+        changed = metrics != self.metrics or revision != self._revision
+        if revision != self._revision:
+            # Values were taken back, and others may stand in their place.
+            self._series.clear()
+        self.metrics, self._revision = metrics, revision
         return changed
 
     def _found(self) -> list[Metric]:

@@ -42,6 +42,7 @@ class DerivedPath:
     def __init__(self, net: nn.Module, values: Hyperparameters) -> None:
         if not serves(net, values):
             raise ValueError("the derived path serves plain stacks of layers with SGD, and this is none")
+        self._net = net
         self._values = values
         self._set_layers(_make_layers(net, values.batch_size))
         self._update = self._make_update(values, [each for layer in self._layers for each in layer.parameters])
@@ -101,6 +102,9 @@ class DerivedPath:
         squares, self._update.squares = self._update.squares, None
         # A rounding error may lie below 0.
         return torch.stack(squares).sum().clamp_(min=0).sqrt_().mul_(self._update.share) if squares else None
+
+    def evaluate(self, images: Tensor) -> Tensor:
+        return self._net(images)
 
     def state_dict(self) -> dict[str, Any]:
         return {"velocities": list(self._update.velocities.values())}

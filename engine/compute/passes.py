@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from lazytrain.engine.compute.architecture import build_other, import_module
 from lazytrain.presets.errors import PresetError
+from lazytrain.presets.layers import MOST_NUMBERS
 from lazytrain.presets.schema import Architecture
 
 Rows = list[tuple[str, str, int]]
@@ -55,6 +56,10 @@ def try_net(net: nn.Module, images: Tensor, num_classes: int) -> Rows:
             mode = "train" if training else "eval"
             raise PresetError(f"its output in {mode} mode is {got}, not {expected} (images × classes)")
     rows = [(name, sizes.get(name, ""), _parameters(child)) for name, child in children.items()]
+    for name, _, parameters in rows:
+        # On the meta device no memory was asked for yet.
+        if parameters > MOST_NUMBERS:
+            raise PresetError(f"{name}: its {parameters:,} parameters are more than {MOST_NUMBERS:,}: make it smaller")
     return rows or [(type(net).__name__, str(num_classes), _parameters(net))]
 
 

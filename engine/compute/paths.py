@@ -1,7 +1,9 @@
 """How one step is computed. The path's name is part of a run's record, since paths differ in the last bits.
 
-The rule, in one place: a plain stack of layers that `engine.compute.derived` serves, trained with SGD without Nesterov
-momentum, takes the derived path, which is up to five times faster for small nets: on the CPU, the blocked path if it
+The rule, in one place: on the CPU a plain stack of layers takes the fused path, whole blocks of steps in one compiled
+call, where it has a program and the training is long enough to be worth its compilation: by the multiplications of all
+its epochs. Other stacks that `engine.compute.derived` serves, trained with SGD without Nesterov momentum, take the
+derived path, which is up to five times faster for small nets: on the CPU, the blocked path if it
 begins with a large linear layer and the batches are small, which is faster still; on CUDA, blocks of steps as CUDA
 graphs. Everything else takes autograd, and so does all on devices other than these two. `compile = true` has the first
 kind computed in compiled blocks, and the second with a compiled net.
@@ -19,6 +21,7 @@ from torch import Tensor, nn
 from lazytrain.engine.compute.blocked import BlockedPath, serves_blocked
 from lazytrain.engine.compute.derived import DerivedPath, serves
 from lazytrain.engine.compute.device import allow_inexact, is_not_deterministic
+from lazytrain.engine.compute.fused.path import FusedPath, worthwhile_program
 from lazytrain.engine.compute.metrics import loss_rows, total_norm
 from lazytrain.engine.compute.precision import memory_format_of, precision_of
 from lazytrain.engine.compute.whole_blocks import CompiledPath, GraphedPath, PathUnavailable, compiled
@@ -67,6 +70,10 @@ class Path(Protocol):
 
     def gradient_norm(self) -> Tensor | None:
         """The norm of the gradient of the step that was watched, still on the device; None where there never is one."""
+        ...
+
+    def evaluate(self, images: Tensor) -> Tensor:
+        """The net's logits for float images [N, C, H, W], where it isn't trained; the net is in eval mode."""
         ...
 
     def state_dict(self) -> dict[str, Any]:
@@ -129,6 +136,9 @@ class AutogradPath:
     def gradient_norm(self) -> Tensor | None:
         return total_norm([each.grad for each in self._net.parameters() if each.grad is not None])
 
+    def evaluate(self, images: Tensor) -> Tensor:
+        return self._net(images)
+
     def state_dict(self) -> dict[str, Any]:
         return self._optimizer.state_dict()
 
@@ -151,16 +161,30 @@ DIVIDING = (AutogradPath.name, CompiledAutogradPath.name)
 """Paths that can compute a batch in parts."""
 
 
-def make_path(net: nn.Module, values: Hyperparameters, name: str | None = None, micro_batches: int = 1) -> Path:
+def make_path(
+    net: nn.Module,
+    values: Hyperparameters,
+    name: str | None = None,
+    micro_batches: int = 1,
+    *,
+    input_shape: tuple[int, ...] = (),
+    num_images: int = 0,
+) -> Path:
     """The path for a net by the rule above, or the one called `name`, as a resume needs it.
 
     Args:
+        input_shape: (channels, height, width) of an image, which the fused path must know.
+        num_images: trained on in an epoch; where it isn't known, nothing is compiled.
         micro_batches: parts a batch is computed in, for less memory and the same effective batch; by autograd alone.
 
     Raises:
         ValueError: there is no such path, or it doesn't serve this net.
     """
+    if name is None and micro_batches == 1 and num_images and worthwhile_program(net, values, input_shape, num_images):
+        name = FusedPath.name
     match name or _fastest(net, values, micro_batches):
+        case FusedPath.name:
+            return FusedPath(net, values, input_shape)
         case BlockedPath.name:
             return BlockedPath(net, values)
         case DerivedPath.name:
@@ -183,30 +207,34 @@ def ready_path(
     input_shape: tuple[int, ...],
     name: str | None = None,
     micro_batches: int = 1,
+    num_images: int = 0,
 ) -> tuple[Path, list[str]]:
     """The path of `make_path` once it is prepared, and what a person should know of it.
 
-    Where no name is given and the fastest doesn't work here, it is the derived path.
+    Where no name is given and the fastest doesn't work here, it is the next one by the rule.
 
     Raises:
         DeviceError: the path that was asked for by name doesn't work here.
         ValueError: there is no such path, or it doesn't serve this net.
     """
     notices: list[str] = []
-    path = make_path(net, values, name, micro_batches)
+    path = make_path(net, values, name, micro_batches, input_shape=input_shape, num_images=num_images)
     try:
         path.prepare(input_shape)
     except PathUnavailable as error:
         if name is not None:
             text = f"it was trained with {name} steps, and {error}: resume it where it was begun, or train it anew"
             raise DeviceError(text) from error
+        if path.name == FusedPath.name:
+            notices.append(f"{error}: trained without it, which takes several times as long")
+            return make_path(net, values, None, micro_batches), notices
         notices.append(f"{error}: steps are launched one by one")
         return make_path(net, values, DerivedPath.name), notices
     except RuntimeError as error:
         if not is_not_deterministic(error):
             raise
         notices.append(allow_inexact(error))
-        path, more = ready_path(net, values, input_shape, name, micro_batches)
+        path, more = ready_path(net, values, input_shape, name, micro_batches, num_images)
         return path, notices + more
     if path.name in (CompiledPath.name, CompiledAutogradPath.name):
         notices.append("compiling: the first steps take up to some minutes")

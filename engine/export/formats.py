@@ -185,14 +185,14 @@ def _weights(reader: Reader, run: Run, folder: Path, describe: Describe, which: 
     copies = {path: file.read_bytes() for path, file in sources.items()}
     return [
         *(
-            OutputFile(folder / path, partial(_write_bytes, content), f"source of {run.name}")
+            OutputFile(folder / path, partial(_write_bytes, content), f"source of {run.shown_name}")
             for path, content in copies.items()
         ),
         OutputFile(
             folder / "weights.safetensors",
             lambda file: write_safetensors(weights, run, script, file),
-            f"weights of {run.name}",
+            f"weights of {run.shown_name}",
         ),
-        OutputFile(folder / "weights.pt", lambda file: write_state_dict(weights, file), f"weights of {run.name}"),
-        OutputFile(folder / "load.py", lambda file: file.write(script.text().encode()), f"load.py of {run.name}"),
+        OutputFile(folder / "weights.pt", lambda file: write_state_dict(weights, file), f"weights of {run.shown_name}"),
+        OutputFile(folder / "load.py", lambda file: file.write(script.text().encode()), f"load.py of {run.shown_name}"),
     ]

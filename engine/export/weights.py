@@ -56,12 +56,12 @@ def read_weights(reader: Reader, run: Run, which: Which) -> Weights:
     problems: list[str] = []
     if which == "best":
         if run.best_epoch is None:
-            raise ExportError(f"{run.name} ({run.id}): no epoch is finished yet, so none is the best")
+            raise ExportError(f"{run.shown_name} ({run.id}): no epoch is finished yet, so none is the best")
         try:
             content = load_checkpoint(best_path(folder, run.best_epoch))
         except CheckpointError as error:
             raise ExportError(
-                f"{run.name} ({run.id}): the weights of its best epoch ({run.best_epoch}) aren't there: {error}; "
+                f"{run.shown_name} ({run.id}): the weights of its best epoch ({run.best_epoch}) aren't there: {error}; "
                 "`--checkpoint last` takes those of its newest checkpoint"
             ) from None
         return _weights(content["net"], f"its best epoch, {run.best_epoch}")
@@ -74,7 +74,7 @@ def read_weights(reader: Reader, run: Run, which: Which) -> Weights:
         step = content["position"]["step"]
         return _weights(content["net"], f"its last checkpoint, at step {step:,}")
     why = "; ".join(problems) or "it has none yet"
-    raise ExportError(f"{run.name} ({run.id}): no checkpoint to take weights from: {why}")
+    raise ExportError(f"{run.shown_name} ({run.id}): no checkpoint to take weights from: {why}")
 
 
 def _weights(state: dict[str, Any], moment: str) -> Weights:
@@ -140,7 +140,7 @@ def describe_net(
     if not weights.whole:
         notes.append("What its get_extra_state gave is not among the weights.")
     return LoadScript(
-        about=f"{run.name} ({run.id}): {architecture.title} on {values.dataset}, weights of {weights.moment}.",
+        about=f"{run.shown_name} ({run.id}): {architecture.title} on {values.dataset}, weights of {weights.moment}.",
         net=_build_expression(configuration, shape, num_classes),
         input_shape=shape,
         classes=known or tuple(str(number) for number in range(num_classes)),

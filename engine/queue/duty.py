@@ -14,6 +14,7 @@ from lazytrain.engine.settings.availability import Availability
 from lazytrain.engine.settings.live import LiveSettings
 from lazytrain.engine.settings.notices import NOTICE_SECONDS, Herald
 from lazytrain.engine.store.journal import Journal
+from lazytrain.engine.store.locks import FileLock
 from lazytrain.engine.store.store import RunNotFound
 from lazytrain.engine.store.trouble import StoreDamaged, StoreTrouble, reason, trouble_kind
 
@@ -69,8 +70,9 @@ class Duty:
         self.status = RunnerStatus(phase="loading", text="starting")
         self.has_trained = False
         """It has taken up a run."""
-        self.at_work: str | None = None
-        """The run that was trained when another store was found in the place of its own."""
+        self.at_work: tuple[str, FileLock] | None = None
+        """The run that was trained when another store was found in the place of its own, and the lock on it, which is
+        held until that store has it: nobody may take it for a dead process's."""
         self.wishes = Wishes()
         self.jobs = Jobs(home, data, command, self.wishes.tell)
 

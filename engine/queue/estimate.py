@@ -78,6 +78,7 @@ def estimate(store: Store, configuration: RunConfiguration, facts: DatasetFacts)
         "configuration": configuration.model_dump(mode="json"),
         "input_shape": facts.input_shape,
         "num_classes": facts.num_classes,
+        "num_images": facts.num_train,
     }
     relevant = values.model_dump(
         include={"batch_size", "optimizer", "momentum", "nesterov", "weight_decay", "loss", "augmentation", "threads"}

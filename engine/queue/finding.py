@@ -33,7 +33,14 @@ def find_out(question: Question, device: str, folder: Path) -> dict[str, Any]:
             from lazytrain.engine.training.measure import measure  # imports torch
 
             configuration = RunConfiguration.model_validate(question["configuration"])
-            return measure(configuration, shape, classes, device, module_folder=folder)
+            return measure(
+                configuration,
+                shape,
+                classes,
+                device,
+                num_images=question.get("num_images", 0),
+                module_folder=folder,
+            )
         case "check":
             from lazytrain.presets.schema import Architecture
 

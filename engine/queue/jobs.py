@@ -1,4 +1,4 @@
-"""Processes that train a run each (`engine.queue.job`), as the one who started them knows them.
+"""Processes that train a run each (`engine.queue.job`, or a command's), as the one who started them knows them.
 
 They are spawned, not forked: a fork would keep the locks of the one who forks.
 """
@@ -19,6 +19,9 @@ from lazytrain.engine.store.journal import Journal
 from lazytrain.engine.store.locks import lock_name
 from lazytrain.engine.store.trouble import StoreTrouble
 
+TRAINING = "lazytrain.engine.queue.job"
+COMMAND = "lazytrain.engine.commands.job"
+"""What a job's process runs."""
 STOP, HALT = b"s", b"h"
 """What a job is told to have it save its run and end, or suspend itself until it is continued.
 
@@ -48,6 +51,8 @@ class Jobs:
         self._failures: Counter[str] = Counter()
         self.ends: dict[str, str] = {}
         """Run id → how its job ended, until it is known what that means for the run."""
+        self.ended_commands: list[str] = []
+        """Commands whose jobs were let go of: they tell nobody that they ended."""
 
     def __len__(self) -> int:
         return len(self._jobs)
@@ -63,9 +68,10 @@ class Jobs:
         """Run id → process of its job."""
         return {run_id: job.pid for run_id, job in dict(self._jobs).items()}
 
-    def start(self, run_id: str, device: str, *more: str, cores: int | None = None) -> None:
-        """Start one; `more` options of `engine.queue.job`, `cores`: how many of the machine's are its own."""
-        self._jobs[run_id] = Job(run_id, (*self._options, "--device", device, *more), cores, self._ended)
+    def start(self, run_id: str, device: str, *more: str, cores: int | None = None, module: str = TRAINING) -> None:
+        """Start one; `more` options of `module`, `cores`: how many of the machine's are its own."""
+        options = (*self._options, "--device", device, *more)
+        self._jobs[run_id] = Job(run_id, options, cores, self._ended, module)
 
     def halt(self) -> None:
         """Have them suspend themselves between two steps. Returns at once."""
@@ -86,6 +92,8 @@ class Jobs:
             journal.withdraw(lock)
             journal.lock_path(lock).unlink(missing_ok=True)
             del self._jobs[job.run_id]
+            if job.module == COMMAND:
+                self.ended_commands.append(job.run_id)
             self.ends[job.run_id] = describe_end(job.status or 0)
             if not job.status or job.run_id not in journal.queued():
                 self._failures.pop(job.run_id, None)
@@ -108,17 +116,23 @@ class Jobs:
 
 
 class Job:
-    """The process that trains one run: `engine.queue.job`."""
+    """The process that trains one run: `engine.queue.job`, or a command's."""
 
     def __init__(
-        self, run_id: str, options: tuple[str, ...], cores: int | None, ended: Callable[[], object] = lambda: None
+        self,
+        run_id: str,
+        options: tuple[str, ...],
+        cores: int | None,
+        ended: Callable[[], object] = lambda: None,
+        module: str = TRAINING,
     ) -> None:
-        self.run_id = run_id
+        self.run_id, self.module = run_id, module
         # A net that goes over a set of names does so in the same order in every process.
-        wanted = {"PYTHONHASHSEED": "0"} | ({} if cores is None else {"OMP_NUM_THREADS": str(cores)})
+        wanted = {"PYTHONHASHSEED": "0"} if module == TRAINING else {}
+        wanted |= {} if cores is None else {"OMP_NUM_THREADS": str(cores)}
         # In this process's group, so that a shell's `fg` and `kill %1` reach it; what Ctrl-Z means it is told.
         self._process = subprocess.Popen(
-            python_command("lazytrain.engine.queue.job", run_id, *options),
+            python_command(module, run_id, *options),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

@@ -205,6 +205,7 @@ class Runner:
                 (self._home / "runner-error.txt").write_text(traceback_of(problem), encoding="utf-8")
         finally:
             self._lookout.end()
+            self._let_at_work_go()
             self._answers.close()
             # Locks and store are let go of: nobody but this process's end waits for the notices.
             self._duty.finish_notices(error)
@@ -234,12 +235,17 @@ class Runner:
         journal = Journal(self._home, make=False)
         try:
             if self._duty.at_work is not None:
-                journal.adopt(self._duty.at_work)
-                self._duty.at_work = None
+                journal.adopt(self._duty.at_work[0])
         except BaseException:
             journal.close()
             raise
+        self._let_at_work_go()
         return journal
+
+    def _let_at_work_go(self) -> None:
+        if self._duty.at_work is not None:
+            self._duty.at_work[1].release()
+            self._duty.at_work = None
 
     def _serve(self, journal: Journal) -> None:
         held = self._take_device(journal)

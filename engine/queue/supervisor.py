@@ -9,11 +9,14 @@ from __future__ import annotations
 import contextlib
 import os
 import time
+from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lazytrain.engine.queue.answers import Answers
 from lazytrain.engine.queue.duty import LOOK_SECONDS, Duty
+from lazytrain.engine.queue.jobs import COMMAND, TRAINING
 from lazytrain.engine.queue.lookout import Lookout
 from lazytrain.engine.queue.runner import Runner
 from lazytrain.engine.queue.turns import Turns
@@ -64,21 +67,40 @@ class SeveralAtOnce(Turns):
                 self._duty.insist(self._recover, self._choice)
                 looked = time.monotonic()
             queued = self._duty.insist(self._journal.queued, self._choice) or ()
-            waiting = [run_id for run_id in queued if run_id not in self._jobs]
+            self._awaits = False
+            waiting = self._duty.insist(partial(self._find_waiting, queued), self._choice) or {}
             closed = self._duty.may_train()
             if closed is None:
-                for run_id in waiting[: max(0, self._num_jobs - len(self._jobs))]:
+                for run_id in list(waiting)[: max(0, self._num_jobs - len(self._jobs))]:
                     # What `threads = "auto"` may take: the jobs share the cores.
                     cores = max(1, (os.cpu_count() or 1) // self._num_jobs)
-                    self._jobs.start(run_id, self._choice.device, cores=cores)
-            if not self._jobs and not waiting and self._duty.until_empty:
+                    self._jobs.start(run_id, self._choice.device, cores=cores, module=waiting[run_id])
+            if not self._jobs and not waiting and not self._awaits and self._duty.until_empty:
                 return
             self._describe(closed if waiting else None)
             self._duty.insist(self._answer, self._choice)
             self._wishes.wait(LOOK_SECONDS)
 
+    def _find_waiting(self, queued: Iterable[str]) -> dict[str, str]:
+        """Of the queued runs those whose turn may come now → what their process runs."""
+        waiting: dict[str, str] = {}
+        for run_id in queued:
+            if run_id in self._jobs:
+                continue
+            is_command = self._is_command(run_id)
+            if not is_command or self._is_ready(run_id):
+                waiting[run_id] = COMMAND if is_command else TRAINING
+        return waiting
+
     def _reap(self) -> bool:
-        return self._jobs.reap(self._journal, self._choice.device)
+        reaped = self._jobs.reap(self._journal, self._choice.device)
+        while self._jobs.ended_commands:
+            with contextlib.suppress(RunNotFound):
+                run = self._journal.run(self._jobs.ended_commands[0])
+                if run.state.over:
+                    self._duty.ended(run)
+            self._jobs.ended_commands.pop(0)
+        return reaped
 
     def _describe(self, closed: str | None) -> None:
         if self._jobs:

@@ -31,10 +31,13 @@ def describe_data(dataset: Dataset, values: Hyperparameters) -> str:
 
 
 def describe_start(started: RunStarted, choice: DeviceChoice, configuration: RunConfiguration, parameters: int) -> str:
-    """`starts: 15 epochs of 361 steps on cpu (…), 1 thread, path derived, seed 0, 31,000 parameters`."""
+    """`starts: 15 epochs of 361 steps on cpu (…), 1 thread, path derived, seed 0, 31,000 parameters`.
+
+    Or `resumed at step 1,234: …`. `Message.begun_at` reads it.
+    """
     threads = f", {started.threads} thread{'s' * (started.threads != 1)}" if started.device == "cpu" else ""
     return (
-        f"{f'trains on after step {started.step:,}' if started.step else 'starts'}: {started.num_epochs} epoch"
+        f"{f'resumed at step {started.step:,}' if started.step else 'starts'}: {started.num_epochs} epoch"
         f"{'s' * (started.num_epochs != 1)} of {started.steps_per_epoch:,} steps on {started.device} "
         f"({choice.name}, {choice.reason}){threads}, path {started.path}, "
         f"seed {configuration.hyperparameters.seed}, {parameters:,} parameters"
@@ -42,16 +45,17 @@ def describe_start(started: RunStarted, choice: DeviceChoice, configuration: Run
 
 
 def describe_epoch(record: EpochRecord, num_epochs: int, *, best: bool) -> str | None:
-    """`epoch 3 of 50: train 0.412, 85.1 %; test 1.204, 62.4 %; best so far; 3.2 s, of it 0.4 s evaluation`.
+    """`epoch 3/50: train 0.412, 85.1 %; val. 1.21, 62.0 %; test 1.2, 62.4 %; best; 2.8 s + 0.4 s test`.
 
-    None for an epoch that is left out.
+    In one line of a log at 120 columns. None for an epoch that is left out.
     """
     epoch = record.epoch
     if 1 < epoch < num_epochs and part_of(epoch, num_epochs) == part_of(epoch - 1, num_epochs):
         return None
     sets = [("train", record.train_loss, record.train_accuracy), ("test", record.test_loss, record.test_accuracy)]
     if record.validation_loss is not None and record.validation_accuracy is not None:
-        sets.insert(1, ("validation", record.validation_loss, record.validation_accuracy))
-    figures = "; ".join(f"{name} {loss:.4g}, {100 * accuracy:.1f} %" for name, loss, accuracy in sets)
-    times = f"{record.seconds:.2f} s, of it {record.evaluation_seconds:.2f} s evaluation"
-    return f"epoch {epoch} of {num_epochs}: {figures}; {'best so far; ' if best else ''}{times}"
+        sets.insert(1, ("val.", record.validation_loss, record.validation_accuracy))
+    figures = "; ".join(f"{name} {loss:.3g}, {100 * accuracy:.1f} %" for name, loss, accuracy in sets)
+    training, evaluation = record.seconds - record.evaluation_seconds, record.evaluation_seconds
+    times = f"{training:.3g} s + {evaluation:.2g} s test"
+    return f"epoch {epoch}/{num_epochs}: {figures}; {'best; ' if best else ''}{times}"

@@ -14,6 +14,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from torch import nn
+
 from lazytrain.engine.compute.architecture import build_net
 from lazytrain.engine.compute.device import (
     DeviceChoice,
@@ -23,13 +25,24 @@ from lazytrain.engine.compute.device import (
     is_out_of_memory,
     make_exact,
 )
-from lazytrain.engine.compute.paths import DIVIDING
+from lazytrain.engine.compute.fused.compiling import CannotCompile
+from lazytrain.engine.compute.fused.path import compile_ahead
+from lazytrain.engine.compute.paths import DIVIDING, make_path
 from lazytrain.engine.configuration import RunConfiguration
 from lazytrain.engine.data.datasets import DatasetError
 from lazytrain.engine.data.loading import Dataset
 from lazytrain.engine.data.rules import Rules
 from lazytrain.engine.errors import DeviceError, describe, first_line, text_of, traceback_of
-from lazytrain.engine.events import EpochEnded, Event, Noticed, RunDiverged, RunFinished, RunStarted, StepsDone
+from lazytrain.engine.events import (
+    EpochEnded,
+    Event,
+    Noticed,
+    Progress,
+    RunDiverged,
+    RunFinished,
+    RunStarted,
+    StepsDone,
+)
 from lazytrain.engine.places import module_folder, screens_lock
 from lazytrain.engine.records import Run, State, Wanted
 from lazytrain.engine.run.beginning import Beginning, Changed
@@ -172,12 +185,14 @@ class Trainer:
             seed=configuration.hyperparameters.seed,
             module_folder=module_folder(self._journal.home),
         ).to(self._choice.device)
+        path = self._compile(net, configuration, dataset, snapshot)
         training = Training(
             configuration,
             dataset,
             net,
             self._choice.device,
             snapshot=snapshot,
+            path=path,
             micro_batches=self._micro_batches,
             threads=self._threads,
         )
@@ -212,6 +227,26 @@ class Trainer:
         self._say(describe_data(dataset, values), "info")
         return dataset
 
+    def _compile(
+        self, net: nn.Module, configuration: RunConfiguration, dataset: Dataset, snapshot: Mapping[str, Any] | None
+    ) -> str | None:
+        """Have the steps compiled where that is worth it; can be paused and stopped. The path to take if it failed."""
+        values, shape = configuration.hyperparameters, tuple(dataset.train.images.shape[1:])
+        if self._micro_batches > 1:
+            return None
+        name = None if snapshot is None else snapshot["path"]
+        steps = compile_ahead(net, values, shape, len(dataset.train.labels), name)
+        with contextlib.closing(steps):
+            try:
+                for seconds in steps:
+                    progress = Progress(phase="compiling the steps", done=0, total=0, seconds=seconds)
+                    self._keep(partial(self._journal.write, self._run.id, progress=progress))
+                    self._obey()
+            except CannotCompile as error:
+                self._say(f"{error}: trained without it, which takes several times as long")
+                return make_path(net, values).name
+        return None
+
     def _resume(self) -> Mapping[str, Any] | None:
         """The newest checkpoint that verifies; what was written after it is taken back."""
         journal, run = self._journal, self._run
@@ -231,7 +266,6 @@ class Trainer:
         lost = self._saver.start(position["best_epoch"])
         if snapshot is None:
             return None
-        self._say(f"resumed at step {position['step']:,}", "info")
         if lost:
             self._say(lost)
         for difference in differences(snapshot, self._choice):

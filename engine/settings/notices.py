@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lazytrain.engine.child_process import outer_environment, python_command
-from lazytrain.engine.records import Run, State, iso
+from lazytrain.engine.records import Kind, Run, State, iso
 from lazytrain.engine.settings.recipients import INSTALL, has_apprise, masked, without_parts
 from lazytrain.engine.store.journal import Journal
 from lazytrain.engine.store.trouble import StoreError
@@ -81,7 +81,7 @@ class Herald:
             yield lambda: f"notify: nobody was told, since apprise isn't installed: `{INSTALL}` brings it"
             return
         kind = _KINDS.get(run.state, "warning")
-        words = {"title": f"{run.name} {run.state.value}", "body": describe_briefly(run), "kind": kind}
+        words = {"title": f"{run.shown_name} {run.state.value}", "body": describe_briefly(run), "kind": kind}
         for number, address in enumerate(settings.notify, 1):
             yield partial(send, f"notify, entry {number}", address, {"service": address, **words}, self._seconds)
 
@@ -119,16 +119,17 @@ def describe(run: Run, home: Path) -> dict[str, Any]:
 def sentence(run: Run) -> str:
     """`coolnet-v10 quick finished: best 62.4 % at epoch 14`, `… failed: loss became NaN at step 1,551`."""
     if run.state is State.FAILED:
-        return f"{run.name} failed: {run.error or 'no reason was recorded'}"
+        return f"{run.shown_name} failed: {run.error or 'no reason was recorded'}"
     best = f": best {run.best_accuracy * 100:.1f} % at epoch {run.best_epoch}" if run.best_accuracy is not None else ""
-    return f"{run.name} {run.state.value}{best}"
+    return f"{run.shown_name} {run.state.value}{best}"
 
 
 def describe_briefly(run: Run) -> str:
     """What a message says: `coolnet-v10 finished: best 62.4 % at epoch 14`, and a line of how far, how long, where."""
     on = f" on {run.device}" if run.device else ""
     seconds = timedelta(seconds=round(run.seconds))
-    return f"{sentence(run)}\n{run.epoch} of {run.num_epochs} epochs in {seconds}{on}, run {run.id}"
+    done = f"{run.epoch} of {run.num_epochs} epochs" if run.kind is Kind.OWN else f"{run.step:,} steps"
+    return f"{sentence(run)}\n{done} in {seconds}{on}, run {run.id}"
 
 
 def run_command(command: str, facts: Mapping[str, Any], seconds: float = NOTICE_SECONDS) -> str | None:

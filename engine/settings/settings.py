@@ -47,6 +47,8 @@ class Settings(Frozen):
     """The hours in which to train, such as "23:00-07:00", local time; outside them runs wait. Absent: always."""
     pause_on_battery: bool = False
     """Whether runs wait while the machine runs on its battery."""
+    stop_grace_seconds: Annotated[float, Field(ge=0, le=3600)] = 10.0
+    """How long a command that is stopped (SIGTERM) may take to end by itself; then it is killed."""
     notify_bell: bool = False
     """Whether a screen rings the terminal's bell and sends it a notification (OSC 9) when a run ends."""
     notify_command: Annotated[str, Field(min_length=1)] | None = None

@@ -100,12 +100,15 @@ class Journal(Store):
         return recovered
 
     def adopt(self, run_id: str) -> bool:
-        """Take up the run that was trained here, if the store that stands in the place of another doesn't know it.
+        """Have the run that was trained here go on in the store that stands in the place of another.
 
-        Returns whether it is known now: its folder tells it.
+        Of one that the store doesn't know its folder tells. Returns whether it is known now.
         """
         with transaction(self.connection):
             if self.connection.execute("SELECT 1 FROM runs WHERE id = ?", (run_id,)).fetchone():
+                run = self.run(run_id)
+                if run.state in ACTIVE and run.wanted is not Wanted.DISCARD:
+                    self._carry_over(run)
                 return True
             if add_from_folder(self.connection, self.run_folder(run_id)) is None:
                 return False
@@ -148,6 +151,13 @@ class Journal(Store):
         with transaction(self.connection):
             self._set(run_id, state=State.PAUSED, error=reason, updated=self.clock())
             self._say(run_id, f"paused: {reason}; it goes on by itself", "warning")
+
+    def wait_for(self, run_id: str, reason: str | None) -> None:
+        """What keeps a queued run from its turn; None: nothing any more."""
+        with transaction(self.connection):
+            self.connection.execute(
+                "UPDATE runs SET error = ? WHERE id = ? AND state = ?", (reason, run_id, State.QUEUED)
+            )
 
     def go_on(self, run_id: str, state: State, text: str = "goes on: it can be stored again") -> None:
         """What held a run by itself is over."""
@@ -232,7 +242,12 @@ class Journal(Store):
     def wanted(self, run_id: str) -> Wanted:
         """What clients want of the run now; a run that is gone counts as discarded."""
         row = self.connection.execute("SELECT wanted FROM runs WHERE id = ?", (run_id,)).fetchone()
-        return Wanted.DISCARD if row is None else Wanted(row["wanted"])
+        if row is None:
+            return Wanted.DISCARD
+        try:
+            return Wanted(row["wanted"])
+        except ValueError:
+            return Wanted.RUN  # damaged: as the list of runs takes it
 
     def note_weights(self, run_id: str, digest: str, text: str | None = None, level: str = "info") -> None:
         """The newest checkpoint holds weights of this SHA-256; `text` is for the run's log."""
@@ -338,12 +353,28 @@ class Journal(Store):
 
     # ── inside a transaction ───────────────────────────────────────────────────────────────────────────────
 
+    def _carry_over(self, run: Run) -> None:
+        """A copy of the store, taken while the run was trained, came back: its trainer lives, and is asked anew."""
+        why = "the run store was replaced by a copy"
+        if run.wanted in (Wanted.STOP, Wanted.PAUSE):
+            self._set(run.id, state=State.STOPPED, ended=self.clock(), progress=None, error=None, outcome=why)
+            self._say(run.id, f"stopped after step {run.step:,}: {why}", "warning")
+            return
+        self._set(run.id, state=State.QUEUED, position=self._queue_end(first=True), progress=None, error=None)
+        self._say(run.id, f"{why}: it goes on in that", "warning")
+
     def _take_up(self, run: Run, end: str | None) -> None:
         """Decide what becomes of a run whose trainer died."""
         at = f"after step {run.step:,}"
-        if run.kind is Kind.SCRIPT and run.wanted is not Wanted.DISCARD:
-            # Only who wrote the program can start it again.
+        if run.kind is Kind.LOGS and run.wanted is not Wanted.DISCARD:
+            outcome = "as far as its logs were read"
+            self._set(run.id, state=State.FINISHED, wanted=Wanted.RUN, ended=run.updated, outcome=outcome)
+            return
+        if run.kind is not Kind.OWN and run.wanted is not Wanted.DISCARD:
+            # Only who wrote the program can start it again, or knows what starting a command again does.
             outcome = "its process ended without lazytrain.finish()"
+            if run.kind is Kind.COMMAND:
+                outcome = f"the process that ran it ended{f' ({end})' if end else ''}, and the command with it"
             ended = {"ended": self.clock(), "progress": None, "error": None, "outcome": outcome}
             self._set(run.id, state=State.INTERRUPTED, **ended)
             self._say(run.id, f"interrupted {at}: {outcome}", "warning")

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import takewhile
+from typing import Any
 
 from lazytrain.engine.events import Progress
 from lazytrain.engine.records import ACTIVE, Kind, Run, State, Wanted
@@ -66,11 +67,62 @@ def list_order(run: Run) -> tuple[float, ...]:
 
 
 def make_run(row: sqlite3.Row) -> Run:
-    """A run from its row."""
-    values = dict(row)
-    values["state"], values["wanted"] = State(values["state"]), Wanted(values["wanted"])
-    values["kind"] = Kind(values["kind"])
-    values["tags"], values["archived"] = tuple(json.loads(values["tags"])), bool(values["archived"])
-    if values["progress"] is not None:
-        values["progress"] = Progress(**json.loads(values["progress"]))
+    """A run from its row.
+
+    What can't be read of a damaged one ends no list: it is left out and said in `error`, and a run of which nobody can
+    tell how it stands counts as failed.
+    """
+    # Not dict(row), which looks each name up in turn.
+    values, unread = dict(zip(row.keys(), row, strict=True)), dict[str, object]()
+    for column, read, otherwise in _READ:
+        try:
+            values[column] = read(values[column])
+        except (ValueError, TypeError, RecursionError):
+            unread[column] = values[column]
+            values[column] = otherwise
+    if unread.keys() & {"state", "wanted", "kind"}:
+        values["state"], values["wanted"] = State.FAILED, Wanted.RUN
+    if unread and values["state"] not in ACTIVE:
+        values["error"] = _damage(row["id"], unread)
     return Run(**values)
+
+
+def _damage(run_id: str, unread: Mapping[str, object]) -> str:
+    told = ", ".join(f"{column} = {value!r:.80}" for column, value in unread.items())
+    return (
+        f"its line in the run store is damaged: {told}. `lazytrain resume {run_id}` goes on from its last checkpoint;"
+        f" `lazytrain discard {run_id}` deletes the run"
+    )
+
+
+def _tags(stored: str) -> tuple[str, ...]:
+    tags = json.loads(stored)
+    if not isinstance(tags, list) or not all(isinstance(tag, str) for tag in tags):
+        raise ValueError("no list of words")
+    return tuple(tags)
+
+
+def _progress(stored: str | None) -> Progress | None:
+    return None if stored is None else Progress(**json.loads(stored))
+
+
+def _count(stored: int | None) -> int | None:
+    if stored is not None and not 0 <= stored <= _MOST:
+        raise ValueError("no count")
+    return stored
+
+
+_MOST = 2**53
+"""Above it a float, by which charts reckon, isn't exact."""
+_READ: tuple[tuple[str, Callable[[Any], Any], Any], ...] = (
+    ("state", State, State.FAILED),
+    ("wanted", Wanted, Wanted.RUN),
+    ("kind", Kind, Kind.OWN),
+    ("tags", _tags, ()),
+    ("archived", bool, False),
+    ("progress", _progress, None),
+    *((column, _count, 0) for column in ("epoch", "num_epochs", "step", "num_points", "attempts")),
+    *((column, _count, None) for column in ("num_steps", "best_epoch", "threads")),
+    ("micro_batches", _count, 1),
+)
+"""Column → what makes the run's value of it, and what stands for one that can't be read."""

@@ -22,6 +22,10 @@ PATIENCE_SECONDS = 0.02
 """How long taking a lock waits: whoever only asks whether it is held holds it for a moment himself."""
 
 
+LOGGING_LOCK = "logs"
+"""In the folder of a run that is a command: held by its program while it logs to the run, and so obeys by itself."""
+
+
 class LockHeld(RuntimeError):
     """Another process, or another part of this one, holds the lock."""
 

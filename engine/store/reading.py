@@ -31,12 +31,18 @@ from lazytrain.engine.store.rebuild import (
     put_back,
     rebuild,
 )
-from lazytrain.engine.store.series import Metric, read_metrics, read_series, read_some_metrics
-from lazytrain.engine.store.stored_configuration import RunUnreadable, read_configuration, stored_settings
+from lazytrain.engine.store.series import Metric, read_metrics, read_series, read_some_metrics, whole
+from lazytrain.engine.store.stored_configuration import (
+    RunUnreadable,
+    read_command,
+    read_configuration,
+    read_details,
+    stored_settings,
+)
 from lazytrain.presets.plain_text import harmless
 
 if TYPE_CHECKING:
-    from lazytrain.engine.configuration import RunConfiguration
+    from lazytrain.engine.configuration import CommandConfiguration, RunConfiguration
 
 SUSPENDED_SECONDS = 6.0
 """A trainer that was not seen for so long is frozen: a live one shows itself every two seconds."""
@@ -281,7 +287,7 @@ class Reader:
             return self._with_trainer(make_run(rows[0]))
         if not rows:
             raise RunNotFound(f"no run {reference!r}: `lazytrain runs` lists them")
-        several = ", ".join(f"{row['id']} ({row['name']})" for row in rows[:5])
+        several = ", ".join(f"{row['id']} ({harmless(row['name'])})" for row in rows[:5])
         raise RunNotFound(f"{reference!r} fits {len(rows)} runs: {several}; write more of the id")
 
     @mending
@@ -291,32 +297,41 @@ class Reader:
         if row is None:
             raise RunNotFound(f"no run {run_id!r}")
         if row["kind"] != Kind.OWN:
-            raise RunUnreadable(
-                f"{harmless(row['name'])} ({run_id}) is trained by a program of your own: that needs a run of presets"
-            )
+            what = "a command of your own" if row["kind"] == Kind.COMMAND else "trained by another program"
+            raise RunUnreadable(f"{harmless(row['name'])} ({run_id}) is {what}: that needs a run of presets")
         return read_configuration(run_id, row["name"], row["configuration"])
+
+    @mending
+    def command(self, run_id: str) -> CommandConfiguration:
+        """What was queued of a run that is a command. Raises RunNotFound, RunUnreadable."""
+        row = self.connection.execute("SELECT name, details FROM runs WHERE id = ?", (run_id,)).fetchone()
+        if row is None:
+            raise RunNotFound(f"no run {run_id!r}")
+        return read_command(run_id, row["name"], row["details"])
 
     @mending
     def details(self, run_id: str) -> dict[str, Any]:
         """What there is of a run that somebody else trains, beside its series: config, summary, command, … .
 
-        Raises RunNotFound.
+        Raises RunNotFound, RunUnreadable.
         """
-        row = self.connection.execute("SELECT details FROM runs WHERE id = ?", (run_id,)).fetchone()
+        row = self.connection.execute("SELECT name, details FROM runs WHERE id = ?", (run_id,)).fetchone()
         if row is None:
             raise RunNotFound(f"no run {run_id!r}")
-        return json.loads(row["details"])
+        return read_details(run_id, row["name"], row["details"])
 
     @mending
     def details_of(self, run_ids: Iterable[str]) -> dict[str, dict[str, Any]]:
-        """Run id → `details`, of those that are there and that somebody else trains."""
+        """Run id → `details`, of those that are there, that somebody else trains, and that can be read."""
         found: dict[str, dict[str, Any]] = {}
         for batch in _batches(run_ids):
             rows = self.connection.execute(
-                f"SELECT id, details FROM runs WHERE kind != ? AND id IN ({', '.join('?' * len(batch))})",
+                f"SELECT id, name, details FROM runs WHERE kind != ? AND id IN ({', '.join('?' * len(batch))})",
                 (Kind.OWN, *batch),
             )
-            found |= {row["id"]: json.loads(row["details"]) for row in rows}
+            for row in rows:
+                with contextlib.suppress(RunUnreadable):
+                    found[row["id"]] = read_details(row["id"], row["name"], row["details"])
         return found
 
     @mending
@@ -357,7 +372,13 @@ class Reader:
         rows = self.connection.execute(
             "SELECT data FROM chunks WHERE run_id = ? AND number >= ? ORDER BY number", (run_id, first)
         )
-        return b"".join(row["data"] for row in rows)[skipped * POINT_FORMAT.size :]
+        return whole(b"".join(row["data"] for row in rows), POINT_FORMAT)[skipped * POINT_FORMAT.size :]
+
+    @mending
+    def revision(self, run_id: str) -> int:
+        """Goes up when what there is of a run was taken back: read it anew. 0 for one that is gone."""
+        row = self.connection.execute("SELECT revision FROM runs WHERE id = ?", (run_id,)).fetchone()
+        return row["revision"] if row is not None else 0
 
     @mending
     def metrics(self, run_id: str) -> list[Metric]:
@@ -392,7 +413,8 @@ class Reader:
         rows = self.connection.execute(
             "SELECT epoch, classes, counts FROM confusions WHERE run_id = ? ORDER BY epoch", (run_id,)
         )
-        return {row["epoch"]: Confusion.unpack(json.loads(row["classes"]), row["counts"]) for row in rows}
+        read = ((row["epoch"], _confusion(row)) for row in rows)
+        return {epoch: confusion for epoch, confusion in read if confusion is not None}
 
     @mending
     def messages(
@@ -400,12 +422,22 @@ class Reader:
     ) -> list[Message]:
         """The newest `limit` messages after id `since`, oldest first; of all runs if none is named.
 
-        `details`: with what is said of every epoch and save.
+        `details`: with what is said of every epoch and save, and what a command printed.
         """
         rows = self.connection.execute(
             "SELECT id, run_id, time, level, text FROM messages WHERE (?1 IS NULL OR run_id = ?1) AND id > ?2 "
-            "AND (?4 OR level != 'detail') ORDER BY id DESC LIMIT ?3",
+            "AND (?4 OR level NOT IN ('detail', 'stdout', 'stderr')) ORDER BY id DESC LIMIT ?3",
             (run_id, since, limit, details),
+        )
+        return [Message(**dict(row)) for row in rows][::-1]
+
+    @mending
+    def printed(self, run_id: str, since: int = 0, limit: int = 1000) -> list[Message]:
+        """The newest `limit` lines after message `since` that a command printed, oldest first."""
+        rows = self.connection.execute(
+            "SELECT id, run_id, time, level, text FROM messages WHERE run_id = ? AND id > ? "
+            "AND level IN ('stdout', 'stderr') ORDER BY id DESC LIMIT ?",
+            (run_id, since, limit),
         )
         return [Message(**dict(row)) for row in rows][::-1]
 
@@ -455,6 +487,14 @@ def _epoch(row: sqlite3.Row) -> EpochRecord:
     # SQLite keeps NaN as NULL: a figure that is missing where there must be one was NaN.
     never_null = {name: float("nan") for name in _ALWAYS_THERE if row[name] is None}
     return EpochRecord(**{**dict(row), **never_null})
+
+
+def _confusion(row: sqlite3.Row) -> Confusion | None:
+    """None where it is damaged: it counts as one that was never kept, and is counted anew where it is wanted."""
+    try:
+        return Confusion.unpack(json.loads(row["classes"]), row["counts"])
+    except (ValueError, TypeError, RecursionError):
+        return None
 
 
 _ALWAYS_THERE: Sequence[str] = ("train_loss", "train_accuracy", "test_loss", "test_accuracy")

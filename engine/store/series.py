@@ -82,8 +82,13 @@ def read_series(connection: Connection, run_id: str, names: Sequence[str], since
             " WHERE run_id = ? AND name = ? AND number >= ? ORDER BY number",
             (run_id, name, first),
         )
-        packed[name] = b"".join(row["data"] for row in rows)[skipped * SAMPLE_FORMAT.size :]
+        packed[name] = whole(b"".join(row["data"] for row in rows), SAMPLE_FORMAT)[skipped * SAMPLE_FORMAT.size :]
     return packed
+
+
+def whole(packed: bytes, form: struct.Struct) -> bytes:
+    """As many whole records as there are: a damaged store may hold half a one."""
+    return packed[: len(packed) - len(packed) % form.size]
 
 
 def append_samples(connection: Connection, run_id: str, series: Mapping[str, Iterable[Sample]]) -> None:

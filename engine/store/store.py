@@ -20,10 +20,11 @@ from lazytrain.engine.records import CHUNK_POINTS, Answer, Kind, Run, State, Wan
 from lazytrain.engine.store.archive import write_run
 from lazytrain.engine.store.database import StoreDamaged, StoreError, StoreTrouble, transaction
 from lazytrain.engine.store.reading import LAST, Reader, RunNotFound, mending
+from lazytrain.engine.store.stored_configuration import RunUnreadable
 from lazytrain.presets.plain_text import find_unsafe, harmless
 
 if TYPE_CHECKING:
-    from lazytrain.engine.configuration import RunConfiguration
+    from lazytrain.engine.configuration import CommandConfiguration, RunConfiguration
 
 REPEAT_SECONDS = 30.0
 """A question that waits is marked as still wanted this often."""
@@ -78,6 +79,48 @@ class Store(Reader):
         return self.run(run_id)
 
     @mending
+    def add_command(
+        self,
+        configuration: CommandConfiguration,
+        name: str | None = None,
+        *,
+        project: str = "",
+        group: str = "",
+        config: Mapping[str, Any] | None = None,
+    ) -> Run:
+        """Queue a command at the end. A name that is taken gets a number; by default it is the program's.
+
+        Args:
+            config: values that Compare and filters know the run by.
+
+        Raises NotPossible for a name that means another run, or what can't be one.
+        """
+        wanted = harmless(configuration.suggested_name)
+        if name is not None:
+            wanted = _checked(name, "a run's name", longest=LONGEST_NAME).strip() or wanted
+        _checked(project, "a project's name", longest=LONGEST_NAME)
+        details = {
+            "config": dict(config or {}),
+            "command": configuration.line,
+            "folder": configuration.folder,
+            "queued": configuration.model_dump(mode="json"),
+        }
+        with transaction(self.connection):
+            run_id = self._new_id()
+            self._refuse_if_ambiguous(wanted, run_id)
+            self.connection.execute(
+                "INSERT INTO runs (id, name, configuration, architecture, hyperparameters, dataset, seed, state,"
+                " wanted, position, created, num_epochs, kind, project, run_group, details)"
+                " VALUES (?, ?, '{}', '', '', '', 0, ?, ?, ?, ?, 0, ?, ?, ?, ?)",
+                (
+                    *(run_id, self._free_name(wanted), State.QUEUED, Wanted.RUN, self._queue_end(), self.clock()),
+                    *(Kind.COMMAND, encodable(project), encodable(group), json.dumps(details)),
+                ),
+            )
+        self.archive(run_id)
+        return self.run(run_id)
+
+    @mending
     def rename(self, run_id: str, name: str) -> Run:
         """Give the run a name; one that is taken gets a number.
 
@@ -123,7 +166,7 @@ class Store(Reader):
         """
         run = self.run(run_id)
         if away and not run.state.over:
-            raise NotPossible(f"{run.name} is {run.state}: only a run that is over can be archived")
+            raise NotPossible(f"{run.shown_name} is {run.state}: only a run that is over can be archived")
         return self._label(run_id, archived=int(away))
 
     @mending
@@ -170,22 +213,29 @@ class Store(Reader):
         """Let a paused run go on, even outside its hours; queue a stopped, failed or interrupted one again.
 
         Raises:
-            NotPossible: it is running, queued or finished.
+            NotPossible: it is running, queued or finished, or its stored configuration can't be used.
             RunNotFound: there is none.
         """
+        run = self.run(run_id)
+        if run.state.resumable and run.kind is Kind.OWN:
+            try:
+                self.configuration(run_id)
+            except RunUnreadable as error:
+                raise NotPossible(str(error)) from None
         with transaction(self.connection):
             run = self.run(run_id)
+            _refuse_if_read(run)
             if run.state.active:
                 self._refuse_if_discarded(run)
                 if run.state is not State.PAUSED and run.wanted is not Wanted.PAUSE:
-                    raise NotPossible(f"{run.name} is {run.state} already")
+                    raise NotPossible(f"{run.shown_name} is {run.state} already")
                 # What a person holds goes on; what only its hours hold goes on in spite of them.
                 by_itself = run.wanted is Wanted.RUN and run.error is not None
                 self._set(run_id, wanted=Wanted.ANYWAY if by_itself else Wanted.RUN)
                 self._say(run_id, f"asked to go on{' anyway' if by_itself else ''} by {self._by}")
             elif run.state.resumable and run.kind is Kind.SCRIPT:
                 raise NotPossible(
-                    f"{run.name} was trained by a program of your own: start that again, with"
+                    f"{run.shown_name} was trained by a program of your own: start that again, with"
                     f" lazytrain.init(project={run.project!r}, name={run.name!r}, resume='must')"
                 )
             elif run.state.resumable:
@@ -200,9 +250,11 @@ class Store(Reader):
                     attempts=0,
                 )
                 after = f" after step {run.step:,}" if run.step else ""
+                if run.kind is Kind.COMMAND:
+                    after = ", to be started again from its beginning,"
                 self._say(run_id, f"queued again{after} by {self._by}")
             else:
-                raise NotPossible(f"{run.name} is {run.state}: there is nothing to resume")
+                raise NotPossible(f"{run.shown_name} is {run.state}: there is nothing to resume")
         if not run.state.active:
             self.archive(run_id)
         return self.run(run_id)
@@ -273,8 +325,9 @@ class Store(Reader):
         with transaction(self.connection):
             run = self.run(run_id)
             if not run.state.active:
-                raise NotPossible(f"{run.name} is {run.state}: {otherwise}")
+                raise NotPossible(f"{run.shown_name} is {run.state}: {otherwise}")
             self._refuse_if_discarded(run)
+            _refuse_if_read(run)
             self._set(run_id, wanted=wanted)
             if run.wanted is not wanted:
                 self._say(run_id, f"asked to {wanted} by {self._by}")
@@ -292,11 +345,13 @@ class Store(Reader):
             raise NotPossible(f"a run can't be named {name!r}: that means the run made last; choose another name")
         taken = self.connection.execute("SELECT name FROM runs WHERE id = ? AND id != ?", (name, run_id)).fetchone()
         if taken is not None:
-            raise NotPossible(f"a run can't be named {name!r}: that is the id of {taken['name']}; choose another name")
+            raise NotPossible(
+                f"a run can't be named {name!r}: that is the id of {harmless(taken['name'])}; choose another name"
+            )
 
     def _refuse_if_discarded(self, run: Run) -> None:
         if run.wanted is Wanted.DISCARD:
-            raise NotPossible(f"{run.name} is being discarded: nothing else can be asked of it")
+            raise NotPossible(f"{run.shown_name} is being discarded: nothing else can be asked of it")
 
     def _set(self, run_id: str, **columns: Any) -> None:
         names = ", ".join(f"{name} = ?" for name in columns)
@@ -328,6 +383,13 @@ class Store(Reader):
             f"SELECT {'min' if first else 'max'}(position) AS edge FROM runs WHERE state = ?", (State.QUEUED,)
         ).fetchone()
         return (row["edge"] or 0.0) + (-1.0 if first else 1.0)
+
+
+def _refuse_if_read(run: Run) -> None:
+    if run.kind is Kind.LOGS:
+        raise NotPossible(
+            f"{run.shown_name} is read from the logs of another program, which knows nothing of lazytrain"
+        )
 
 
 def _checked(text: str, what: str, *, lines: bool = False, longest: int | None = None) -> str:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from lazytrain.presets.plain_text import harmless
 
 if TYPE_CHECKING:
-    from lazytrain.engine.configuration import RunConfiguration
+    from lazytrain.engine.configuration import CommandConfiguration, RunConfiguration
 
 
 class RunUnreadable(ValueError):
@@ -36,6 +36,35 @@ def read_configuration(run_id: str, name: str, stored: str) -> RunConfiguration:
     raise RunUnreadable(
         f"{told}. If a newer lazytrain wrote it, update this one; else `lazytrain discard {run_id}` deletes the run"
     )
+
+
+def read_details(run_id: str, name: str, stored: str) -> dict[str, Any]:
+    """What is stored of a run that somebody else trains, beside its series. Raises RunUnreadable."""
+    try:
+        details = json.loads(stored)
+    except (ValueError, RecursionError):
+        details = None
+    if not isinstance(details, dict):
+        source = f"{harmless(name)} ({run_id})"
+        raise RunUnreadable(f"{source}: its stored config and summary are damaged; its series and all else are whole")
+    return details
+
+
+def read_command(run_id: str, name: str, details: str) -> CommandConfiguration:
+    """What was queued of a run that is a command, in its stored details. Raises RunUnreadable."""
+    from pydantic import ValidationError
+
+    from lazytrain.engine.configuration import CommandConfiguration
+    from lazytrain.presets.errors import explain
+
+    source = f"{harmless(name)} ({run_id}): its stored command can't be used"
+    try:
+        return CommandConfiguration.model_validate(json.loads(details)["queued"])
+    except ValidationError as error:
+        told = str(explain(error, source, CommandConfiguration.model_fields))
+    except (ValueError, LookupError, TypeError, RecursionError):
+        told = f"{source}: it isn't there"
+    raise RunUnreadable(f"{told}. `lazytrain discard {run_id}` deletes the run; queue the command again")
 
 
 def stored_settings(stored: str) -> dict[str, Any] | None:

@@ -12,15 +12,18 @@ from typing import Any, Literal
 
 from lazytrain.engine.places import find_home
 from lazytrain.engine.records import Run
-from lazytrain.engine.store.locks import FileLock, LockHeld
+from lazytrain.engine.store.locks import LOGGING_LOCK, FileLock, LockHeld
 from lazytrain.engine.store.script_journal import ScriptJournal
 from lazytrain.engine.store.store import NotPossible, RunNotFound
+from lazytrain.engine.store.stored_configuration import RunUnreadable
 from lazytrain.engine.tracking.client import SilentRun, TrackedRun
 from lazytrain.engine.tracking.values import as_mapping, plain, rank
 from lazytrain.engine.tracking.writer import warn
 
 Resume = Literal["never", "allow", "must"]
 OFF = ("disabled", "off")
+COMMAND_RUN = "LAZYTRAIN_RUN"
+"""The id of the run that a command was started for."""
 
 
 class CannotBegin(RuntimeError):
@@ -39,13 +42,14 @@ def begin(
     better: Mapping[str, str] | None,
     on_stop: str,
     pauses: bool,
+    output: bool,
     mode: str | None,
     home: str | os.PathLike[str] | None,
 ) -> TrackedRun | SilentRun:
     """Begin a run, or go on with one. See `lazytrain.init`. Raises CannotBegin, and what the store raises."""
     values = plain(as_mapping(config))
     if rank() != 0 or (mode or os.environ.get("LAZYTRAIN_MODE", "")) in OFF:
-        return SilentRun(values)
+        return SilentRun(values, on_stop)
     how = _read_resume(resume)
     place = find_home(None if home is None else Path(home))
     project = project or os.environ.get("LAZYTRAIN_PROJECT") or _script_name()
@@ -63,6 +67,14 @@ def begin(
             each: {"goal": {"min": "minimize", "max": "maximize"}.get(way, way)} for each, way in better.items()
         }
     with ScriptJournal(place) as journal:
+        labels = {
+            "group": group or "",
+            "tags": [tags] if isinstance(tags, str) else list(tags or ()),
+            "note": notes or "",
+        }
+        adopted = _adopt(journal, how, project, details, labels, on_stop, pauses=pauses)
+        if adopted is not None:
+            return adopted
         before = None if how == "never" else _find(journal, project, name)
         if before is None:
             if how == "must":
@@ -72,26 +84,82 @@ def begin(
             run = journal.add_script(
                 name or project,
                 project=project,
-                group=group or "",
-                tags=[tags] if isinstance(tags, str) else list(tags or ()),
-                note=notes or "",
                 details=details,
+                **labels,
             )
             lock = _lock(journal, run)
-            return TrackedRun(place, run, lock, details, on_stop=on_stop, pauses=pauses)
+            return TrackedRun(place, run, lock, details, on_stop=on_stop, pauses=pauses, output=output)
         lock = _lock(journal, before)
         try:
             run = journal.continue_script(before.id)
         except (NotPossible, RunNotFound) as error:
             lock.release()
             raise CannotBegin(str(error)) from None
-        kept = journal.details(run.id)
+        try:
+            kept = journal.details(run.id)
+        except RunUnreadable as error:
+            warn(f"{error}; what this program gives takes their place")
+            kept = {}
         details = {**kept, **details, "config": {**kept.get("config", {}), **values}}
         metrics = journal.metrics(run.id)
         first = max((metric.highest_step + 1 for metric in metrics), default=0)
         return TrackedRun(
-            place, run, lock, details, first_step=first, seconds=run.seconds, on_stop=on_stop, pauses=pauses
+            place,
+            run,
+            lock,
+            details,
+            first_step=first,
+            seconds=run.seconds,
+            on_stop=on_stop,
+            pauses=pauses,
+            output=output,
         )
+
+
+def _adopt(
+    journal: ScriptJournal,
+    how: Resume,
+    project: str,
+    details: dict[str, Any],
+    labels: dict[str, Any],
+    on_stop: str,
+    *,
+    pauses: bool,
+) -> TrackedRun | None:
+    """The run of the command that this program is, or a part of: lazytrain started it. None if there is none to take.
+
+    Of the programs that a command starts, and the runs that one begins, the first logs to the command's run.
+    """
+    run_id = os.environ.get(COMMAND_RUN)
+    if not run_id:
+        return None
+    lock = FileLock(journal.run_folder(run_id) / LOGGING_LOCK)
+    try:
+        if not lock.path.parent.is_dir():
+            return None
+        lock.acquire()
+    except LockHeld:
+        return None
+    try:
+        run = journal.adopt_command(run_id, goes_on=how != "never", waits=pauses, project=project, **labels)
+    except (NotPossible, RunNotFound):
+        lock.release()
+        return None
+    kept = journal.details(run.id)
+    metrics = journal.metrics(run.id)
+    own = {key: each for key, each in details.items() if key in ("python", "metrics")}
+    own["config"] = {**kept.get("config", {}), **details["config"]}
+    own["summary"] = kept.get("summary", {}) if metrics else {}
+    first = max((metric.highest_step + 1 for metric in metrics), default=0)
+    seconds = run.seconds if metrics else 0.0
+    return TrackedRun(
+        *(journal.home, run, lock, own),
+        first_step=first,
+        seconds=seconds,
+        on_stop=on_stop,
+        pauses=pauses,
+        adopted=True,
+    )
 
 
 def _lock(journal: ScriptJournal, run: Run) -> FileLock:
@@ -100,7 +168,7 @@ def _lock(journal: ScriptJournal, run: Run) -> FileLock:
     try:
         lock.acquire()
     except LockHeld:
-        raise CannotBegin(f"{run.name}: another process logs to it") from None
+        raise CannotBegin(f"{run.shown_name}: another process logs to it") from None
     return lock
 
 

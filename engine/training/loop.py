@@ -13,7 +13,7 @@ from dataclasses import astuple
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from lazytrain.engine.compute.calibration import choose_threads
 from lazytrain.engine.compute.device import (
@@ -87,10 +87,11 @@ class Training:
         self.threads = self._choose_threads(snapshot, threads, input_shape, len(dataset.classes))
         """Torch's threads: the configuration's, measured, or those of the snapshot, which a resume repeats."""
         name = snapshot["path"] if snapshot else path
-        self._path, self._notices = ready_path(net, self.values, input_shape, name, micro_batches)
+        num_images = len(dataset.train.labels)
+        self._path, self._notices = ready_path(net, self.values, input_shape, name, micro_batches, num_images)
         dataset = resident_on(dataset, self._device)
         train_indices, validation_indices = held_out(len(dataset.train.labels), self.values)
-        self._evaluation = Evaluation(net, dataset, validation_indices, self.values, self._device)
+        self._evaluation = Evaluation(net, dataset, validation_indices, self.values, self._device, self._path.evaluate)
         self._batches = Batches(
             dataset.train, train_indices, self.values, self._device, self._path.goals, self._path.block_steps
         )
@@ -138,6 +139,11 @@ class Training:
     @property
     def num_parameters(self) -> int:
         return sum(parameter.numel() for parameter in self._net.parameters())
+
+    @property
+    def evaluate(self) -> Callable[[Tensor], Tensor]:
+        """What gives the logits of float images, with the net in eval mode."""
+        return self._path.evaluate
 
     @property
     def step(self) -> int:

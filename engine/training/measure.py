@@ -7,9 +7,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from lazytrain.engine.compute.architecture import build_net
+from lazytrain.engine.compute.fused.compiling import is_compiled
+from lazytrain.engine.compute.fused.path import FusedPath, worthwhile_program
+from lazytrain.engine.compute.paths import make_path
 from lazytrain.engine.compute.randomness import forked
 from lazytrain.engine.configuration import RunConfiguration
 from lazytrain.engine.data.batches import normalise
@@ -17,6 +20,7 @@ from lazytrain.engine.data.loading import Dataset, Split
 from lazytrain.engine.events import StepsDone
 from lazytrain.engine.training.evaluation import evaluation_images
 from lazytrain.engine.training.loop import Training
+from lazytrain.presets.schema import Hyperparameters
 
 MEASURE_SECONDS = 0.4
 """Of steps measured; of evaluation a quarter of it."""
@@ -31,12 +35,18 @@ def measure(
     num_classes: int,
     device: str,
     *,
+    num_images: int = 0,
     module_folder: Path | None = None,
     clock: Callable[[], float] = time.perf_counter,
 ) -> dict[str, object]:
     """Train the configuration's net on noise for a moment, by the very code that will train it.
 
-    Leaves the random state and torch's thread count as they were: a training may be waiting for its next event.
+    Where that will be a program that isn't compiled yet, by what there is without: it is slower, and the expected time
+    an upper bound. Leaves the random state and torch's thread count as they were: a training may be waiting for its
+    next event.
+
+    Args:
+        num_images: that an epoch of the run has.
 
     Returns:
         `images_per_second` while training, `evaluated_per_second` while evaluating, and the `device`.
@@ -58,15 +68,25 @@ def measure(
                 _noise(num_train, input_shape, num_classes),
                 net.to(device),
                 device,
+                path=_measured_path(net, configuration.hyperparameters, input_shape, num_images),
                 clock=clock,
             )
             return {
                 "images_per_second": _training_rate(training, clock),
-                "evaluated_per_second": _evaluation_rate(net, input_shape, device, clock),
+                "evaluated_per_second": _evaluation_rate(training.evaluate, net, input_shape, device, clock),
                 "device": device,
             }
         finally:
             torch.set_num_threads(threads)
+
+
+def _measured_path(
+    net: nn.Module, values: Hyperparameters, input_shape: tuple[int, ...], num_images: int
+) -> str | None:
+    program = worthwhile_program(net, values, input_shape, num_images) if num_images else None
+    if program is not None and is_compiled(program.text):
+        return FusedPath.name
+    return make_path(net, values.model_copy(update={"compile": False})).name
 
 
 def _training_rate(training: Training, clock: Callable[[], float]) -> float:
@@ -78,13 +98,19 @@ def _training_rate(training: Training, clock: Callable[[], float]) -> float:
 
 
 @torch.no_grad()
-def _evaluation_rate(net: nn.Module, input_shape: tuple[int, ...], device: str, clock: Callable[[], float]) -> float:
+def _evaluation_rate(
+    evaluate: Callable[[Tensor], Tensor],
+    net: nn.Module,
+    input_shape: tuple[int, ...],
+    device: str,
+    clock: Callable[[], float],
+) -> float:
     net.eval()
     images = torch.zeros(evaluation_images(input_shape), *input_shape, dtype=torch.uint8, device=device)
     started = clock()
     count = 0
     while clock() - started < MEASURE_SECONDS / 4:
-        float(net(normalise(images)).sum())  # waits for the device
+        float(evaluate(normalise(images)).sum())  # waits for the device
         count += len(images)
     return count / (clock() - started)
 

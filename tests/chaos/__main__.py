@@ -9,6 +9,7 @@ import tempfile
 import time
 from pathlib import Path
 
+from tests.chaos.bench import Nursery
 from tests.chaos.crowd import command_at_random
 from tests.chaos.hangups import hang_up_often
 from tests.chaos.kills import kill_often
@@ -32,7 +33,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         if asked.kills:
             started = time.monotonic()
-            kills = kill_often(Path(folder) / "kills", asked.kills, asked.seed, each=EACH)
+            with Nursery() as nursery:
+                kills = kill_often(nursery, Path(folder) / "kills", asked.kills, asked.seed, each=EACH)
             good &= _tell("kill -9", started, kills, kills.same)
         if asked.fills:
             started = time.monotonic()
@@ -40,7 +42,8 @@ def main() -> None:
                 if disk is None:
                     sys.stdout.write("full disk: left out, a small filesystem needs root\n")
                 else:
-                    shortage = fill_and_free(disk, asked.fills, asked.seed, epochs=4 * asked.fills)
+                    with Nursery() as nursery:
+                        shortage = fill_and_free(nursery, disk, asked.fills, asked.seed, epochs=4 * asked.fills)
                     good &= _tell("full disk", started, shortage, shortage.same)
         if asked.seconds:
             started = time.monotonic()

@@ -52,8 +52,7 @@ class Trainee:
 class Nursery:
     """A process with torch imported that forks trainees, one at a time: starting each anew takes seconds."""
 
-    def __init__(self, home: Path) -> None:
-        self._home = home
+    def __init__(self) -> None:
         self._parent = subprocess.Popen(
             [sys.executable, "-m", "tests.chaos.trainee"],
             cwd=REPOSITORY,
@@ -71,18 +70,18 @@ class Nursery:
     def __exit__(self, *_: object) -> None:
         self._parent.communicate()
 
-    def start(self, only: str = "-") -> Trainee:
-        """Train the run `only`, or the queue until it is empty."""
+    def start(self, home: Path, only: str = "-") -> Trainee:
+        """Train the run `only` of a home, or its queue until it is empty."""
         assert self._parent.stdin is not None
         assert self._parent.stdout is not None
-        path = self._home / "board"
+        path = home / "board"
         board = Board(path)
         board.phase = "start-up"
-        self._parent.stdin.write(f"{self._home}\t{path}\t{only}\n".encode())
+        self._parent.stdin.write(f"{home}\t{path}\t{only}\n".encode())
         return Trainee(int(self._parent.stdout.readline()), board, self._parent.stdout)
 
     def train(self, store: Store, run_id: str) -> Result:
         """Train the run to its end, undisturbed."""
-        status = self.start(run_id).wait()
+        status = self.start(store.home, run_id).wait()
         assert status == 0
         return result(store, run_id)

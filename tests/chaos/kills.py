@@ -6,14 +6,13 @@ import random
 import time
 from collections import Counter
 from dataclasses import dataclass, field
-from itertools import pairwise
 from pathlib import Path
 
 from lazytrain.engine.records import State
 from lazytrain.engine.store.store import Store
 from tests.chaos.bench import Nursery, Trainee
 from tests.chaos.board import PHASES
-from tests.helpers.bench import configuration, result
+from tests.helpers.bench import TINY, configuration, result
 
 TARGETS = PHASES[:-1]
 
@@ -44,18 +43,18 @@ class Kills:
         )
 
 
-def kill_often(home: Path, num_kills: int, seed: int, *, each: int = 0, epochs: int = 6) -> Kills:
+def kill_often(nursery: Nursery, home: Path, num_kills: int, seed: int, *, each: int = 0, epochs: int = 6) -> Kills:
     """Kill trainings `num_kills` times: each second time wherever they are, else in the phase met least so far.
 
     Goes on until each phase was met `each` times.
     """
     chance, kills = random.Random(seed), Kills(seed)
-    settings = configuration("coolnet-v10", epochs=epochs)
+    settings = configuration(TINY, epochs=epochs)
 
     def enough() -> bool:
         return kills.met.total() >= num_kills and min(kills.met[phase] for phase in TARGETS) >= each
 
-    with Store(home) as store, Nursery(home) as nursery:
+    with Store(home) as store:
         undisturbed = nursery.train(store, store.add_run(settings).id)
         kills.num_runs = 0
         while not enough():
@@ -63,7 +62,7 @@ def kill_often(home: Path, num_kills: int, seed: int, *, each: int = 0, epochs: 
             kills.num_runs += 1
             while store.run(run.id).state is not State.FINISHED:
                 target = min(TARGETS, key=lambda phase: (kills.met[phase], chance.random()))
-                trainee = nursery.start(run.id)
+                trainee = nursery.start(home, run.id)
                 wherever = kills.met.total() % 2 == 0 and kills.met.total() < num_kills
                 if not enough() and _meet(trainee, chance, None if wherever else target):
                     kills.met[trainee.board.phase] += 1
@@ -76,13 +75,13 @@ def kill_often(home: Path, num_kills: int, seed: int, *, each: int = 0, epochs: 
 
 def _look(store: Store, run_id: str, kills: Kills) -> None:
     """Note how much the last start repeated, and resume a run that was given up."""
-    messages = [message.text for message in store.messages(run_id)]
-    for interrupted, resumed in pairwise(messages):
-        if interrupted.startswith("interrupted after step") and resumed.startswith("resumed at step"):
-            repeated = int(interrupted.split()[3].rstrip(":").replace(",", "")) - int(
-                resumed.split()[3].replace(",", "")
-            )
-            kills.most_steps_repeated = max(kills.most_steps_repeated, repeated)
+    reached = 0
+    for message in store.messages(run_id):
+        if message.text.startswith("interrupted after step"):
+            reached = int(message.text.split()[3].rstrip(":").replace(",", ""))
+        elif message.begun_at is not None:
+            kills.most_steps_repeated = max(kills.most_steps_repeated, reached - message.begun_at)
+            reached = 0
     if store.run(run_id).state is State.FAILED:
         kills.given_up += 1
         store.resume(run_id)
@@ -91,7 +90,7 @@ def _look(store: Store, run_id: str, kills: Kills) -> None:
 def _meet(trainee: Trainee, chance: random.Random, target: str | None) -> bool:
     """Kill a training at a random moment, or when it is in phase `target`; False if it ended before."""
     started = time.monotonic()
-    wait, sightings = chance.uniform(0.0, 2.5), chance.randrange(1, 6)
+    wait, sightings = chance.uniform(0.0, 1.5), chance.randrange(1, 6)
     if target in ("start-up", "preparing", "resuming"):
         sightings = 1
     before = None

@@ -15,7 +15,7 @@ from pathlib import Path
 from lazytrain.engine.records import State
 from lazytrain.engine.store.store import Store
 from tests.chaos.bench import Nursery
-from tests.helpers.bench import configuration, result, wait_for
+from tests.helpers.bench import TINY, configuration, result, wait_for
 
 DISK = "12m"
 
@@ -54,14 +54,14 @@ def small_disk(folder: Path, size: str = DISK) -> Iterator[Path | None]:
         subprocess.run(["umount", "--lazy", str(folder)], check=False)
 
 
-def fill_and_free(home: Path, times: int, seed: int, epochs: int = 12) -> Shortage:
+def fill_and_free(nursery: Nursery, home: Path, times: int, seed: int, epochs: int = 12) -> Shortage:
     """Train on the small disk at `home`; fill it and make room again `times` times."""
     chance, shortage = random.Random(seed), Shortage(seed)
-    settings, filler = configuration("coolnet-v10", epochs=epochs), home / "filler"
-    with Store(home) as store, Nursery(home) as nursery:
+    settings, filler = configuration(TINY, epochs=epochs), home / "filler"
+    with Store(home) as store:
         undisturbed = nursery.train(store, store.add_run(settings).id)
         run = store.add_run(settings)
-        trainee = nursery.start(run.id)
+        trainee = nursery.start(home, run.id)
         num_steps = store.runs()[-1].num_steps or 0
         for number in range(times):
             # A step in this part of the training, so that all of them come before its end.

@@ -8,13 +8,14 @@ from pathlib import Path
 from textual.app import App
 from textual.reactive import reactive
 
-from lazytrain.engine.analysis.findings import Filters, Inspection, Mistake, Raster
+from lazytrain.engine.analysis.findings import Filters, FirstLook, Inspection, Mistake, Raster
 from lazytrain.engine.confusion import Confusion
 from lazytrain.engine.data.vision.table import CIFAR10_CLASSES
 from lazytrain.engine.events import Progress
+from lazytrain.engine.records import State
 from lazytrain.engine.store.store import Store
 from lazytrain.tui.screens.learned import LearnedScreen
-from tests.helpers.monitor_data import Clock
+from tests.helpers.monitor_data import Clock, Filler
 
 
 def colours(size: int, seed: int) -> Raster:
@@ -65,11 +66,32 @@ def filters(count: int = 6, size: int = 5) -> Filters:
     return Filters(layer=f"conv {count} · {size}×{size}", num_filters=count, names=names, images=images)
 
 
+def trained(filler: Filler, epochs: int = 10, state: State | None = State.FINISHED) -> str:
+    """A run of so many epochs, with the matrices of its best epoch and of its last."""
+    run_id = filler.queue("coolnet-v10", name="coolnet-v10 default")
+    filler.start(run_id)
+    filler.train(run_id, epochs)
+    add_confusion(filler, run_id, 4, best=True)
+    add_confusion(filler, run_id, epochs)
+    if state is not None:
+        filler.end(run_id, state)
+    return run_id
+
+
+def add_confusion(filler: Filler, run_id: str, epoch: int, *, best: bool = False, images: int = 1000) -> Confusion:
+    """The matrix of an epoch that is there, as an evaluation would have written it."""
+    record = next(each for each in filler.journal.epochs(run_id) if each.epoch == epoch)
+    counted = matrix(images=images - epoch * best)
+    filler.journal.write(run_id, record=record, best=best, confusion=counted)
+    return counted
+
+
 class FakeInspector:
     """An inspection that a test carries on."""
 
     def __init__(self, result: Inspection | None = None, error: str | None = None) -> None:
         self.progress: Progress | None = None
+        self.first_look: FirstLook | None = None
         self.result, self.error, self.stopped = result, error, False
 
     @property

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import select
 import shutil
@@ -101,6 +102,7 @@ class PtyTerminal:
             start_new_session=True,
             preexec_fn=(lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0)) if controlling else None,  # noqa: PLW1509
         )
+        self._name = os.ttyname(theirs)
         os.close(theirs)
         self._lost = False
 
@@ -116,6 +118,17 @@ class PtyTerminal:
     def pid(self) -> int:
         """The command's process."""
         return self._process.pid
+
+    def fill(self) -> None:
+        """Have it take nothing more, as where nobody reads what it was sent: to its last byte."""
+        other_end = os.open(self._name, os.O_WRONLY | os.O_NONBLOCK | os.O_NOCTTY)
+        try:
+            for size in (2**12, 2**6, 1):
+                with contextlib.suppress(BlockingIOError):
+                    while os.write(other_end, b"x" * size):
+                        pass
+        finally:
+            os.close(other_end)
 
     def send_signal(self, number: int) -> None:
         """Send the command a signal."""

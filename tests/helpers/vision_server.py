@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
+import socket
 import sys
 import threading
+import urllib.request
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -14,7 +17,7 @@ from typing import Any
 import pytest
 
 from lazytrain.engine.child_process import ROOT
-from lazytrain.engine.data.vision import fetching
+from lazytrain.engine.data.vision import download, fetching
 
 _START = """
 import json, runpy, sys
@@ -97,6 +100,35 @@ def patch_sets(monkeypatch: pytest.MonkeyPatch, patches: Mapping[str, Mapping[st
         return [sys.executable, "-P", "-c", _START, str(ROOT), json.dumps(patches), module, *arguments]
 
     monkeypatch.setattr(fetching, "python_command", command)
+
+
+def download_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the process that downloads would say is found out in this one, which has torch; the process only says it."""
+
+    def command(_: str, order: str) -> list[str]:
+        status, said = run_download(monkeypatch, order)
+        return [
+            sys.executable,
+            "-c",
+            "import sys; sys.stdout.write(sys.argv[1]); sys.exit(sys.argv[2] != '0')",
+            said,
+            str(status),
+        ]
+
+    monkeypatch.setattr(fetching, "python_command", command)
+
+
+def run_download(monkeypatch: pytest.MonkeyPatch, order: str) -> tuple[int, str]:
+    """Download in this process: the exit status, and what was said."""
+    said, silence = io.StringIO(), socket.getdefaulttimeout()
+    with monkeypatch.context() as patch:
+        patch.setattr(sys, "argv", ["download", order])
+        patch.setattr(sys, "stdout", said)
+        patch.setattr(urllib.request, "_opener", None)
+        try:
+            return download.main(), said.getvalue()
+        finally:
+            socket.setdefaulttimeout(silence)
 
 
 def md5(content: bytes) -> str:

@@ -69,7 +69,15 @@ def test_a_named_pipe_is_listed_as_broken_and_never_waited_for(tmp_path: Path) -
 def test_hidden_and_backup_files_are_no_presets(tmp_path: Path) -> None:
     folder = tmp_path / "hyperparameters"
     folder.mkdir()
-    for name in ("mine.toml", "._mine.toml", ".mine.toml.swp", "mine.toml~", "#mine.toml#"):
+    for name in (
+        "mine.toml",
+        "._mine.toml",
+        ".mine.toml.swp",
+        "mine.toml~",
+        "#mine.toml#",
+        "mine~.toml",
+        "~$mine.toml",
+    ):
         (folder / name).write_text("title = 'mine'\n")
     (folder / ".#mine.toml").symlink_to("nowhere")
     mine = [name for name, preset in load_catalogue(tmp_path).hyperparameters.items() if preset.origin == "yours"]

@@ -23,8 +23,10 @@ def nice_step(span: float, num_steps: int) -> float:
 
 def ticks(low: float, high: float, num_steps: int, *, whole: bool = False) -> list[float]:
     """Round values from `low` to `high`, at most `num_steps` apart; only integers if `whole` and there is room."""
-    if not high > low:
+    if not high - low > 0 or (high - low) / max(1, num_steps) == 0:
         return [low]
+    if math.isinf(high - low):
+        return [2 * value for value in ticks(low / 2, high / 2, num_steps)]
     step = nice_step(high - low, num_steps)
     if whole and high - low >= 1 and step != round(step):
         step = math.ceil(step)

@@ -49,7 +49,7 @@ class RunAxis:
 
     def __init__(self, run: Run, curves: Curves, by: AxisKind, batch_size: int) -> None:
         self._run, self._curves, self._by = run, curves, by
-        self._per_epoch = (run.num_steps or 1) / run.num_epochs
+        self._per_epoch = (run.num_steps or 1) / max(1, run.num_epochs)
         self.scale = {"epoch": 1 / self._per_epoch, "step": 1.0, "images": float(batch_size), "time": 1.0}[by]
         """Of the axis' units a step has; 1 where it counts time."""
 

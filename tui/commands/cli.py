@@ -27,14 +27,16 @@ TRAIN, LOOK, STEER, TAKE_AWAY, MACHINE = "Train", "Look", "Steer", "Take away", 
 """What the subcommands are for, as `--help` groups them."""
 
 VERBS = (
-    Verb("train", "train", TRAIN, "Train a run here, without a screen."),
+    Verb("train", "train", TRAIN, "Train a run here, without a screen.", command=True),
     Verb("study", "study", TRAIN, "Train the runs of a study here, or queue them."),
-    Verb("queue", "train", TRAIN, "Queue a run; prints its id."),
+    Verb("queue", "train", TRAIN, "Queue a run; prints its id.", command=True),
     Verb("work", "train", TRAIN, "Train the queue, without a screen, until it is empty."),
     Verb("presets", "look", LOOK, "List what can be trained."),
     Verb("runs", "look", LOOK, "List the runs: all, or those that fit."),
     Verb("show", "look", LOOK, "Show a run: its settings, epochs and log."),
+    Verb("log", "log", LOOK, "Show a run's log, and what a command printed."),
     Verb("metrics", "metrics", LOOK, "Show what a run has logged, or a metric's values."),
+    Verb("watch", "logs", LOOK, "Show logs of other programs, as they are and as they grow."),
     Verb("report", "look", LOOK, "Say what finished, what failed and why, and how good it got."),
     Verb("plot", "plot", LOOK, "Print the curves of runs as charts, in plain text."),
     Verb("confusion", "learned", LOOK, "Show which class a run's net takes for which."),
@@ -48,6 +50,7 @@ VERBS = (
     Verb("note", "labels", STEER, "Keep a note beside a run, or print the one there is."),
     Verb("archive", "labels", STEER, "Take runs out of the list; nothing is deleted."),
     Verb("export", "export", TAKE_AWAY, "Take runs away: tables, pictures, TensorBoard, weights."),
+    Verb("import", "logs", MACHINE, "Take logs of other programs into your run store.", function_name="import_logs"),
     Verb("doctor", "look", MACHINE, "Say what is found here: device, data, terminal, store."),
 )
 """In the order of `--help`. The sentence is the first of the function's docstring, where a test looks for it."""
@@ -73,6 +76,7 @@ def user_errors() -> tuple[type[Exception], ...]:
     # Imported when something went wrong: help, completion and most commands need only some of these modules.
     from lazytrain.engine.analysis.findings import InspectionError
     from lazytrain.engine.analysis.queries import QueryError
+    from lazytrain.engine.commands.preparing import CommandError
     from lazytrain.engine.data.datasets import DatasetError
     from lazytrain.engine.errors import DeviceError
     from lazytrain.engine.export.files import ExportError
@@ -86,7 +90,7 @@ def user_errors() -> tuple[type[Exception], ...]:
 
     return (
         *(PresetError, DatasetError, StoreError, RunNotFound, RunUnreadable, NotPossible, DeviceError),
-        *(ExportError, InspectionError, QueryError, LabelError, PlaceError, Refused),
+        *(ExportError, InspectionError, QueryError, LabelError, PlaceError, CommandError, Refused),
     )
 
 

@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 import typer
 
+from lazytrain.presets.plain_text import harmless
+
 if TYPE_CHECKING:
     from lazytrain.presets.listing import Kind
     from lazytrain.tui.state.environment import Places
@@ -104,6 +106,12 @@ def architectures(ctx: typer.Context, incomplete: str) -> Iterator[Candidate]:
     return _presets("architectures", ctx, incomplete)
 
 
+def architectures_and_commands(ctx: typer.Context, incomplete: str) -> Iterator[Candidate]:
+    """What can be trained by its name alone."""
+    yield from _presets("architectures", ctx, incomplete)
+    yield from _presets("commands", ctx, incomplete)
+
+
 def hyperparameters(ctx: typer.Context, incomplete: str) -> Iterator[Candidate]:
     """Presets of hyperparameters."""
     return _presets("hyperparameters", ctx, incomplete)
@@ -121,12 +129,13 @@ def runs(ctx: typer.Context, incomplete: str) -> Iterator[Candidate]:
 
     found = list_run_names(store_file(_places(ctx).home))
     if found and "last".startswith(incomplete):
-        yield "last", found[0].name
+        yield "last", harmless(found[0].name)
     for run in found:
-        if run.name.startswith(incomplete):
+        shown = harmless(run.name)
+        if shown == run.name and run.name.startswith(incomplete):
             yield run.name, f"{run.state}, {run.id}"
         elif incomplete and run.id.startswith(incomplete):
-            yield run.id, f"{run.name}, {run.state}"
+            yield run.id, f"{shown}, {run.state}"
 
 
 def studies_and_runs(ctx: typer.Context, incomplete: str) -> Iterator[Candidate]:

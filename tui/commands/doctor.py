@@ -144,7 +144,10 @@ def _image_folders(places: Places) -> list[str]:
 def _presets(places: Places) -> Iterator[Finding]:
     catalogue = load_catalogue(places.presets)
     yield "folder", _folder(places.presets)
-    kinds = (catalogue.architectures, catalogue.hyperparameters, catalogue.studies)
+    kinds = (
+        *(catalogue.architectures, catalogue.hyperparameters, catalogue.studies),
+        *(catalogue.commands, catalogue.command_studies),
+    )
     yours = sum(preset.origin == "yours" for kind in kinds for preset in kind.values())
     yield "found", f"{sum(map(len, kinds))}, of which {yours} yours"
     for error in broken_presets(catalogue):

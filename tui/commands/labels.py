@@ -38,13 +38,13 @@ def tag(
         for change in changes or ():
             word = change[1:] if change[:1] in "+-" else change
             if change.startswith("-") and word not in tags:
-                raise LabelError(f"{change}: {found.name} has no tag {word} (it has: {_say_tags(found)})")
+                raise LabelError(f"{change}: {found.shown_name} has no tag {word} (it has: {_say_tags(found)})")
             tags = tags - {word} if change.startswith("-") else tags | {word}
         try:
             found = store.tag(found.id, tags) if changes else found
         except ValueError as error:
             raise LabelError(str(error)) from None
-        write_line(sys.stdout, f"{found.name}: {_say_tags(found)}")
+        write_line(sys.stdout, f"{found.shown_name}: {_say_tags(found)}")
 
 
 def note(
@@ -64,7 +64,7 @@ def note(
                 found = store.annotate(found.id, " ".join(words))
             except ValueError as error:
                 raise LabelError(str(error)) from None
-        write_line(sys.stdout, f"{found.name}: {found.note or NOTHING}")
+        write_line(sys.stdout, f"{found.shown_name}: {found.note or NOTHING}")
 
 
 def archive(
@@ -81,7 +81,7 @@ def archive(
         # All are found before the first is put away: a mistyped one changes nothing.
         for found in [store.find(reference) for reference in runs]:
             store.put_away(found.id, away=not undo)
-            write_line(sys.stdout, f"{'listed again' if undo else 'archived'}: {found.name} ({found.id})")
+            write_line(sys.stdout, f"{'listed again' if undo else 'archived'}: {found.shown_name} ({found.id})")
 
 
 def _store(context: typer.Context, home: Home) -> Store:

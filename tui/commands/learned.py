@@ -128,8 +128,9 @@ def _inspect(places: Places, run: Run, *, best: bool, meanwhile: Callable[[], ob
 
 def print_confusion(run: Run, weights: str, matrix: Confusion, console: Console) -> None:
     """The accuracy of each class, and the matrix; what is right stands in brackets."""
+    matrix = matrix.shown()
     right = f"{format_fraction(matrix.accuracy)} of {format_count(matrix.num_images)} test images"
-    console.print(f"{run.name}, {weights}: {right}", soft_wrap=True)
+    console.print(f"{run.shown_name}, {weights}: {right}", soft_wrap=True)
     longest = max(2, *map(cell_len, matrix.classes))
     digits = len(str(max((count for row in matrix.counts for count in row), default=0)))
     width = max(digits, LEAST_HEAD, longest)
@@ -170,7 +171,7 @@ def print_mistakes(
     matrix = inspection.confusion
     wrong = matrix.num_images - matrix.num_correct
     said = f"{format_count(wrong)} of {format_count(matrix.num_images)} test images are taken for another class"
-    console.print(f"{run.name}, {inspection.weights}: {said}", soft_wrap=True)
+    console.print(f"{run.shown_name}, {inspection.weights}: {said}", soft_wrap=True)
     if not worst:
         return
     if can_draw(console):

@@ -36,7 +36,7 @@ def metrics(
         known = {metric.name: metric for metric in store.metrics(found.id)}
         if missing := [each for each in name or () if each not in known]:
             raise Refused(
-                f"{found.name} has no metric {missing[0]!r}: "
+                f"{found.shown_name} has no metric {missing[0]!r}: "
                 + (f"it has {', '.join(list(known)[:10])}" if known else "it has logged none")
             )
         wanted = [known[each] for each in name] if name else list(known.values())

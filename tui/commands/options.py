@@ -54,12 +54,12 @@ Filter = Annotated[
     ),
 ]
 ArchitectureName = Annotated[
-    str,
+    str | None,
     typer.Argument(
         metavar="ARCHITECTURE",
-        help="A preset of `lazytrain presets`.",
+        help="A preset of `lazytrain presets`: of a net, or of a command.",
         show_default=False,
-        autocompletion=completion.architectures,
+        autocompletion=completion.architectures_and_commands,
     ),
 ]
 HyperparametersName = Annotated[

@@ -132,7 +132,7 @@ def plot(
         plotted = [read_run(store, run) for run in found]
     for each in plotted:
         if not each.run.num_steps or not (len(each.curves.steps) or each.curves.epochs):
-            write_line(sys.stderr, f"{each.run.name} ({each.run.id}) has no figures yet")
+            write_line(sys.stderr, f"{each.run.shown_name} ({each.run.id}) has no figures yet")
     plotted = [each for each in plotted if each.run.num_steps and (len(each.curves.steps) or each.curves.epochs)]
     if not plotted:
         return
@@ -187,7 +187,7 @@ def print_charts(
             print_line(console, _legend(number, each))
     elif plotted:
         run = plotted[0].run
-        print_line(console, [(f"{run.name} ({run.id}), {run.epoch} of {run.num_epochs} epochs", "")])
+        print_line(console, [(f"{run.shown_name} ({run.id}), {run.epoch} of {run.num_epochs} epochs", "")])
 
 
 def _one(each: PlottedRun, metric: Metric, splits: Sequence[Split], view: ChartView) -> ChartData | None:
@@ -226,10 +226,10 @@ def _overlay(plotted: Sequence[PlottedRun], metric: Metric, splits: Sequence[Spl
         tone, marker = RUN_TONES[number], RUN_MARKERS[number]
         for split in splits:
             # Of both, the tests have the shapes and the name.
-            named = {"marker": marker, "tag": each.run.name}
+            named = {"marker": marker, "tag": each.run.shown_name}
             looks = named if split == splits[-1] else {}
             stroke = "dots" if split == "test" and len(splits) > 1 else "line"
-            label = each.run.name if len(splits) == 1 else f"{each.run.name} {split}"
+            label = each.run.shown_name if len(splits) == 1 else f"{each.run.shown_name} {split}"
             curve = run_curve(each.curves, axis, metric, split, label=label, tone=tone, stroke=stroke, **looks)
             curves.append(_smoothable(curve, view))
             if split == splits[-1]:
@@ -258,5 +258,5 @@ def _legend(number: int, each: PlottedRun) -> Parts:
     run = each.run
     best = f", best {format_fraction(run.best_accuracy)} @ {run.best_epoch}" if run.best_epoch else ""
     tested = f"test loss {format_loss(run.test_loss)}, accuracy {format_fraction(run.test_accuracy)}{best}"
-    said = f" {run.name} ({run.id}), {run.epoch} of {run.num_epochs} epochs: {tested}"
+    said = f" {run.shown_name} ({run.id}), {run.epoch} of {run.num_epochs} epochs: {tested}"
     return [(RUN_MARKERS[number], tone_style(RUN_TONES[number])), (said, "")]

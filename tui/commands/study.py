@@ -17,6 +17,7 @@ from lazytrain.engine.records import Run
 from lazytrain.engine.settings.settings import load_settings
 from lazytrain.engine.store.store import RunNotFound, Store
 from lazytrain.presets import Catalogue, Hyperparameters, PresetError, load_catalogue, parse_setting
+from lazytrain.tui.commands.command_study import CommandStudyRuns, underway
 from lazytrain.tui.commands.completion import studies
 from lazytrain.tui.commands.options import AsJson, Data, Device, Home, Settings
 from lazytrain.tui.plain.follow import FAILED, FINISHED, REFUSED, follow_run
@@ -61,8 +62,8 @@ def study(
     """Train the runs of a study here, or queue them.
 
     One after another. Shows them first, with the expected times. What was trained before, by itself or in another
-    study, isn't trained again; what was stopped goes on. With --json it only says what it would do, unless --queue is
-    given too.
+    study, isn't trained again; what was stopped goes on, or starts again where it is a command. With --json it only
+    says what it would do, unless --queue is given too.
 
     Exit status: 0 all finished, 1 one failed or can't be trained, 2 refused, 130 stopped and kept.
     """
@@ -70,6 +71,11 @@ def study(
     places, asked = find_places(home or outer_home, data or outer_data), device or outer_device or "auto"
     load_settings(places.home)
     catalogue = load_catalogue(places.presets)
+    if name in catalogue.command_studies:
+        commands = CommandStudyRuns(catalogue, name, settings or (), seeds, again=again)
+        check_device(asked)
+        with open_store(places.home, "lazytrain study") as store:
+            raise typer.Exit(_run_commands(places, store, commands, asked, queue=queue, yes=yes, as_json=as_json))
     shelf = DatasetShelf(places.data, places.cache)
     planned = plan_study(
         catalogue,
@@ -113,6 +119,41 @@ def study(
         waiting = [row.twin for row in rows if row.twin and not row.again and row.standing is Standing.UNDERWAY]
         status = _train(places, store, name, asked, [*waiting, *queued])
     raise typer.Exit(status or (FAILED if refused else FINISHED))
+
+
+def _run_commands(
+    places: Places,
+    store: Store,
+    commands: CommandStudyRuns,
+    device: str,
+    *,
+    queue: bool,
+    yes: bool,
+    as_json: bool,
+) -> int:
+    """The same of a study whose runs are commands; the exit status."""
+    rows = commands.rows(store)
+    if as_json and not queue:
+        print_json(commands.record(rows))
+        return FINISHED
+    if not as_json:
+        commands.show(rows)
+    chosen = sum(row.chosen for row in rows)
+    if chosen and not (yes or queue or _confirm(chosen)):
+        return REFUSED
+    queued = commands.queue(store, rows)
+    if queue:
+        try:
+            _tell_queued(store, commands.record(rows) if as_json else None, queued)
+        except BrokenPipeError:
+            raise
+        except OSError:
+            # Nobody can be told of them: none is left behind.
+            for run in queued:
+                store.discard(run.id)
+            raise
+        return FINISHED
+    return _train(places, store, commands.name, device, [*underway(rows), *queued])
 
 
 def _describe(shelf: DatasetShelf, values: Hyperparameters) -> DatasetFacts | DatasetError:
@@ -239,7 +280,7 @@ def _tell_queued(store: Store, record: dict[str, Any] | None, queued: Sequence[R
         print_json({**record, "queued": [run.id for run in queued]})
     else:
         for run in queued:
-            write_line(sys.stdout, f"{run.id}  {run.name}")
+            write_line(sys.stdout, f"{run.id}  {run.shown_name}")
     if queued and not store.runners():
         write_line(sys.stderr, f"queued {len(queued)}; nothing trains yet: `lazytrain work` trains the queue")
 
@@ -254,7 +295,7 @@ def _train(places: Places, store: Store, name: str, device: str, runs: Sequence[
     status = FINISHED
     with Interrupts() as interrupts:
         for number, run in enumerate(runs, start=1):
-            tell_line(sys.stdout, f"{number}/{len(runs)}  {run.id}  {run.name}")
+            tell_line(sys.stdout, f"{number}/{len(runs)}  {run.id}  {run.shown_name}")
 
             def make_runner(only: str = run.id) -> Runner:
                 return Runner(places.home, places.data, device=device, only=only, command=f"lazytrain study {name}")
@@ -273,5 +314,5 @@ def _follow(store: Store, run: Run, make_runner: Callable[[], Any], interrupts: 
     try:
         return follow_run(store, run.id, make_runner, make_reporter(sys.stdout, sys.stderr), interrupts)
     except RunNotFound:
-        tell_line(sys.stderr, f"{run.name} ({run.id}) was discarded meanwhile")
+        tell_line(sys.stderr, f"{run.shown_name} ({run.id}) was discarded meanwhile")
         return FAILED

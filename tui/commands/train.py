@@ -4,17 +4,26 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable
 from typing import Annotated
 
 import typer
 
-from lazytrain.engine.configuration import RunConfiguration
 from lazytrain.engine.records import Run
 from lazytrain.engine.settings.niceness import be_nice, num_jobs
 from lazytrain.engine.settings.settings import Settings as HomeSettings
 from lazytrain.engine.settings.settings import load_settings
 from lazytrain.engine.store.store import Store
 from lazytrain.presets import DEFAULT
+from lazytrain.tui.commands.command import (
+    After,
+    CommandOptions,
+    CommandWanted,
+    Environment,
+    Folder,
+    NeedsOption,
+    Project,
+)
 from lazytrain.tui.commands.options import (
     ArchitectureName,
     Data,
@@ -32,12 +41,13 @@ from lazytrain.tui.plain.open_store import open_store
 from lazytrain.tui.plain.reporters import make_reporter, write_line
 from lazytrain.tui.plain.working import MOST_JOBS, work_queue
 from lazytrain.tui.state.configure import check_device, configure
+from lazytrain.tui.state.environment import Places
 from lazytrain.tui.terminal.outlet import Outlet
 
 
 def train(
     context: typer.Context,
-    architecture: ArchitectureName,
+    architecture: ArchitectureName = None,
     hyperparameters: HyperparametersName = DEFAULT,
     *,
     settings: Settings = None,
@@ -46,20 +56,29 @@ def train(
     now: Annotated[
         bool, typer.Option("--now", help="Wait neither for a busy device, which is shared, nor for the hours.")
     ] = False,
+    project: Project = None,
+    cwd: Folder = None,
+    env: Environment = None,
+    needs: NeedsOption = None,
+    after: After = None,
     home: Home = None,
     data: Data = None,
 ) -> None:
     """Train a run here, without a screen.
 
+    Of a net, by two presets; or a command of your own, by a preset of it or as it stands after --, as in:
+    lazytrain train -- python train.py --lr 0.1
+
     Prints its id first. Exit status: 0 finished, 1 failed, 2 refused before it started, 130 stopped and kept.
     """
     places, asked = places_of(context, home, data), device_of(context, device)
     load_settings(places.home)
-    configuration = configure(places, architecture, hyperparameters, settings or (), asked)
+    options = CommandOptions(project=project, folder=cwd, environment=env, needs=needs, after=after)
+    add = _wanted(context, places, (architecture, hyperparameters), settings, asked, name, options)
     from lazytrain.engine.queue.runner import Runner
 
     with Interrupts() as interrupts, open_store(places.home, "lazytrain train") as store:
-        run = _add(store, configuration, name)
+        run = _tell(store, add(store))
         status = follow_run(
             store,
             run.id,
@@ -69,7 +88,7 @@ def train(
                 device=asked,
                 only=run.id,
                 share=now,
-                command=f"lazytrain train ({run.name})",
+                command=f"lazytrain train ({run.shown_name})",
                 may_train=(lambda: None) if now else None,
             ),
             make_reporter(sys.stdout, sys.stderr),
@@ -80,30 +99,57 @@ def train(
 
 def queue(
     context: typer.Context,
-    architecture: ArchitectureName,
+    architecture: ArchitectureName = None,
     hyperparameters: HyperparametersName = DEFAULT,
     *,
     settings: Settings = None,
     device: Device = None,
     name: Name = None,
+    project: Project = None,
+    cwd: Folder = None,
+    env: Environment = None,
+    needs: NeedsOption = None,
+    after: After = None,
     home: Home = None,
     data: Data = None,
 ) -> None:
     """Queue a run; prints its id.
 
+    Of a net, by two presets; or a command of your own, by a preset of it or as it stands after --, as in:
+    lazytrain queue --name night-1 -- python train.py --lr 0.1
+
     An open screen or `lazytrain work` trains it.
     """
     places = places_of(context, home, data)
-    configuration = configure(places, architecture, hyperparameters, settings or (), device_of(context, device))
+    options = CommandOptions(project=project, folder=cwd, environment=env, needs=needs, after=after)
+    presets = (architecture, hyperparameters)
+    add = _wanted(context, places, presets, settings, device_of(context, device), name, options)
     with open_store(places.home) as store:
-        run = _add(store, configuration, name)
+        run = _tell(store, add(store))
         if not store.runners():
-            write_line(sys.stderr, f"queued {run.name}; nothing trains yet: `lazytrain work` trains the queue")
+            write_line(sys.stderr, f"queued {run.shown_name}; nothing trains yet: `lazytrain work` trains the queue")
 
 
-def _add(store: Store, configuration: RunConfiguration, name: str | None) -> Run:
-    """Queue a run and print its id; where nobody can be told of it, it isn't left behind."""
-    run = store.add_run(configuration, name)
+def _wanted(
+    context: typer.Context,
+    places: Places,
+    presets: tuple[str | None, str],
+    settings: list[str] | None,
+    device: str,
+    name: str | None,
+    options: CommandOptions,
+) -> Callable[[Store], Run]:
+    """What queues the run that was asked for, checked as far as it can be without the store."""
+    architecture, hyperparameters = presets
+    command = CommandWanted(context, places, architecture, settings, options)
+    if command or architecture is None:
+        return lambda store: command.add(store, name)
+    configuration = configure(places, architecture, hyperparameters, settings or (), device)
+    return lambda store: store.add_run(configuration, name)
+
+
+def _tell(store: Store, run: Run) -> Run:
+    """Print the id of a run that was queued; where nobody can be told of it, it isn't left behind."""
     try:
         write_line(sys.stdout, run.id)
     except BrokenPipeError as error:

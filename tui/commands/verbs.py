@@ -14,6 +14,8 @@ import typer
 import typer.core
 import typer.main
 
+_TAIL = "lazytrain.tail"
+
 
 @dataclass(frozen=True, slots=True)
 class Verb:
@@ -29,17 +31,22 @@ class Verb:
     """A sentence that fits into a line of 80 columns."""
     literal: bool = False
     """Whether words that begin with `-` may be arguments, so that only the long form of an option is one."""
+    command: bool = False
+    """Whether words after `--` are another command, which isn't read here."""
+    function_name: str = ""
+    """Where Python has a use of its own for the subcommand's name."""
 
     @property
     def function(self) -> Callable[..., None]:
         """Imported now."""
-        return getattr(import_module(f"{__package__}.{self.module}"), self.name)
+        return getattr(import_module(f"{__package__}.{self.module}"), self.function_name or self.name)
 
     def load(self) -> typer.core.TyperCommand:
         """The whole subcommand."""
         alone = typer.Typer(add_completion=False, rich_markup_mode="rich", pretty_exceptions_enable=False)
         settings = {"ignore_unknown_options": True, "help_option_names": ["--help"]} if self.literal else None
-        alone.command(self.name, cls=FlagCommand, help=unwrap(self.function), context_settings=settings)(self.function)
+        kind = TailCommand if self.command else FlagCommand
+        alone.command(self.name, cls=kind, help=unwrap(self.function), context_settings=settings)(self.function)
         command = typer.main.get_command(alone)
         assert isinstance(command, typer.core.TyperCommand)
         return command
@@ -50,6 +57,24 @@ class FlagCommand(typer.core.TyperCommand):
 
     def get_params(self, ctx: Any) -> list[Any]:
         return bare_flags(super().get_params(ctx))
+
+
+class TailCommand(FlagCommand):
+    """A command that may have another one after `--`."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        if "--" in args:
+            at = args.index("--")
+            ctx.meta[_TAIL], args = tuple(args[at + 1 :]), args[:at]
+        return super().parse_args(ctx, args)
+
+    def collect_usage_pieces(self, ctx: Any) -> list[str]:
+        return [*super().collect_usage_pieces(ctx), "[-- COMMAND…]"]
+
+
+def words_after_dashes(context: typer.Context) -> tuple[str, ...] | None:
+    """The words after `--`; None where there is none."""
+    return context.meta.get(_TAIL)
 
 
 class LazyCommand(typer.core.TyperCommand):

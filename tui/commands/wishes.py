@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from lazytrain.engine.records import ACTIVE, Run, State
+from lazytrain.engine.records import ACTIVE, Kind, Run, State
 from lazytrain.engine.store.store import RunNotFound, Store
 from lazytrain.tui.commands.options import (
     Home,
@@ -63,7 +63,8 @@ def discard(
 
 
 def _describe(run: Run) -> str:
-    return f"{run.name} ({run.id}, {run.state}, {run.epoch} of {run.num_epochs} epochs)"
+    how_far = f"{run.epoch} of {run.num_epochs} epochs" if run.kind is Kind.OWN else f"{run.step:,} steps"
+    return f"{run.shown_name} ({run.id}, {run.state}, {how_far})"
 
 
 def _discard(store: Store, run_id: str, what: str) -> None:
@@ -89,7 +90,7 @@ def rename(
             renamed = store.rename(found.id, name)
         except ValueError as error:
             raise Refused(str(error)) from None
-        write_line(sys.stdout, f"{found.name} is now {renamed.name}")
+        write_line(sys.stdout, f"{found.shown_name} is now {renamed.shown_name}")
 
 
 # Words that begin with - are tags to take away: only the long form of an option is one.
@@ -106,12 +107,14 @@ def _ask(places: Places, reference: str, wish: Callable[[Store, str], Run], pref
         try:
             run = wait_until_confirmed(store, found.id)
         except RunNotFound:
-            raise Refused(f"{found.name} ({found.id}) was discarded meanwhile") from None
+            raise Refused(f"{found.shown_name} ({found.id}) was discarded meanwhile") from None
         if run.pending is not None:
             standing = state_look(run).word
-            write_line(sys.stdout, f"asked {run.name} ({run.id}) to {run.pending}: not confirmed yet, it is {standing}")
+            write_line(
+                sys.stdout, f"asked {run.shown_name} ({run.id}) to {run.pending}: not confirmed yet, it is {standing}"
+            )
             return
         hint = ""
         if run.state is State.QUEUED and not store.runners():
             hint = ": nothing trains yet, `lazytrain work` trains the queue"
-        write_line(sys.stdout, f"{state_look(run)}: {run.name} ({run.id}){hint}")
+        write_line(sys.stdout, f"{state_look(run)}: {run.shown_name} ({run.id}){hint}")

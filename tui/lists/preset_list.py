@@ -11,6 +11,7 @@ from rich.segment import Segment
 from rich.style import Style
 from textual import events
 from textual.binding import Binding, BindingType
+from textual.content import Content
 from textual.geometry import Region, Size
 from textual.message import Message
 from textual.reactive import reactive
@@ -46,14 +47,27 @@ class PresetRow:
 
 
 def list_studies(catalogue: Catalogue) -> list[PresetRow]:
-    """Every study with the number of its runs."""
+    """Every study with the number of its runs; those of commands last."""
     from lazytrain.presets import expand_study
+    from lazytrain.presets.command import expand_commands
 
+    of_commands = [
+        PresetRow(name, preset.get().title, f"{len(expand_commands(preset.get()))} runs")
+        for name, preset in catalogue.command_studies.items()
+    ]
     return [
         PresetRow(name, preset.value.title, f"{len(expand_study(catalogue, name))} runs")
         if preset.value is not None
         else PresetRow(name, name, mark=WARNING)
         for name, preset in catalogue.studies.items()
+    ] + of_commands
+
+
+def list_commands(catalogue: Catalogue) -> list[PresetRow]:
+    """The user's own commands."""
+    return [
+        PresetRow(name, preset.value.title if preset.value else name, mark="" if preset.value else WARNING)
+        for name, preset in catalogue.commands.items()
     ]
 
 
@@ -260,7 +274,7 @@ class PresetList(ScrollView, can_focus=True):
 
     def _show_filter(self) -> None:
         shown = self.filtering or self.filter
-        self.border_subtitle = f"/{self.filter}{'▏' if self.filtering else ''}".replace("[", r"\[") if shown else None
+        self.border_subtitle = Content(f"/{self.filter}{'▏' if self.filtering else ''}") if shown else None
         self.refresh_bindings()
 
 

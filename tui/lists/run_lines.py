@@ -253,8 +253,10 @@ def describe_briefly(run: Run, *, wide: bool) -> str:
 
     A finished run shows its last test accuracy.
     """
-    if run.kind is not Kind.OWN and run.state in (State.RUNNING, State.FINISHED) and not run.num_steps:
-        return format_steps(run.step)
+    if run.kind is not Kind.OWN and run.state is State.FINISHED:
+        return format_steps(run.step) if run.step else state_word(run) if wide else "✓"
+    if run.kind is not Kind.OWN and run.state is State.RUNNING and not run.num_steps:
+        return format_steps(run.step) if run.step else state_word(run)
     match run.state:
         case _ if run.trainer is not TrainerState.ALIVE and wide:
             return state_word(run)

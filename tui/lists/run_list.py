@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, ClassVar, cast
 
 from textual import events
 from textual.binding import Binding, BindingType
+from textual.content import Content
 from textual.geometry import Size
 from textual.message import Message
 
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from lazytrain.tui.state.host import Verb
     from lazytrain.tui.state.run_view import RunView
 
-EMPTY = "no runs yet: press 1, choose, enter"
 NOTHING_FITS = "none fits: escape for all"
 ALL_ARCHIVED = "all runs are archived: / archived"
 FILTER_TOOLTIP = "Show only runs that fit: coolnet lr>0.01 state:finished tag:night acc>60"
@@ -121,7 +121,7 @@ class RunList(RunLines):
     @property
     def empty_text(self) -> str:
         if not self._all:
-            return EMPTY
+            return self._lazytrain.no_runs
         return NOTHING_FITS if self.view.narrowed else ALL_ARCHIVED
 
     def select(self, run_id: str) -> None:
@@ -177,7 +177,7 @@ class RunList(RunLines):
         self._viewed = self.view.text, self.view.order
         self.set_class(self.view.error is not None, "wrong")
         typed = f"/{self.view.text}{'▏' if self.filtering else ''}{' ?' if self.view.error else ''}"
-        self.border_subtitle = typed.replace("[", r"\[") if self.filtering or self.view.text else None
+        self.border_subtitle = Content(typed) if self.filtering or self.view.text else None
         self.refresh_bindings()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:

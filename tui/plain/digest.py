@@ -19,7 +19,7 @@ def print_report(report: Digest, console: Console) -> None:
         cells = [
             (
                 state_text(row.run),
-                row.run.name,
+                row.run.shown_name,
                 row.run.id,
                 f"{row.best} ({row.chosen})" if row.chosen else row.best,
                 row.last,
@@ -30,6 +30,6 @@ def print_report(report: Digest, console: Console) -> None:
         print_table(console, heads, cells)
     for row in rows:
         for note in row.notes:
-            console.print(f"{row.run.name}: {note}", soft_wrap=True)
+            console.print(f"{row.run.shown_name}: {note}", soft_wrap=True)
     if report.ended:
         console.print(f"\n{describe_best(report)}", soft_wrap=True)

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable
 from types import TracebackType
 
-from lazytrain.engine.records import Message, Run, State
+from lazytrain.engine.records import Kind, Message, Run, State
 from lazytrain.engine.store.locks import is_held
 from lazytrain.engine.store.store import NotPossible, RunNotFound, Store, StoreError
 from lazytrain.tui.plain.interrupts import Interrupts, RunnerLike
@@ -26,6 +26,10 @@ MOST_RUNNERS = 5
 """How often a run is taken up here again after the process that had it died."""
 
 
+STOPPING = {False: "stopping with a checkpoint", True: "stopping it"}
+"""Said of a training, and of a command, which has its own way."""
+
+
 class RunTold:
     """What has been told of one run already, so that each look at the store tells only the news.
 
@@ -34,27 +38,42 @@ class RunTold:
 
     def __init__(self, store: Store, run: Run, before: Run | None, reporter: Reporter) -> None:
         self._store, self._reporter = store, reporter
+        self.is_command = run.kind is Kind.COMMAND
         self._state = run.state
         self._epoch = before.epoch if before else 0
-        self._first_step = before.step if before else 0
+        self._step = before.step if before else 0
         messages = store.messages(run.id, limit=1)
-        self._message = messages[-1].id if messages else 0
+        self._message = self._line = messages[-1].id if messages else 0
         self._headed = False
 
     def tell(self, run: Run) -> None:
         """Tell what happened since the last call."""
         self.warn(run)
-        if not self._headed and run.num_steps is not None and run.state is not State.STARTING:
+        known = run.device is not None if self.is_command else run.num_steps is not None
+        if not self._headed and known and run.state is not State.STARTING:
             self._headed = True
-            self._reporter.say(describe_start(run, self._first_step))
+            self._reporter.say(describe_start(run, self._first_step(run)))
         elif run.state is not self._state and State.PAUSED in (run.state, self._state) and run.state.active:
             self._reporter.say("paused" if run.state is State.PAUSED else "resumed")
         self._state = run.state
+        if run.kind is Kind.COMMAND:
+            self._tell_printed(run)
         for record in self._store.epochs(run.id, since=self._epoch):
             self._epoch = record.epoch
             self._reporter.show_epoch(run, record)
         if run.state.active:
             self._reporter.show(run)
+
+    def _first_step(self, run: Run) -> int:
+        """The step that it goes on after, as its log tells: a run that had no checkpoint yet starts anew."""
+        begun = (message.begun_at for message in reversed(self._store.messages(run.id)))
+        return next((step for step in begun if step is not None), self._step)
+
+    def _tell_printed(self, run: Run) -> None:
+        """What a command printed, where it printed it."""
+        for line in self._store.printed(run.id, since=self._line):
+            self._line = line.id
+            (self._reporter.say if line.level == "stdout" else self._reporter.complain)(line.text)
 
     def warn(self, run: Run) -> None:
         """Tell the warnings that came into its log since the last call."""
@@ -120,7 +139,7 @@ def follow_run(
                 asked_to_stop = True
                 _ask_to_stop(store, run_id)
                 runner.nudge()
-                reporter.say("stopping with a checkpoint; Ctrl-C again ends at once")
+                reporter.say(f"{STOPPING[run.kind is Kind.COMMAND]}; Ctrl-C again ends at once")
             abandoned = False
             with trouble_told:
                 abandoned = runner.join(0) and not asked_to_stop and _abandoned(store, run_id)
@@ -174,13 +193,18 @@ class QueueTold:
                 self._reporters[run.id] = self._reporter_for(run)
                 self._told[run.id] = RunTold(self._store, run, self._before.get(run.id), self._reporters[run.id])
                 if self._shared:
-                    self._reporter.say(f"{run.name} ({run.id})")
+                    self._reporter.say(f"{run.shown_name} ({run.id})")
             self._told[run.id].tell(run)
             if run.state.over:
                 self._over.add(run.id)
                 del self._told[run.id]
                 self.num_failed += run.state is State.FAILED
                 _end(run, self._reporters.pop(run.id), self._interrupts)
+
+    @property
+    def tells_command(self) -> bool:
+        """Whether one of those that are trained is a command."""
+        return any(told.is_command for told in self._told.values())
 
     def leave_terminal(self) -> None:
         """Leave it as a shell wants it; what is told next takes it again."""
@@ -220,7 +244,7 @@ def follow_queue(
             if interrupts.received is not None and not asked_to_stop:
                 asked_to_stop = True
                 runner.stop()
-                reporter.say("stopping with a checkpoint; Ctrl-C again ends at once")
+                reporter.say(f"{STOPPING[told.tells_command]}; Ctrl-C again ends at once")
             interrupts.wait(POLL_SECONDS)
     finally:
         reporter.close()
@@ -247,16 +271,20 @@ def wait_until_confirmed(store: Store, run_id: str, wait: Callable[[float], obje
 
 def describe_start(run: Run, first_step: int) -> str:
     """`coolnet-v10 quick: 25 epochs on cpu (1 thread), 9,025 steps in all`; `first_step` is above 0 when resumed."""
+    if run.kind is Kind.COMMAND:
+        return f"{run.shown_name}: started on {run.device or 'an unknown device'}"
     threads = f" ({run.threads} thread{'' if run.threads == 1 else 's'})" if run.threads else ""
     size = f", {format_count(run.num_steps)} steps in all" if run.num_steps else ""
     epochs = f"{run.num_epochs} epoch{'' if run.num_epochs == 1 else 's'}"
     before = f"goes on after step {format_count(first_step)}" if first_step else epochs
-    return f"{run.name}: {before} on {run.device or 'an unknown device'}{threads}{size}"
+    return f"{run.shown_name}: {before} on {run.device or 'an unknown device'}{threads}{size}"
 
 
 def describe_end(run: Run) -> str:
     """How it ended, in one sentence."""
     match run.state:
+        case State.FINISHED if run.kind is Kind.COMMAND:
+            return f"finished ({run.outcome}) after {format_duration(run.seconds)}"
         case State.FINISHED:
             best = f", best {format_fraction(run.best_accuracy)} at epoch {run.best_epoch}" if run.best_epoch else ""
             reason = f" ({run.outcome})" if run.outcome not in (None, "all epochs done") else ""
@@ -265,7 +293,10 @@ def describe_end(run: Run) -> str:
                 f"test accuracy {format_fraction(run.test_accuracy)}{best}"
             )
         case State.FAILED:
-            return f"{run.name} ({run.id}) failed: {run.error or 'no reason was recorded'}"
+            return f"{run.shown_name} ({run.id}) failed: {run.error or 'no reason was recorded'}"
+        case _ if run.kind is Kind.COMMAND:
+            how = f"{state_word(run)}{f', {run.outcome}' if run.outcome else ''}"
+            return f"{how}: `lazytrain resume {run.id}` queues it again, to be started from its beginning"
         case _:
             steps = f" after step {format_count(run.step)} of {format_count(run.num_steps)}" if run.step else ""
             return (

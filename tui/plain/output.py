@@ -49,6 +49,10 @@ GAP = "  "
 """Between two columns."""
 MIN_CUT = 8
 """A column is not cut below this many characters, however narrow the window."""
+LAST_LINES = 10
+"""Of what a command printed."""
+READ_OFF = "read off what it printed"
+"""Said of figures that a program didn't log itself."""
 WIDE = 104
 """Columns from which the run list has room for the date."""
 
@@ -127,7 +131,7 @@ def print_runs(runs: Sequence[Run], console: Console, validated: Container[str] 
         best = f"{format_fraction(run.best_accuracy)} @ {run.best_epoch}" if run.best_epoch else NOTHING
         cells = (
             state_text(run),
-            " ".join((run.name, *(f"#{tag}" for tag in run.tags))),
+            " ".join((run.shown_name, *(f"#{tag}" for tag in run.tags))),
             run.id,
             f"{run.epoch}/{run.num_epochs}" if run.kind is Kind.OWN else NOTHING,
             best,
@@ -152,7 +156,6 @@ def run_record(store: Store, run: Run) -> dict[str, Any]:
     """Everything known of a run, as `runs --json` and `show --json` give it."""
     configuration, unreadable = _configuration(store, run) if run.kind is Kind.OWN else (None, None)
     return {
-        **_script_record(store, run),
         "id": run.id,
         "name": run.name,
         "architecture": run.architecture,
@@ -192,6 +195,7 @@ def run_record(store: Store, run: Run) -> dict[str, Any]:
         "started": iso(run.started),
         "ended": iso(run.ended),
         "epochs": [asdict(record) for record in store.epochs(run.id)],
+        **_script_record(store, run),
     }
 
 
@@ -199,10 +203,18 @@ def _script_record(store: Store, run: Run) -> dict[str, Any]:
     """What is known of a run beside that, if somebody else trains it."""
     record: dict[str, Any] = {"kind": run.kind.value}
     if run.kind is not Kind.OWN:
-        details = store.details(run.id)
+        details, unreadable = _details(store, run)
+        record["configuration_error"] = unreadable
         record |= {"project": run.project, "group": run.run_group, "command": details.get("command")}
         record |= {"config": details.get("config", {}), "summary": details.get("summary", {})}
         record["metrics"] = [asdict(metric) for metric in store.metrics(run.id)]
+        if run.kind is Kind.COMMAND:
+            queued = details.get("queued", {})
+            record["folder"] = details.get("folder")
+            record["exit_status"] = details.get("exit_status")
+            record["starts"] = details.get("starts", 0)
+            record["from_output"] = details.get("from_output", [])
+            record |= {name: queued.get(name) for name in ("arguments", "environment", "needs", "after")}
     return record
 
 
@@ -212,6 +224,14 @@ def _configuration(store: Store, run: Run) -> tuple[RunConfiguration | None, str
         return store.configuration(run.id), None
     except RunUnreadable as error:
         return None, str(error)
+
+
+def _details(store: Store, run: Run) -> tuple[dict[str, Any], str | None]:
+    """The same of a run that somebody else trains."""
+    try:
+        return store.details(run.id), None
+    except RunUnreadable as error:
+        return {}, str(error)
 
 
 def best_by(configuration: RunConfiguration) -> str:
@@ -225,7 +245,7 @@ def print_run(store: Store, run: Run, console: Console) -> None:
         _print_script(store, run, console)
         return
     configuration, unreadable = _configuration(store, run)
-    console.print(Text.assemble(state_text(run), f"  {harmless(run.name)}  {run.id}"))
+    console.print(Text.assemble(state_text(run), f"  {run.shown_name}  {run.id}"))
     for label, value in _facts(run, configuration):
         console.print(f"  {label:<10} {value}", soft_wrap=True)
     if configuration is not None:
@@ -239,14 +259,18 @@ def print_run(store: Store, run: Run, console: Console) -> None:
 
 def _print_script(store: Store, run: Run, console: Console) -> None:
     """A run that somebody else trains."""
-    details, metrics = store.details(run.id), store.metrics(run.id)
-    console.print(Text.assemble(state_text(run), f"  {harmless(run.name)}  {run.id}"))
-    facts = [("project", " · ".join(filter(None, (run.project, run.run_group))))]
+    (details, unreadable), metrics = _details(store, run), store.metrics(run.id)
+    console.print(Text.assemble(state_text(run), f"  {run.shown_name}  {run.id}"))
+    project = " · ".join(filter(None, (run.project, run.run_group)))
+    facts = [("project", project)] if project else []
     facts += [
         (label, str(details[key])) for label, key in (("command", "command"), ("folder", "folder")) if key in details
     ]
+    facts += _command_facts(store, run, details)
     for label, value in (*facts, *_facts(run, None)):
         console.print(f"  {label:<10} {harmless(value)}", soft_wrap=True)
+    if unreadable is not None:
+        console.print(f"\n{unreadable}", soft_wrap=True)
     if details.get("config"):
         console.print("\nconfig")
         for name, value in flatten(details["config"]):
@@ -254,7 +278,29 @@ def _print_script(store: Store, run: Run, console: Console) -> None:
     if metrics:
         console.print()
         print_metrics(metrics, console)
+        if details.get("from_output"):
+            console.print(READ_OFF, soft_wrap=True)
     _print_messages(store.messages(run.id), console)
+    printed = store.printed(run.id, limit=LAST_LINES)
+    if printed:
+        console.print(f"\nprinted last (`lazytrain log {run.id}` has more)")
+    for line in printed:
+        console.print(f"  {line.text}", soft_wrap=True)
+
+
+def _command_facts(store: Store, run: Run, details: dict[str, Any]) -> list[tuple[str, str]]:
+    """What was queued with a command, and how it ended."""
+    if run.kind is not Kind.COMMAND:
+        return []
+    try:
+        command = store.command(run.id)
+    except RunUnreadable as error:
+        return [("error", str(error))]
+    facts = [("env", f"{name}={value}") for name, value in command.environment.items()]
+    facts += [("needs", command.needs)] if command.needs else []
+    facts += [("after", command.after)] if command.after else []
+    facts += [("starts", str(details["starts"]))] if details.get("starts", 0) > 1 else []
+    return facts
 
 
 def print_metrics(metrics: Sequence[Metric], console: Console) -> None:
@@ -286,7 +332,8 @@ def _facts(run: Run, configuration: RunConfiguration | None) -> list[tuple[str, 
         ),
     ]
     if run.device:
-        facts.append(("device", f"{run.device} ({run.device_reason}), {run.threads} thread(s), path {run.path}"))
+        how = f", {run.threads} thread(s), path {run.path}" if run.kind is Kind.OWN else ""
+        facts.append(("device", f"{run.device} ({run.device_reason}){how}"))
     if run.epoch:
         facts.append(("train", f"loss {format_loss(run.train_loss)}, accuracy {format_fraction(run.train_accuracy)}"))
         facts.append(("test", f"loss {format_loss(run.test_loss)}, accuracy {format_fraction(run.test_accuracy)}"))

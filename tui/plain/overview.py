@@ -25,6 +25,7 @@ from lazytrain.presets import (
     expand_study,
     size_layers,
 )
+from lazytrain.presets.command import expand_commands
 from lazytrain.tui.plain.output import print_table
 from lazytrain.tui.state.run_view import Order, sort_runs
 from lazytrain.tui.words.text import NOTHING, format_count, format_number
@@ -60,9 +61,22 @@ def print_presets(catalogue: Catalogue, misfits: Mapping[str, str], console: Con
         for name, preset in catalogue.studies.items()
         if preset.value is not None
     ]
+    studies += [
+        (name + _origin(preset), str(len(expand_commands(preset.value))), preset.value.about)
+        for name, preset in catalogue.command_studies.items()
+        if preset.value is not None
+    ]
     if studies:
         console.print()
         print_table(console, ("study", ">runs", "+about"), studies)
+    commands = [
+        (name + _origin(preset), preset.value.command, preset.value.about)
+        for name, preset in catalogue.commands.items()
+        if preset.value is not None
+    ]
+    if commands:
+        console.print()
+        print_table(console, ("command", "+what is started", "about"), commands)
     for error in broken_presets(catalogue):
         console.print(f"broken: {error}", style="red", soft_wrap=True)
     for misfit in misfits.values():
@@ -96,6 +110,21 @@ def presets_record(catalogue: Catalogue, misfits: Mapping[str, str]) -> dict[str
                 "runs": _runs(catalogue, preset),
             }
             for preset in catalogue.studies.values()
+        ]
+        + [
+            {
+                **_about(preset),
+                "report": preset.value.report if preset.value else None,
+                "runs": [
+                    {"arguments": list(run.arguments), "set": dict(run.config)}
+                    for run in (expand_commands(preset.value) if preset.value else ())
+                ],
+            }
+            for preset in catalogue.command_studies.values()
+        ],
+        "commands": [
+            {**_about(preset), **(preset.value.model_dump(exclude={"title", "about"}) if preset.value else {})}
+            for preset in catalogue.commands.values()
         ],
     }
 
@@ -118,6 +147,7 @@ def broken_presets(catalogue: Catalogue) -> list[str]:
         *catalogue.architectures.values(),
         *catalogue.hyperparameters.values(),
         *catalogue.studies.values(),
+        *catalogue.commands.values(),
     )
     return [preset.error for preset in presets if preset.error is not None]
 

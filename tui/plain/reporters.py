@@ -12,7 +12,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn
 from rich.text import Text
 
 from lazytrain.engine.events import EpochRecord
-from lazytrain.engine.records import Run, State
+from lazytrain.engine.records import Kind, Run, State
 from lazytrain.presets.plain_text import harmless
 from lazytrain.tui.plain.console import PlainConsole
 from lazytrain.tui.terminal.outlet import Outlet
@@ -41,6 +41,10 @@ class Reporter(Protocol):
 
     def warn(self, text: str) -> None:
         """A line that a person should see even where stdout goes into a file, on stderr."""
+        ...
+
+    def complain(self, text: str) -> None:
+        """What a command printed on stderr; there."""
         ...
 
     def show(self, run: Run) -> None:
@@ -79,6 +83,8 @@ def describe_epoch(run: Run, record: EpochRecord) -> str:
 def describe_progress(run: Run) -> str:
     """`epoch 3/25  step 1,200/9,000  loss 0.412  accuracy 85.1 %  5,410 images/s  2 min 3 s to go`."""
     progress = run.progress
+    if run.kind is Kind.COMMAND:
+        return f"{_label(run)}{f'  {figures}' if (figures := _figures(run)) else ''}"
     if run.state is not State.RUNNING or progress is None:
         return state_word(run) if progress is None else f"{progress.phase}{_share(progress.done, progress.total)}"
     if progress.phase != "training":
@@ -110,6 +116,8 @@ class PlainReporter:
     def warn(self, text: str) -> None:
         tell_line(self._stderr, self._prefix + text)
 
+    complain = warn
+
     def show(self, run: Run) -> None:
         if run.progress is not None and self._clock() - self._last_line >= PLAIN_SECONDS:
             self.say(describe_progress(run))
@@ -137,6 +145,8 @@ class BarReporter:
     def warn(self, text: str) -> None:
         self._console.print(Text(text, style="yellow"), soft_wrap=True)
 
+    complain = say
+
     def show(self, run: Run) -> None:
         if self._clock() - self._drawn < BAR_SECONDS:
             return
@@ -147,7 +157,7 @@ class BarReporter:
             done, total = run.step, run.num_steps
         else:
             done, total = (progress.done, progress.total) if progress else (0, None)
-        if progress is None or progress.loss is not None:
+        if progress is None or progress.loss is not None or run.kind is Kind.COMMAND:
             # While an epoch is evaluated, the figures of its last steps stay.
             self._figures = _figures(run)
         bar.update(task, completed=done, total=total, label=_label(run), figures=self._figures)
@@ -201,6 +211,8 @@ def restore_terminal() -> None:
 
 def _label(run: Run) -> str:
     if run.state is State.RUNNING and run.pending is None and run.progress is not None:
+        if run.kind is Kind.COMMAND:
+            return run.progress.phase
         if run.progress.phase == "training":
             return f"epoch {run.progress.epoch}/{run.num_epochs}"
         return run.progress.phase
@@ -211,6 +223,10 @@ def _figures(run: Run) -> str:
     progress = run.progress
     if progress is None or not progress.step:
         return ""
+    if run.kind is Kind.COMMAND:
+        of = f"/{format_count(run.num_steps)}" if run.num_steps else ""
+        to_go = f"  ETA {format_duration(run.eta_seconds)}" if run.num_steps else ""
+        return f"step {format_count(run.step)}{of}{to_go}"
     rate = format_rate(progress.images_per_second) if progress.images_per_second else NOTHING
     return (
         f"loss {format_loss(progress.loss)}  acc. {format_fraction(progress.accuracy)}  {rate}"

@@ -18,7 +18,7 @@ SWITCH = "LAZYTRAIN_PLAIN"
 OLD_SWITCH = "LAZYTRAIN_CELL_DIFF"
 """Set to 0, it leaves out the cell diff: what there was before."""
 
-Part = Literal["cell_diff", "stylesheet", "tail"]
+Part = Literal["cell_diff", "compositor", "stylesheet", "tail"]
 PARTS: tuple[Part, ...] = get_args(Part)
 
 NEEDS: Mapping[str, tuple[str, ...]] = {
@@ -39,6 +39,15 @@ NEEDS: Mapping[str, tuple[str, ...]] = {
         "textual.app:App._running",
         "textual.app:App._closed",
         "textual.app:App._batch_count",
+    ),
+    "compositor": (
+        "textual._compositor:ChopsUpdate.chops",
+        "textual._compositor:Compositor._dirty_regions",
+        "textual._compositor:Compositor._regions_to_spans",
+        "textual._compositor:Compositor.cuts",
+        "textual._compositor:Compositor.visible_widgets",
+        "textual._compositor:Compositor.render_partial_update",
+        "textual.screen:Screen._compositor",
     ),
     "stylesheet": (
         "textual.css.stylesheet:Stylesheet._variables",

@@ -13,6 +13,7 @@ from textual.widget import Widget
 from lazytrain.tui.charts.chart import MetricChart
 from lazytrain.tui.charts.data import AXIS_KINDS, AxisKind, ChartData, ChartView, YRangeKind
 from lazytrain.tui.charts.zoom import FACTOR, followed, pan, reset, zoom
+from lazytrain.tui.replaced.parts import replaces
 from lazytrain.tui.state.last_session import SMOOTHINGS
 
 if TYPE_CHECKING:
@@ -63,6 +64,10 @@ class ChartScreen(Screen[None]):
 
     def __init__(self) -> None:
         super().__init__()
+        if replaces("compositor"):
+            from lazytrain.tui.replaced.sparse_compositor import SparseCompositor
+
+            self._compositor = SparseCompositor()
         self.view = ChartView(y=self.Y_KINDS[0])
         self._focused_before: Widget | None = None
         self._first_full: MetricChart | None = None

@@ -193,7 +193,7 @@ class CompareScreen(ChartScreen):
         """Read what is new of the marked runs; whether there was anything."""
         compared: list[Compared] = []
         grown = False
-        self._unreadable = {run.id: run.name for run in self.marked if run.id in self._unreadable}
+        self._unreadable = {run.id: run.shown_name for run in self.marked if run.id in self._unreadable}
         for run in self.marked:
             if run.id in self._unreadable:
                 continue
@@ -203,7 +203,7 @@ class CompareScreen(ChartScreen):
                 # Another process discarded it since the runs were read: the next ones are without it.
                 continue
             except RunUnreadable:
-                self._unreadable[run.id] = run.name
+                self._unreadable[run.id] = run.shown_name
                 continue
             compared.append(found)
             grown |= new
@@ -370,7 +370,7 @@ class CompareScreen(ChartScreen):
     def _say(self) -> None:
         """What has to be said of how the curves are shown, in one line."""
         kinds, parts = self._loss_kinds(), list[str]()
-        lacking = [member.run.name for member in self._members if self._lacks(member)]
+        lacking = [member.run.shown_name for member in self._members if self._lacks(member)]
         if self._unreadable:
             parts.append(f"the settings of {', '.join(self._unreadable.values())} can't be read: i says why")
         elif lacking:

@@ -41,7 +41,7 @@ class ConfirmScreen(ModalScreen[str | None]):
 
     def compose(self) -> ComposeResult:
         with Vertical(id="dialog") as dialog:
-            dialog.border_title = self.question.replace("[", r"\[")
+            dialog.border_title = Content(self.question)
             dialog.border_subtitle = "enter choose · esc cancel"
             yield Static(Content(self.text), id="text")
             yield OptionList(

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import ClassVar
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -14,7 +14,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from lazytrain.engine.configuration import RunConfiguration, flatten
-from lazytrain.engine.records import Run, RunnerRecord
+from lazytrain.engine.records import Kind, Run, RunnerRecord
 from lazytrain.presets import Architecture, Hyperparameters, Report
 from lazytrain.tui.widgets.key_footer import KeyFooter
 from lazytrain.tui.words.text import (
@@ -46,13 +46,15 @@ class DetailsScreen(ModalScreen[None]):
         Binding("down,j", "scroll(1)", "down", id="details.down", tooltip="A line down", show=False),
     ]
 
-    def __init__(self, run: Run, configuration: RunConfiguration, runners: Sequence[RunnerRecord]) -> None:
+    def __init__(
+        self, run: Run, configuration: RunConfiguration | Mapping[str, Any], runners: Sequence[RunnerRecord]
+    ) -> None:
         super().__init__()
         self.run, self.configuration, self.runners = run, configuration, runners
 
     def compose(self) -> ComposeResult:
         with VerticalScroll(id="panel") as panel:
-            panel.border_title = Content(self.run.name).markup
+            panel.border_title = Content(self.run.shown_name)
             yield Static(self._compose_text(self.app.size.width), id="text")
         yield KeyFooter()
 
@@ -64,6 +66,8 @@ class DetailsScreen(ModalScreen[None]):
         self._composed_for = screen_width
         # The panel's width by its style sheet, less its frame, padding and scrollbar.
         width = min(100, screen_width * 96 // 100) - 5
+        if isinstance(self.configuration, Mapping):
+            return compose_foreign(self.run, self.configuration, self.runners, width)
         return compose_details(self.run, self.configuration, self.runners, width)
 
     def action_scroll(self, lines: int) -> None:
@@ -79,6 +83,48 @@ def compose_details(run: Run, configuration: RunConfiguration, runners: Sequence
         (f"Architecture · {configuration.architecture_name}", _architecture_rows(configuration.architecture)),
         (f"Hyperparameters · {configuration.hyperparameters_name}", _hyperparameter_rows(configuration)),
     )
+    return _compose(sections, width)
+
+
+def compose_foreign(run: Run, details: Mapping[str, Any], runners: Sequence[RunnerRecord], width: int) -> Content:
+    """The same of a run that a program or command of the user's trains."""
+    config = ((name, str(value), "") for name, value in flatten(dict(details.get("config") or {})))
+    summary = (
+        (name, format_loss(value) if isinstance(value, float) else str(value), "")
+        for name, value in (details.get("summary") or {}).items()
+    )
+    sections = (
+        ("Run", _run_rows(run)),
+        ("Command" if run.kind is Kind.COMMAND else "Program", _program_rows(run, details, runners)),
+        ("Config", config),
+        ("Last figures", summary),
+    )
+    return _compose(sections, width)
+
+
+def _program_rows(run: Run, details: Mapping[str, Any], runners: Sequence[RunnerRecord]) -> Iterator[Row]:
+    queued = details.get("queued") or {}
+    for name in ("command", "folder", "host", "process", "python"):
+        if details.get(name) is not None:
+            yield name, str(details[name]), ""
+    for name, value in (queued.get("environment") or {}).items():
+        yield f"env {name}", str(value), ""
+    for name, about in (("needs", "the device"), ("after", "the run that had to finish before")):
+        if queued.get(name):
+            yield name, str(queued[name]), about
+    if run.device:
+        yield "device", run.device, run.device_reason or ""
+    if details.get("exit_status") is not None:
+        yield "exit status", str(details["exit_status"]), "below 0: ended by that signal"
+    if details.get("starts", 0) > 1:
+        yield "starts", str(details["starts"]), ""
+    if details.get("from_output"):
+        yield "figures", "read off what it printed", "import lazytrain in it, and it logs them itself"
+    if run.state.active and run.kind is Kind.COMMAND:
+        yield from (("run by", f"{each.command} (process {each.pid} on {each.host})", "") for each in runners)
+
+
+def _compose(sections: Iterable[tuple[str, Iterable[Row]]], width: int) -> Content:
     parts: list[Content] = []
     for title, rows in sections:
         listed = list(rows)
@@ -114,7 +160,10 @@ def _run_rows(run: Run) -> Iterator[Row]:
     yield "started", format_moment(run.started), ""
     yield "ended", format_moment(run.ended), ""
     yield "trained for", format_duration(run.seconds) if run.seconds else NOTHING, "pauses excluded"
-    yield "epochs", f"{format_count(run.epoch)} of {format_count(run.num_epochs)}", ""
+    if run.kind is Kind.OWN:
+        yield "epochs", f"{format_count(run.epoch)} of {format_count(run.num_epochs)}", ""
+    elif run.project or run.run_group:
+        yield "project", " · ".join(filter(None, (run.project, run.run_group))), ""
     yield "steps", f"{format_count(run.step)} of {format_count(run.num_steps)}", ""
 
 

@@ -74,11 +74,9 @@ class FieldRow(Horizontal):
                     [("no", False), ("yes", True)], value=self.start, allow_blank=False, compact=True, classes="control"
                 )
             case _:
-                # → takes what is suggested.
+                # → takes what is suggested. Arriving selects all that stands there, so that what is typed replaces it.
                 suggester = SuggestFromList(NAMES, case_sensitive=False) if self.field.name == "dataset" else None
-                return SteadyInput(
-                    to_text(self.start), compact=True, classes="control", select_on_focus=False, suggester=suggester
-                )
+                return SteadyInput(to_text(self.start), compact=True, classes="control", suggester=suggester)
 
     @property
     def value(self) -> Any:
@@ -147,7 +145,7 @@ class EditScreen(ModalScreen[Edits | Kept | None]):
 
     def on_mount(self) -> None:
         form = self.query_one("#form")
-        form.border_title = Content(f"edit · {self.draft.title}").plain.replace("[", r"\[")
+        form.border_title = Content(f"edit · {self.draft.title}")
         self.set_focus(self._row("epochs").query_one(".control"))
         self.show_notes()
 

@@ -21,6 +21,7 @@ from lazytrain.engine.places import PlaceError, expand
 from lazytrain.engine.store.store import RunNotFound, StoreError
 from lazytrain.engine.store.stored_configuration import RunUnreadable
 from lazytrain.presets import PresetError
+from lazytrain.presets.plain_text import harmless
 from lazytrain.tui.state.taking_away import Kind, Taken, default_path, kinds, take_away
 
 TAKING_ERRORS = (ExportError, PlaceError, RunNotFound, RunUnreadable, StoreError, PresetError)
@@ -57,7 +58,7 @@ class ExportScreen(ModalScreen[None]):
 
     def compose(self) -> ComposeResult:
         with Vertical(id="dialog") as dialog:
-            dialog.border_title = f"export {self.taken.name}".replace("[", r"\[")
+            dialog.border_title = Content(f"export {harmless(self.taken.name)}")
             dialog.border_subtitle = "enter write · tab place · esc cancel"
             yield OptionList(
                 *(

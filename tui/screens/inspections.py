@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
-from lazytrain.engine.analysis.findings import Inspection
+from lazytrain.engine.analysis.findings import FirstLook, Inspection
 from lazytrain.engine.analysis.inspection_process import Inspector
 from lazytrain.engine.events import Progress
 from lazytrain.engine.store.store import Store
@@ -18,6 +18,7 @@ class Inspecting(Protocol):
     """An inspection under way: `engine.analysis.inspection_process.Inspector`."""
 
     progress: Progress | None
+    first_look: FirstLook | None
     result: Inspection | None
     error: str | None
 

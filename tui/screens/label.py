@@ -45,7 +45,7 @@ class LabelScreen(ModalScreen[str | None]):
 
     def compose(self) -> ComposeResult:
         with Vertical(id="dialog") as dialog:
-            dialog.border_title = self.question.replace("[", r"\[")
+            dialog.border_title = Content(self.question)
             dialog.border_subtitle = f"enter {self.verb} · esc cancel"
             yield Input(self.text, id="label", compact=True, select_on_focus=not self.may_be_empty)
             yield Static("", id="wrong")
@@ -75,13 +75,15 @@ def ask_label(verb: Literal["rename", "tag", "note"], run: Run) -> LabelScreen:
     """The question for a run's name, tags or note."""
     match verb:
         case "rename":
-            return LabelScreen(f"rename {run.name}", run.name, verb="rename", may_be_empty=False)
+            return LabelScreen(f"rename {run.shown_name}", run.name, verb="rename", may_be_empty=False)
         case "tag":
             about = "words, with blanks between them; `/ tag:night` finds them"
-            return LabelScreen(f"tags of {run.name}", " ".join(run.tags), verb="keep", may_be_empty=True, about=about)
+            return LabelScreen(
+                f"tags of {run.shown_name}", " ".join(run.tags), verb="keep", may_be_empty=True, about=about
+            )
         case "note":
             about = "shown with everything that is set (i)"
-            return LabelScreen(f"note on {run.name}", run.note, verb="keep", may_be_empty=True, about=about)
+            return LabelScreen(f"note on {run.shown_name}", run.note, verb="keep", may_be_empty=True, about=about)
 
 
 def read_tags(text: str) -> tuple[str, ...]:

@@ -23,18 +23,21 @@ from lazytrain.tui.widgets.top_bar import TopBar
 
 if TYPE_CHECKING:
     from lazytrain.engine.records import Run
-    from lazytrain.presets import Catalogue, Hyperparameters
+    from lazytrain.presets import Catalogue, Hyperparameters, Preset
+    from lazytrain.presets.command import CommandPreset, CommandStudy
     from lazytrain.tui.screens.launch_desk import Desk
     from lazytrain.tui.state.draft import Draft, Edits
     from lazytrain.tui.state.host import Host
     from lazytrain.tui.state.kept_preset import Kept
     from lazytrain.tui.state.proposal import Proposal
+    from lazytrain.tui.widgets.command_panel import CommandPanel
     from lazytrain.tui.widgets.study_panel import StudyPanel
 
 SLIM = 72
 """Columns below which there is only room for the lists."""
 PAIR_STOPS = ("architectures", "hyperparameters", "net")
 STUDY_STOPS = ("studies", "study-runs")
+COMMAND_STOPS = ("commands", "command-runs")
 """What left and right go between."""
 
 
@@ -56,7 +59,7 @@ class LaunchScreen(Screen[None]):
             id="launch.hold_out",
             tooltip="Hold out a tenth of the train images to choose the best epoch on, not the test images; or not",
         ),
-        Binding("s", "studies", "studies", id="launch.studies", tooltip="Go to the studies: several runs at once"),
+        Binding("s", "studies", "studies", id="launch.studies", tooltip="Go to the studies, or to your commands"),
         Binding(
             *("C", "compare_study", "compare"),
             id="launch.compare_study",
@@ -90,9 +93,12 @@ class LaunchScreen(Screen[None]):
         self.remembered = remembered
         self.shows_study = False
         """The right side is about the chosen study, not about a pair of presets."""
+        self.shows_commands = False
+        """It is about a command of the user's; with `shows_study` about a study of one."""
         self._catalogue = catalogue
         self._desk: Desk | None = None
         self._study: StudyPanel | None = None
+        self._commands: CommandPanel | None = None
 
     def compose(self) -> ComposeResult:
         remembered = self.remembered
@@ -101,6 +107,9 @@ class LaunchScreen(Screen[None]):
             with Vertical(id="left"):
                 yield self._preset_list("architectures", "Architecture", remembered.architecture, FIRST_ARCHITECTURE)
                 yield self._preset_list("studies", "Studies")
+                commands = self._preset_list("commands", "Commands")
+                commands.display = bool(commands.rows)  # only of a person's own there are any
+                yield commands
             names = (remembered.hyperparameters, FIRST_HYPERPARAMETERS)
             yield self._preset_list("hyperparameters", "Hyperparameters", *names)
             with Vertical(id="right"):
@@ -168,12 +177,13 @@ class LaunchScreen(Screen[None]):
 
     async def open_desk(self) -> None:
         """The first frame is there: now the right side, too."""
+        from lazytrain.tui.widgets.command_panel import CommandPanel
         from lazytrain.tui.widgets.study_panel import StudyPanel
 
         self._take_choice()
-        panel = StudyPanel(id="study")
-        await self.query_one("#columns").mount(panel)
-        self._study = panel  # only now that its own widgets are there
+        panel, commands = StudyPanel(id="study"), CommandPanel(id="command")
+        await self.query_one("#columns").mount(panel, commands)
+        self._study, self._commands = panel, commands  # only now that their own widgets are there
         self._take_choice()
 
     def on_preset_list_chosen(self, event: PresetList.Chosen) -> None:
@@ -183,31 +193,61 @@ class LaunchScreen(Screen[None]):
 
     def on_descendant_focus(self, event: DescendantFocus) -> None:
         """The right side shows what the list with the focus is about."""
-        if event.widget.id in (*PAIR_STOPS, *STUDY_STOPS) and (event.widget.id in STUDY_STOPS) != self.shows_study:
-            self.shows_study = event.widget.id in STUDY_STOPS
-            self.set_class(self.shows_study, "-study")
-            self.refresh_bindings()
-            if not self.shows_study and self._desk is not None:
-                self._desk.show()  # the store may hold answers by now
+        name = event.widget.id
+        if name in (*PAIR_STOPS, *STUDY_STOPS, *COMMAND_STOPS):
+            # The runs of a study of a command are a command's.
+            studies = name in STUDY_STOPS or (name == "command-runs" and self.shows_study)
+            self._turn_to(studies=studies, commands=name in COMMAND_STOPS)
         if self._desk is not None:
             self._take_choice()
+
+    def _turn_to(self, *, studies: bool, commands: bool) -> None:
+        """Have the right side be about a pair of presets, a study, a command, or a study of one."""
+        commands = self._is_of_command() if studies else commands
+        if (studies, commands) == (self.shows_study, self.shows_commands):
+            return
+        self.shows_study, self.shows_commands = studies, commands
+        self.set_class(studies or commands, "-study")
+        self.set_class(commands, "-command")
+        self.refresh_bindings()
+        if not (studies or commands) and self._desk is not None:
+            self._desk.show()  # the store may hold answers by now
+
+    def _is_of_command(self) -> bool:
+        """Whether the chosen study is one of a command."""
+        return (
+            self._desk is not None
+            and self.query_one("#studies", PresetList).chosen in self.app.catalogue.command_studies
+        )
 
     def _take_choice(self) -> None:
         """Make the draft what the lists have under their cursors.
 
         Keys come before messages: enter right after an arrow must not start what the cursor has just left.
         """
-        desk = self.desk
+        desk, catalogue = self.desk, self.app.catalogue
         if self.shows_study:
+            self._turn_to(studies=True, commands=False)
             chosen = self.query_one("#studies", PresetList).chosen
-            if self._study is not None and self._study.is_mounted and chosen in self.app.catalogue.studies:
-                self._study.show_study(self.app.catalogue.studies[chosen])
-            return
-        desk.take_choice()
+            if self.shows_commands:
+                self._show_commands(catalogue.command_studies.get(chosen))
+            elif self._study is not None and self._study.is_mounted and chosen in catalogue.studies:
+                self._study.show_study(catalogue.studies[chosen])
+        elif self.shows_commands:
+            self._show_commands(catalogue.commands.get(self.query_one("#commands", PresetList).chosen))
+        else:
+            desk.take_choice()
+
+    def _show_commands(self, preset: Preset[CommandPreset] | Preset[CommandStudy] | None) -> None:
+        if self._commands is not None and self._commands.is_mounted and preset is not None:
+            self._commands.show_preset(preset)
 
     def show_runs(self, runs: list[Run]) -> None:
         """Something changed in the store: a runner may have answered."""
-        if self.shows_study:
+        if self.shows_commands:
+            if self._commands is not None:
+                self._commands.show()
+        elif self.shows_study:
             if self._study is not None:
                 self._study.show()
         elif self._desk is not None:
@@ -231,10 +271,18 @@ class LaunchScreen(Screen[None]):
 
     def _launch(self, *, open_monitor: bool) -> None:
         self._take_choice()
-        if not self.shows_study:
+
+        def then(runs: list[Run]) -> None:
+            if open_monitor:
+                self.app.open_monitor(runs[0].id)
+
+        if self.shows_commands:
+            if self._commands is not None:
+                self._commands.launch(then)
+        elif not self.shows_study:
             self.desk.launch(open_monitor=open_monitor)
         elif self._study is not None:
-            self._study.launch(lambda runs: self.app.open_monitor(runs[0].id) if open_monitor else None)
+            self._study.launch(then)
 
     # ── what came of a study ───────────────────────────────────────────────────────────────────────────────
 
@@ -262,12 +310,18 @@ class LaunchScreen(Screen[None]):
         if action == "focus_list" and isinstance(self.focused, PresetList) and self.focused.filtering:
             return False  # while a list is narrowed, letters belong to it
         match action:
+            case "reset" if self.shows_commands:
+                return self._commands is not None and bool(self._commands.settings)
             case "reset":
                 return self._desk is not None and bool(self._desk.draft.edits) and not self.shows_study
-            case "edit" | "hold_out":
+            case "edit" if self.shows_commands:
+                return self._commands is not None and self._commands.can_be_edited
+            case "edit":
                 return not self.shows_study
+            case "hold_out":
+                return not self.shows_study and not self.shows_commands
             case "compare_study" | "report_study":
-                return self.shows_study
+                return self.shows_study and not self.shows_commands
             case "filter":
                 return not any(each.filtering for each in self.query(PresetList))
             case _:
@@ -281,12 +335,31 @@ class LaunchScreen(Screen[None]):
     def action_edit(self) -> None:
         """Open the form on the chosen preset's values with the edits so far."""
         self._take_choice()
+        if self.shows_commands:
+            self._edit_parameters()
+            return
         if self.proposal.values is None:
             self.notify(self.proposal.refusal or "", title="can't be edited", severity="error", markup=False)
             return
         from lazytrain.tui.screens.edit import EditScreen
 
         self.app.push_screen(EditScreen(self.draft, self.app.device), self._take_edits)
+
+    def _edit_parameters(self) -> None:
+        """Ask for a command's parameters."""
+        from lazytrain.presets.command import CommandPreset
+        from lazytrain.tui.screens.parameters import ask_parameters, read_parameters
+
+        panel = self._commands
+        if panel is None or panel.preset is None or not isinstance(panel.preset.value, CommandPreset):
+            return
+        values = {**panel.preset.value.parameters, **panel.settings}
+
+        def take(text: str | None) -> None:
+            if text is not None:
+                panel.take(read_parameters(text))
+
+        self.app.push_screen(ask_parameters(panel.preset.name, panel.preset.value, values), take)
 
     def _take_edits(self, result: Edits | Kept | None) -> None:
         from lazytrain.tui.state.kept_preset import Kept
@@ -305,6 +378,10 @@ class LaunchScreen(Screen[None]):
 
     def action_reset(self) -> None:
         """Forget the edits."""
+        if self.shows_commands:
+            if self._commands is not None:
+                self._commands.apply({})
+            return
         from lazytrain.tui.state.draft import Edits
 
         self.desk.apply(Edits())
@@ -312,17 +389,25 @@ class LaunchScreen(Screen[None]):
     def action_focus_list(self, places: int) -> None:
         """Move the focus between the columns, without going round."""
         names = STUDY_STOPS if self.shows_study else PAIR_STOPS
+        if self.shows_commands:
+            names = ("studies" if self.shows_study else "commands", "command-runs")
         stops = [self.query_one(f"#{name}") for name in names]
         at = stops.index(self.focused) if self.focused in stops else 0
         self.set_focus(stops[max(0, min(len(stops) - 1, at + places))])
 
     def action_studies(self) -> None:
-        """Go to the studies, or back."""
-        self.query_one("#architectures" if self.shows_study else "#studies").focus()
+        """Go to the studies, from there to the commands if there are any, and back."""
+        commands = self.query_one("#commands")
+        if not self.shows_study and not self.shows_commands:
+            self.query_one("#studies").focus()
+        elif self.shows_study and commands.display:
+            commands.focus()
+        else:
+            self.query_one("#architectures").focus()
 
     @property
     def focus_chain(self) -> list[Widget]:
         """The studies come last: tab goes from the architectures to the hyperparameters, which belong to them."""
         chain = super().focus_chain
-        last = [widget for widget in chain if widget.id in STUDY_STOPS]
+        last = [widget for widget in chain if widget.id in (*STUDY_STOPS, *COMMAND_STOPS)]
         return [widget for widget in chain if widget not in last] + last

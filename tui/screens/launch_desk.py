@@ -19,7 +19,7 @@ from lazytrain.engine.queue.estimate import Estimate, LayerCheck, estimate
 from lazytrain.engine.records import State
 from lazytrain.engine.store.store import NotPossible
 from lazytrain.presets import Catalogue
-from lazytrain.tui.lists.preset_list import PENDING, WARNING, PresetList, PresetRow, list_studies
+from lazytrain.tui.lists.preset_list import PENDING, WARNING, PresetList, PresetRow, list_commands, list_studies
 from lazytrain.tui.state.draft import HELD_OUT, Draft, Edits
 from lazytrain.tui.state.proposal import Proposal, check_architecture, freeze_for_queue, propose
 from lazytrain.tui.widgets.flow import Flow
@@ -75,14 +75,14 @@ class Desk:
         self._screen.query_one("#net").mount(Static(id="refusal"), LayerTable(id="layers"), Static(id="about"))
         lines = (Static(id=name) for name in ("differences", "time", "data", "source", "report"))
         self._screen.query_one("#plan").mount(Flow(id="settings"), *lines)
-        self._screen.query_one("#studies", PresetList).show_rows(list_studies(self._catalogue))
+        self._list_others()
         if not self.take_choice():
             self.show_draft()
 
     def adopt(self, catalogue: Catalogue) -> None:
         """Go by presets that were read anew; what is chosen stays so, if it is still there, and so do the edits."""
         self._catalogue = catalogue
-        self._screen.query_one("#studies", PresetList).show_rows(list_studies(catalogue))
+        self._list_others()
         self._list_presets()
         architecture = self._screen.query_one("#architectures", PresetList).chosen
         hyperparameters = self._screen.query_one("#hyperparameters", PresetList).chosen
@@ -93,6 +93,13 @@ class Desk:
             self.draft.edits if stays else Edits(),
         )
         self.show_draft()
+
+    def _list_others(self) -> None:
+        """What is listed beside pairs of presets."""
+        self._screen.query_one("#studies", PresetList).show_rows(list_studies(self._catalogue))
+        commands = self._screen.query_one("#commands", PresetList)
+        commands.show_rows(list_commands(self._catalogue))
+        commands.display = bool(self._catalogue.commands)
 
     def choose_kept(self, catalogue: Catalogue, kept: Kept) -> None:
         """Choose a preset that was just written, and is in `catalogue`."""
@@ -189,7 +196,7 @@ class Desk:
 
     def _show_net(self) -> None:
         panel, refusal = self._screen.query_one("#net"), self.proposal.refusal
-        panel.border_title = self.draft.title.replace("[", r"\[")
+        panel.border_title = Content(self.draft.title)
         panel.set_class(refusal is not None, "-refused")
         note = Content(self.proposal.pending or "")
         if refusal is not None:
@@ -255,4 +262,4 @@ class Desk:
         else:
             queued = [each.id for each in app.runs if each.state is State.QUEUED]
             place = f"number {queued.index(run.id) + 1} in the queue" if run.id in queued else "started"
-            screen.notify(f"{run.name}: {place}", title="added", timeout=3, markup=False)
+            screen.notify(f"{run.shown_name}: {place}", title="added", timeout=3, markup=False)

@@ -17,7 +17,7 @@ from textual.content import Content
 from textual.screen import Screen
 from textual.widgets import Static
 
-from lazytrain.engine.analysis.findings import Filters, Inspection
+from lazytrain.engine.analysis.findings import Filters, FirstLook, Inspection
 from lazytrain.engine.confusion import Confusion
 from lazytrain.engine.events import Progress
 from lazytrain.engine.records import Run
@@ -158,7 +158,11 @@ class LearnedScreen(Screen[None]):
             self._timer.pause()
         else:
             self._timer.resume()
-        if inspection.result is not None:
+        look = inspection.first_look or inspection.result
+        if self.page == "filters" and look is not None:
+            # They are there before the test images are evaluated.
+            self._show_filters(look)
+        elif inspection.result is not None:
             self._show_result(inspection.result)
         elif inspection.error is not None:
             self._say(inspection.error)
@@ -171,7 +175,7 @@ class LearnedScreen(Screen[None]):
             for page in PAGES
         )
         room = max(8, self.size.width - TABS_WIDTH)
-        self._frame.border_title = Content.assemble(shorten(self.run.name, room), "  ", *tabs).markup
+        self._frame.border_title = Content.assemble(shorten(self.run.shown_name, room), "  ", *tabs)
 
     def _show_result(self, result: Inspection) -> None:
         classes = result.confusion.classes
@@ -181,14 +185,22 @@ class LearnedScreen(Screen[None]):
             self._say(f"By {result.weights} it makes no mistake on {format_count(result.confusion.num_images)} images.")
         elif self.page == "mistakes":
             tiles = [mistake_tile(mistake, classes) for mistake in result.mistakes]
-            self._show_images(result, tiles)
-        elif result.filters is None:
-            self._say(f"{result.no_filters[:1].upper()}{result.no_filters[1:]}.")
-        else:
-            self._show_images(result, filter_tiles(result.filters))
+            wrong = result.confusion.num_images - result.confusion.num_correct
+            total = f"{len(tiles)}, the surest of {format_count(wrong)}" if wrong > len(tiles) else f"{len(tiles)}"
+            self._show_images(result, tiles, f"{result.weights} · ", total)
+
+    def _show_filters(self, look: FirstLook) -> None:
+        filters = look.filters
+        if filters is None:
+            self._say(f"{look.no_filters[:1].upper()}{look.no_filters[1:]}.")
+            return
+        tiles = filter_tiles(filters)
+        more = f", of {format_count(filters.num_filters)} in all" if filters.num_filters > len(tiles) else ""
+        self._show_images(look, tiles, f"{filters.layer} · {look.weights} · ", f"{len(tiles)}{more}")
 
     def _show_matrix(self, confusion: Confusion, which: str) -> None:
         self._reveal("classes")
+        confusion = confusion.shown()
         table = self.query_one(ConfusionTable)
         if table.confusion != confusion:
             table.show(confusion)
@@ -201,25 +213,16 @@ class LearnedScreen(Screen[None]):
             said += f" of {len(confusion.classes)}"
         self._subtitle(said)
 
-    def _show_images(self, result: Inspection, tiles: list[Tile]) -> None:
+    def _show_images(self, look: FirstLook, tiles: list[Tile], said: str, total: str) -> None:
         if self._pixels is not None:
             self._pixels.begin()
         self._reveal(self.page)
         grid = self.query_one(f"#{self.page}", ImageGrid)
-        if self._shown.get(self.page) is not result:
-            self._shown[self.page] = result
+        if self._shown.get(self.page) is not look:
+            self._shown[self.page] = look
             grid.show(tiles)
         first, last = grid.view
-        said = f"{result.weights} · {first}–{last} of "
-        if self.page == "mistakes":
-            wrong = result.confusion.num_images - result.confusion.num_correct
-            total = f"{len(tiles)}, the surest of {format_count(wrong)}" if wrong > len(tiles) else f"{len(tiles)}"
-            said += total
-        elif result.filters is not None:
-            total = result.filters.num_filters
-            said = f"{result.filters.layer} · {said}{len(tiles)}"
-            said += f", of {format_count(total)} in all" if total > len(tiles) else ""
-        self._subtitle(said)
+        self._subtitle(f"{said}{first}–{last} of {total}")
 
     def _say(self, text: str) -> None:
         self._reveal("message")
@@ -229,7 +232,7 @@ class LearnedScreen(Screen[None]):
             self.query_one("#message", Static).update(Content(text))
 
     def _subtitle(self, text: str) -> None:
-        self._frame.border_subtitle = Content(text).markup
+        self._frame.border_subtitle = Content(text)
 
     def _reveal(self, shown: str) -> None:
         for name in (*PAGES, "message"):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
@@ -41,6 +40,8 @@ if TYPE_CHECKING:
     from lazytrain.engine.configuration import RunConfiguration
     from lazytrain.tui.state.host import Host, Verb
 
+READ_OFF = "read off its output"
+"""Said of charts whose figures a program didn't log itself."""
 NARROW, SLIM = 110, 72
 """Below these widths the list is smaller, or above the figures."""
 SMALLEST = (60, 16)
@@ -215,10 +216,14 @@ class MonitorScreen(ChartScreen):
             self.query_one(RunStatus).show(None)
             return
         if run.kind is not Kind.OWN:
-            # Discarded since the list was read, the next one is without it.
-            with contextlib.suppress(RunNotFound):
+            trouble = ""
+            try:
                 self._show_metrics(run)
-            self.query_one(RunStatus).show(run)
+            except RunNotFound:
+                return  # as below
+            except RunUnreadable as error:
+                trouble = str(error)
+            self.query_one(RunStatus).show(run, waits_for=self._waits_for(run), trouble=trouble)
             return
         if self._metrics is not None and (not self._further or self._metrics.run_id != run.id):
             self._hide_metrics()
@@ -263,11 +268,12 @@ class MonitorScreen(ChartScreen):
         self.query_one("#charts").display, grids.first().display = False, True
         changed, life = self._metrics.update(), (run.revision, run.state)
         if self._told is None or changed or self._told[0] != life:
-            rules = MetricRules.of(store.details(run.id))
+            details = store.details(run.id)
+            grids.first().note = READ_OFF if run.kind is Kind.COMMAND and details.get("from_output") else ""
             resumed = self._told[2] if self._told is not None else ()
             if self._told is None or self._told[0] != life:
                 resumed = find_resumed_steps(store.messages(run.id))
-            self._told, changed = (life, rules, resumed), True
+            self._told, changed = (life, MetricRules.of(details), resumed), True
         if changed:
             axis = self._metric_axis(run, self._metrics)
             self.new_figures(axis.end, axis.newest)
@@ -414,7 +420,7 @@ class MonitorScreen(ChartScreen):
             return f"{len(ahead)} queued before it; K and J move it, x removes it"
         active = [other for other in self._runs if other.state.active]
         if active:
-            return f"next, after {active[0].name}; x removes it"
+            return f"next, after {active[0].shown_name}; x removes it"
         runner = self.lazytrain.runner
         return runner.status.text if runner is not None else ""
 
@@ -445,6 +451,9 @@ class MonitorScreen(ChartScreen):
     def action_details(self) -> None:
         if self._unreadable is not None:
             self.notify(self._unreadable[1], severity="error", markup=False)
+        elif self.selected is not None and self.selected.kind is not Kind.OWN:
+            details = self.lazytrain.store.details(self.selected.id)
+            self.app.push_screen(DetailsScreen(self.selected, details, self.lazytrain.store.runners()))
         elif self.selected is not None and self.configuration is not None:
             self.app.push_screen(DetailsScreen(self.selected, self.configuration, self.lazytrain.store.runners()))
 

@@ -83,6 +83,8 @@ class MetricGrid(Widget, can_focus=True):
         self.filtering = False
         """Whether keys are typed into that."""
         self.showing_hidden = False
+        self.note = ""
+        """What else there is to say of them."""
         self._wrong = ""
         """Why `wanted` is no regular expression."""
         self._arrangement = Arrangement()
@@ -197,6 +199,7 @@ class MetricGrid(Widget, can_focus=True):
         parts = [typed, f"no regular expression, so text: {self._wrong}" if self._wrong else "", number]
         if not typed and hidden:
             parts.append(f"{hidden} hidden: H")
+        parts += [self.note] if self.note else []
         if self.num_pages > 1:
             parts.append(f"{'chart' if self._cells == 1 else 'page'} {self.page + 1} of {self.num_pages}: [ ]")
         if not self.filtering and self._groups:

@@ -15,6 +15,7 @@ from textual.widget import Widget
 from lazytrain.engine.records import Kind, Run, State, TrainerState, Wanted
 from lazytrain.tui.charts.spans import changed_span
 from lazytrain.tui.words.text import (
+    NOTHING,
     PENDING_WORDS,
     format_count,
     format_done,
@@ -165,6 +166,8 @@ def compose_progress(run: Run, width: int, overfitting: int | None = None) -> Te
     """
     if run.kind is not Kind.OWN and not run.num_steps:
         # Nobody has said how long it will be.
+        if run.kind is Kind.COMMAND and not run.step:
+            return ((" ".join(_progress_facts(run)) or NOTHING, "detail"),)
         return (f"step {format_count(run.step)} ", "plain"), (
             "".join(f"  {fact}" for fact in _progress_facts(run)),
             "detail",
@@ -234,10 +237,14 @@ def _situation(run: Run, waits_for: str) -> str:
         case TrainerState.SUSPENDED:
             wish = f"{PENDING_WORDS[run.pending]} when it goes on · " if run.pending is not None else ""
             return f"{wish}its process is frozen: `fg` in its terminal, or `kill -CONT` its process, goes on"
+        case TrainerState.GONE if run.kind is Kind.COMMAND:
+            return "the process that ran it ended without a word, and the command with it · r will start it again"
         case TrainerState.GONE:
             return "its process ended without a word · the next lazytrain that is free goes on with it"
         case TrainerState.ALIVE:
             pass
+    if run.kind is Kind.COMMAND:
+        return _situation_of_command(run, waits_for)
     if run.pending is not None:
         return {
             Wanted.PAUSE: "after the step that is being trained",
@@ -272,11 +279,39 @@ def _situation(run: Run, waits_for: str) -> str:
             return f"{run.error or 'no reason was recorded'} · r tries again"
 
 
+def _situation_of_command(run: Run, waits_for: str) -> str:
+    if run.pending is not None:
+        return {
+            Wanted.PAUSE: "its processes are halted, or its program waits at its next step",
+            Wanted.STOP: "it is told to end; what doesn't is killed",
+            Wanted.DISCARD: "its processes are ended first",
+            Wanted.RUN: "",
+        }[run.pending]
+    again = "r starts it again from its beginning"
+    match run.state:
+        case State.QUEUED:
+            return run.error or waits_for or "starts when its turn comes; K and J move it, x removes it"
+        case State.STARTING | State.RUNNING:
+            return _phase(run)
+        case State.PAUSED if run.error is not None:
+            return f"{run.error} · goes on by itself"
+        case State.PAUSED:
+            return "its processes keep what they have in memory · space goes on, s stops it"
+        case State.FINISHED:
+            return run.outcome or "finished"
+        case State.STOPPED | State.INTERRUPTED:
+            return f"{f'{run.outcome} · ' if run.outcome else ''}{again}, x discards it"
+        case State.FAILED:
+            return f"{run.error or 'no reason was recorded'} · {again}"
+
+
 def _phase(run: Run) -> str:
     where = f" on {run.device}" if run.device else ""
     progress = run.progress
     if progress is None:
-        return f"is made ready{where}" if run.state is State.STARTING else f"training{where}"
+        if run.state is State.STARTING:
+            return f"is made ready{where}"
+        return f"{'runs' if run.kind is Kind.COMMAND else 'training'}{where}"
     unit = "step " if progress.phase == "training" else ""
     share = f" · {unit}{progress.done:>{len(f'{progress.total:,}')},}/{progress.total:,}" if progress.total else ""
     return f"{progress.phase}{where}{share} · {format_duration(progress.seconds or run.seconds)}"

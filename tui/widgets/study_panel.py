@@ -72,7 +72,7 @@ class StudyPanel(Vertical):
             return
         self.preset, self._draft, self._after = preset, None, None
         self.ready, self._measure = False, False
-        self.query_one(StudyRuns).border_title = _escape(preset.value.title if preset.value else preset.name)
+        self.query_one(StudyRuns).border_title = Content(preset.value.title if preset.value else preset.name)
         if self._timer is not None:
             self._timer.stop()
         if preset.value is not None:
@@ -227,7 +227,3 @@ class StudyPanel(Vertical):
         )
         self.show()
         then(queued)
-
-
-def _escape(title: str) -> str:
-    return title.replace("[", r"\[")

@@ -8,12 +8,17 @@ from itertools import zip_longest
 
 from lazytrain.presets.plain_text import harmless
 
+_MARKS = re.compile(
+    r"[\\`*\[\]<>|#~&$]"  # between $ and $, GitHub and others set formulas
+    r"|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])"  # inside a word it means nothing
+    r"|:(?=[a-z+-][\w+-]*:)"  # :tada:
+    r"|^[-+](?= )|(?<=^\d)[.)](?= )"  # where words begin a line: a list in a list
+)
+
 
 def plain(text: str) -> str:
     """A person's words as plain text, on one line: nothing in them is Markdown."""
-    # An underscore inside a word means nothing in Markdown.
-    escaped = re.sub(r"[\\`*\[\]<>|#~&]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])", r"\\\g<0>", re.sub(r"\s+", " ", text))
-    return harmless(escaped)
+    return harmless(_MARKS.sub(r"\\\g<0>", re.sub(r"\s+", " ", text)))
 
 
 def table(text: str) -> str:

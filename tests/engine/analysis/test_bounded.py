@@ -16,6 +16,7 @@ from lazytrain.engine.analysis.series import Curves, thin
 from lazytrain.engine.events import Point
 from lazytrain.engine.store.journal import Journal
 from tests.helpers.bench import configuration, epoch_record
+from tests.helpers.examples import examples
 
 
 @pytest.fixture
@@ -24,7 +25,7 @@ def journal(home: Path) -> Iterator[Journal]:
         yield journal
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60))
 @given(
     counts=st.lists(st.integers(1, 300), min_size=1, max_size=20),
     most=st.integers(40, 200),

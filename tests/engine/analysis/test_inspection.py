@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
 import sys
@@ -11,7 +12,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from lazytrain.engine.analysis.findings import Filters, Inspection, InspectionError
+from lazytrain.engine.analysis.findings import Filters, FirstLook, Inspection, InspectionError
 from lazytrain.engine.analysis.identity import digest_module
 from lazytrain.engine.analysis.inspection import MOST_PIXELS, draw_filters, inspect_run, load_weights, to_raster
 from lazytrain.engine.analysis.inspection_process import Inspector
@@ -74,7 +75,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
         store.add_run(configuration("lazynet"), "lazy")
         store.add_run(configuration("coolnet-v10", loss="mse"), "cool")
         store.add_run(own, "mine")
-    runner = Runner(home, home / "data", until_empty=True)
+    runner = Runner(home, home / "data", until_empty=True, in_job=True)
     runner.start()
     runner.join()
     with Store(home) as store:
@@ -96,7 +97,9 @@ def inspect(home: Path, name: str, *, best: bool = False, num_mistakes: int = 5)
     said: list[Progress] = []
     while True:
         try:
-            said.append(next(steps))
+            step = next(steps)
+            if isinstance(step, Progress):
+                said.append(step)
         except StopIteration as end:
             return said, end.value
 
@@ -155,6 +158,19 @@ def test_it_can_be_left(trained: Path) -> None:
         steps = inspect_run(trained, trained / "data", store.find("cool").id)
     assert isinstance(next(steps), Progress)
     steps.close()
+
+
+def test_what_needs_no_evaluation_comes_before_it(trained: Path) -> None:
+    with Store(trained) as store:
+        steps = inspect_run(trained, trained / "data", store.find("cool").id)
+    before = list(iter(lambda: next(steps), Progress(phase="evaluating", done=0, total=355)))
+    look = before[-1]
+    assert isinstance(look, FirstLook)
+    assert not any(each.phase == "evaluating" for each in before if isinstance(each, Progress))
+    assert FirstLook.from_record(json.loads(json.dumps(look.to_record()))) == look
+    steps.close()
+    _, found = inspect(trained, "cool")
+    assert (found.weights, found.filters) == (look.weights, look.filters)
 
 
 # ── the first layer ────────────────────────────────────────────────────────────────────────────────────────────────

@@ -27,6 +27,7 @@ from lazytrain.engine.configuration import RunConfiguration
 from lazytrain.engine.events import EpochRecord, Point, RunStarted
 from lazytrain.engine.store.journal import Journal
 from lazytrain.presets import load_catalogue
+from tests.helpers.examples import examples
 
 
 def point(step: int, loss: float = 1.0) -> Point:
@@ -165,7 +166,7 @@ def test_first_bad_at_and_extremes() -> None:
     assert extremes([values[4:]]) is None
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(15), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_read_as_it_grows_is_what_is_read_at_once(
     data: st.DataObject, tmp_path_factory: pytest.TempPathFactory

@@ -17,6 +17,7 @@ from lazytrain.engine.compute.paths import AutogradPath, make_path
 from lazytrain.engine.data.batches import Batches, Block
 from lazytrain.engine.events import RunStarted, StepsDone
 from lazytrain.presets import Architecture, Hyperparameters, size_layers
+from tests.helpers.examples import examples
 from tests.helpers.nets import small_configuration, small_dataset, small_training
 
 LINEAR = Architecture.model_validate({"title": "linear", "layers": [{"linear": 70}, "relu"]})
@@ -38,7 +39,7 @@ def linear_net(layers: list[object], shape: tuple[int, int, int]) -> torch.nn.Se
     fields=st.sampled_from([{}, {"loss": "mse"}, {"label_smoothing": 0.125}]),
     seed=st.integers(0, 2**16),
 )
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100))
 def test_blocks_of_any_length_are_autograds_steps(
     hidden: list[object],
     activation: str,

@@ -22,6 +22,7 @@ from lazytrain.engine.compute.convolutions import (
 from lazytrain.engine.compute.derived import DerivedPath, serves
 from lazytrain.engine.compute.paths import AutogradPath, make_optimizer, make_path
 from lazytrain.presets import Architecture, Hyperparameters, LayerError, load_catalogue, size_layers
+from tests.helpers.examples import examples
 
 layer_lists = st.lists(
     st.one_of(
@@ -50,7 +51,7 @@ losses = st.sampled_from([{}, {"loss": "mse"}, {"label_smoothing": 0.125}])
     batch_size=st.integers(1, 6),
     seed=st.integers(0, 2**16),
 )
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200))
 def test_three_steps_are_autograds(
     layers: list[object],
     shape: tuple[int, int, int],

@@ -23,6 +23,7 @@ from lazytrain.engine.data.batches import Block
 from lazytrain.engine.errors import DeviceError
 from lazytrain.engine.events import Noticed, RunStarted, StepsDone
 from lazytrain.presets import Architecture, Hyperparameters, LayerError, size_layers
+from tests.helpers.examples import examples
 from tests.helpers.nets import small_configuration, small_training
 
 Call = Callable[[], None]
@@ -63,7 +64,7 @@ def block_of(path: paths.Path, images: torch.Tensor, targets: torch.Tensor, size
     lengths=st.lists(st.tuples(st.sampled_from([32, 7, 1]), st.integers(0, 1)), min_size=1, max_size=3),
     seed=st.integers(0, 2**16),
 )
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=examples(30))
 def test_blocks_are_autograds_steps_whatever_their_rates(
     layers: list[object], fields: dict[str, Any], batch_size: int, lengths: list[tuple[int, int]], seed: int
 ) -> None:

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from lazytrain.engine.data.augmentation import augment, seed_for
 from lazytrain.presets import Augmentation
+from tests.helpers.examples import examples
 
 ALL = Augmentation(flip=0.5, shift=0.5, rotation=0.5, colour=0.5)
 
@@ -43,7 +44,7 @@ def test_flip_mirrors_left_to_right() -> None:
 
 
 @given(seed=st.integers(0, 2**63 - 1), pixels=st.integers(1, 12))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=examples(25))
 def test_every_image_has_a_shift_of_its_own(seed: int, pixels: int) -> None:
     images = make_images(4, 6)
     result = augment(images.clone(), Augmentation(shift=1, shift_pixels=pixels), seed)

@@ -23,6 +23,7 @@ from lazytrain.engine.data.image_folders import list_images
 from lazytrain.engine.data.loading import Dataset, load_dataset, prepare_dataset
 from lazytrain.engine.data.sources import build_images
 from lazytrain.engine.events import Progress
+from tests.helpers.examples import examples
 from tests.helpers.image_folders import image_bytes, make_folder, random_pixels
 
 
@@ -226,7 +227,7 @@ def test_a_changed_file_is_seen(folder: Path, cache: Path) -> None:
 
 
 @given(where=st.floats(0, 1, exclude_max=True), flipped=st.integers(1, 255), beside=st.booleans(), cut=st.booleans())
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(40), suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_damage_anywhere_is_repaired(
     *, folder: Path, cache: Path, where: float, flipped: int, beside: bool, cut: bool
 ) -> None:

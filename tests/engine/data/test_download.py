@@ -7,11 +7,8 @@ import io
 import json
 import os
 import pickle
-import socket
-import sys
 import tarfile
 import threading
-import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -22,13 +19,12 @@ import pytest
 
 from lazytrain.engine.data.datasets import CIFAR10_FOLDER, DatasetError, describe_dataset
 from lazytrain.engine.data.loading import Dataset, load_dataset
-from lazytrain.engine.data.vision import download as vision_download
 from lazytrain.engine.data.vision import fetching
 from lazytrain.engine.data.vision.fetching import FetchFailed, fetch_set
 from lazytrain.engine.data.vision.table import CIFAR10_CLASSES, SETS
 from tests.helpers.image_folders import make_folder
 from tests.helpers.vision_files import mnist_files, write
-from tests.helpers.vision_server import Server, md5, patch_sets, serve
+from tests.helpers.vision_server import Server, download_here, md5, patch_sets, run_download, serve
 
 IMAGES_A_FILE = 20
 ARCHIVE = "cifar-10-python.tar.gz"
@@ -119,6 +115,7 @@ def test_without_a_network_it_says_what_was_tried(
 ) -> None:
     server.server_close()
     patch_cifar10(server, archive, monkeypatch)
+    download_here(monkeypatch)
     with pytest.raises(DatasetError) as caught:
         load()
     message = str(caught.value)
@@ -136,8 +133,11 @@ def test_without_a_network_it_says_what_was_tried(
 
 
 @pytest.mark.usefixtures("archive")
-def test_another_file_than_the_archive_is_refused(server: Server, tmp_path: Path, load: Callable[[], Dataset]) -> None:
+def test_another_file_than_the_archive_is_refused(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, load: Callable[[], Dataset]
+) -> None:
     server.files[ARCHIVE] = b"<html>Please log in</html>"
+    download_here(monkeypatch)
     with pytest.raises(DatasetError, match="sent something else than the archive"):
         load()
     assert list((tmp_path / "data").iterdir()) == []
@@ -168,21 +168,13 @@ def test_what_is_no_archive_is_refused(
     content: bytes,
     words: str,
     monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """By what runs in the process that downloads, here in this one."""
     server.files[ARCHIVE] = content
     patch_cifar10(server, content, monkeypatch)
     order = {"class": "CIFAR10", "parts": SETS["CIFAR10"].parts, "root": str(tmp_path), "lent": []}
-    monkeypatch.setattr(sys, "argv", ["download", json.dumps(order)])
-    monkeypatch.setattr(sys, "stdout", sys.stdout)
-    monkeypatch.setattr(urllib.request, "_opener", None)
-    silence = socket.getdefaulttimeout()
-    try:
-        assert vision_download.main() == 1
-    finally:
-        socket.setdefaulttimeout(silence)
-    reports = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    status, said = run_download(monkeypatch, json.dumps(order))
+    assert status == 1
+    reports = [json.loads(line) for line in said.splitlines()]
     assert reports[0] == {"url": f"{server.url}/{ARCHIVE}"}
     assert words in reports[-1]["error"]
     assert any(report.get("whole") for report in reports)
@@ -256,6 +248,7 @@ def test_a_full_disk_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
         return []
 
     monkeypatch.setattr(fetching, "_lend", lend)
+    download_here(monkeypatch)
     with pytest.raises(FetchFailed, match=rf"can't read and write in {tmp_path}/data: No space left on device"):
         list(fetch_set(SETS["CIFAR10"], tmp_path / "data"))
     assert list((tmp_path / "data").iterdir()) == []

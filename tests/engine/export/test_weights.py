@@ -176,17 +176,27 @@ def test_a_users_own_net_is_imported(home: Path, tmp_path: Path) -> None:
     assert "my_nets:Net is your own code" in (tmp_path / "taken" / "load.py").read_text()
 
 
-@pytest.mark.parametrize("form", ["file", "package"])
-def test_a_users_own_source_comes_along(form: str, home: Path, tmp_path: Path) -> None:
+def test_a_users_own_source_comes_along(home: Path, tmp_path: Path) -> None:
+    net = "from own_parts import Layer\n\n\nclass Net(Layer): ...\n"
+    package = {"__init__.py": "from .inner.nets import Net\n", "inner/__init__.py": "", "inner/nets.py": net}
+    forms = {
+        "own_file": {"own_file.py": net},
+        "own_package": {f"own_package/{name}": text for name, text in package.items()},
+    }
+    for name, files in forms.items():
+        take_away(home, tmp_path / name, name, files)
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    scripts = [str(tmp_path / name / "load.py") for name in forms]
+    text = f"import runpy; print([runpy.run_path(script)['load_net']().out_features for script in {scripts}])"
+    said = subprocess.run([sys.executable, "-c", text], cwd=elsewhere, capture_output=True, text=True, check=True)
+    assert said.stdout.strip() == "[10, 10]"
+
+
+def take_away(home: Path, taken: Path, module: str, files: dict[str, str]) -> None:
+    """Export a run of the net in `files`, and look whether all of its source, and nothing else, came along."""
     folder = module_folder(home)
-    files = {
-        "file": {"own_net.py": "from own_parts import Layer\n\n\nclass Net(Layer): ...\n"},
-        "package": {
-            "own_net/__init__.py": "from .inner.nets import Net\n",
-            "own_net/inner/__init__.py": "",
-            "own_net/inner/nets.py": "from own_parts import Layer\n\n\nclass Net(Layer): ...\n",
-        },
-    }[form] | {
+    files |= {
         "own_parts.py": "from torch import nn\n\n\nclass Layer(nn.Linear):\n"
         "    def __init__(self, num_classes): super().__init__(12, num_classes)\n"
     }
@@ -194,16 +204,10 @@ def test_a_users_own_source_comes_along(form: str, home: Path, tmp_path: Path) -
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(text, encoding="utf-8")
     (folder / "unrelated.py").write_text("", encoding="utf-8")
-    own = Architecture.model_validate({"title": "own", "module": "own_net:Net"})
+    own = Architecture.model_validate({"title": "own", "module": f"{module}:Net"})
     run = add_trained(home, small_configuration(own), torch.nn.Linear(12, 10))
-    export(home, run, tmp_path / "taken")
-    taken = {path.relative_to(tmp_path / "taken").as_posix() for path in (tmp_path / "taken").rglob("*.py")}
-    assert taken == {"load.py", *files}
-    elsewhere = tmp_path / "elsewhere"
-    elsewhere.mkdir()
-    text = f"import runpy; print(runpy.run_path({str(tmp_path / 'taken' / 'load.py')!r})['load_net']().out_features)"
-    said = subprocess.run([sys.executable, "-c", text], cwd=elsewhere, capture_output=True, text=True, check=True)
-    assert said.stdout.strip() == "10"
+    export(home, run, taken)
+    assert {path.relative_to(taken).as_posix() for path in taken.rglob("*.py")} == {"load.py", *files}
 
 
 def test_a_real_run_is_taken_away_and_sees_a_digit(command: Command, home: Path, tmp_path: Path) -> None:

@@ -12,9 +12,11 @@ import pytest
 from lazytrain.engine.records import Run, State
 from lazytrain.engine.store.store import Store
 from lazytrain.presets import Architecture
-from tests.helpers import ROOT
+from tests.helpers import ROOT, command_line
 from tests.helpers.bench import DEADLINE, Bench, configuration, wait_for
-from tests.helpers.command_line import start
+from tests.helpers.command_line import Command
+
+command = command_line.run
 
 NETS = '''
 import os, random, signal, sys, threading
@@ -164,19 +166,22 @@ def test_what_a_net_raises_fails_its_run_and_no_other(bench: Bench) -> None:
 
 def test_what_a_net_sets_is_no_matter_of_the_next_run(bench: Bench) -> None:
     alone = [bench.queue(epochs=1), bench.queue(own("Plain"), epochs=1)]
-    bench.train()
+    # As in the process that such a run has: what this one sets is known.
+    assert bench.runner(until_empty=True, in_job=True).join(DEADLINE)
     changing = bench.queue(own("Sets"), epochs=1)
     after = [bench.queue(epochs=1), bench.queue(own("Plain"), epochs=1)]
     bench.train()
     assert error(bench, changing).startswith("RuntimeError: all is changed")
+    assert "forward" in (bench.store.run_folder(changing.id) / "error.txt").read_text(encoding="utf-8")
     for one, other in zip(alone, after, strict=True):
         assert bench.state(other) is State.FINISHED
         assert bench.result(one) == bench.result(other)
 
 
 def test_a_net_that_draws_and_counts_ends_with_the_same_bits_however_it_is_left(bench: Bench) -> None:
-    undisturbed, stopped = bench.queue(own("Counts"), epochs=3), bench.queue(own("Counts"), epochs=3)
+    undisturbed, stopped = bench.queue(own("Counts")), bench.queue(own("Counts"))
     runner = bench.runner()
+    assert not runner.has_trained
     bench.reaches(undisturbed, State.FINISHED)
     wait_for(lambda: bench.step(stopped) > 0, "the first step")
     assert runner.pids.keys() == {stopped.id}
@@ -187,6 +192,7 @@ def test_a_net_that_draws_and_counts_ends_with_the_same_bits_however_it_is_left(
     bench.reaches(stopped, State.STOPPED)
     bench.store.resume(stopped.id)
     bench.reaches(stopped, State.FINISHED)
+    assert runner.has_trained, "whichever process did: a screen whose terminal goes away goes on for what waits"
     assert "resumed at step" in bench.texts(stopped)
     assert bench.result(stopped) == bench.result(undisturbed)
 
@@ -203,41 +209,31 @@ def test_leaving_keeps_the_run_of_an_own_net(bench: Bench) -> None:
     assert bench.store.runners() == []
 
 
-def test_a_runner_has_trained_whichever_process_did(bench: Bench) -> None:
-    idle = bench.runner(until_empty=True)
-    assert idle.join(DEADLINE)
-    assert not idle.has_trained
-    run = bench.queue(own("Plain"), epochs=1)
-    runner = bench.runner(until_empty=True)
-    assert runner.join(DEADLINE)
-    assert bench.state(run) is State.FINISHED
-    assert runner.has_trained  # a screen whose terminal goes away goes on for what waits
-
-
 @pytest.mark.skipif(os.name == "nt", reason="signals are told otherwise there")
 @pytest.mark.parametrize("jobs", [pytest.param("1", marks=pytest.mark.slow), "2"])
-def test_a_net_that_dies_is_told_by_its_signal_and_the_status_says_so(home: Path, jobs: str) -> None:
+def test_a_net_that_dies_is_told_by_its_signal_and_the_status_says_so(
+    home: Path, command: Command, monkeypatch: pytest.MonkeyPatch, jobs: str
+) -> None:
+    monkeypatch.setattr("lazytrain.engine.store.journal.MAX_ATTEMPTS", 2)  # each takes a process
     with Store(home) as store:
         name, how = {"1": ("Quits", "exit status 0"), "2": ("Segfaults", "SIGSEGV, segmentation fault")}[jobs]
         dying, good = (store.add_run(configuration(net, epochs=1)) for net in (own(name), "lazynet"))
-        with start("work", "--jobs", jobs, home=home) as process:
-            out, err = process.communicate(timeout=DEADLINE)
-        assert process.returncode == 1, out + err
+        worked = command("work", "--jobs", jobs)
+        assert worked.status == 1, worked.out + worked.err
         assert [store.run(run.id).state for run in (dying, good)] == [State.FAILED, State.FINISHED]
         reason = store.run(dying.id).error or ""
-        assert f"its process ended 3 times without getting past step 0, at last by {how}" in reason
-        assert f"{dying.name} ({dying.id}) failed: {reason}" in err
+        assert f"its process ended 2 times without getting past step 0, at last by {how}" in reason
+        assert f"{dying.name} ({dying.id}) failed: {reason}" in worked.err
         said = [message.text for message in store.messages(dying.id)]
         assert f"interrupted after step 0: its process ended ({how}); queued in front" in said
 
 
-def test_a_net_that_ends_python_is_refused_and_nothing_is_queued(home: Path) -> None:
+def test_a_net_that_ends_python_is_refused_and_nothing_is_queued(home: Path, command: Command) -> None:
     for verb in ("queue", "train"):
-        with start(verb, "exits", "--set", "dataset=digits", home=home) as process:
-            out, err = process.communicate(timeout=DEADLINE)
-        assert (process.returncode, out) == (2, "")
-        assert err.startswith("lazytrain: ")
-        assert "fails on images of 3×32×32: SystemExit: 0" in err
+        refused = command(verb, "exits", "--set", "dataset=digits")
+        assert (refused.status, refused.out) == (2, "")
+        assert refused.err.startswith("lazytrain: ")
+        assert "fails on images of 3×32×32: SystemExit: 0" in refused.err
     with Store(home) as store:
         assert store.runs() == []
 

@@ -27,6 +27,7 @@ from lazytrain.presets import (
     load_catalogue,
 )
 from tests.helpers import ROOT
+from tests.helpers.examples import examples
 
 FINALISTS = ("coolnet-v10", "coolnet-v7")
 
@@ -282,7 +283,7 @@ CHANGES: dict[str, st.SearchStrategy[Any]] = {
 }
 
 
-@settings(deadline=None, max_examples=150, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=examples(150), suppress_health_check=[HealthCheck.too_slow])
 @given(st.fixed_dictionaries({}, optional=CHANGES))
 def test_an_identity_changes_if_and_only_if_something_that_counts_does(changes: dict[str, Any]) -> None:
     values = Hyperparameters(**changes)

@@ -55,7 +55,7 @@ def gone(pid: int) -> bool:
         return True
 
 
-def test_two_runs_train_at_once_and_come_out_as_one_after_the_other(bench: Workplace) -> None:
+def test_two_runs_train_at_once_one_is_killed_and_trained_again_and_all_come_out_as_alone(bench: Workplace) -> None:
     alone = bench.queue(epochs=3)
     bench.train()
     runs = [bench.queue(epochs=epochs) for epochs in (LONG, LONG, 3)]
@@ -64,6 +64,13 @@ def test_two_runs_train_at_once_and_come_out_as_one_after_the_other(bench: Workp
     assert len(set(supervisor.pids.values()) | {os.getpid()}) == 3, "each in a process of its own"
     assert bench.state(runs[2]) is State.QUEUED, "a third waits"
     assert "trains 2 runs at once" in supervisor.status.text
+    killed = supervisor.pids[runs[0].id]
+    os.kill(killed, signal.SIGKILL)
+    wait_for(lambda: supervisor.pids.get(runs[0].id, killed) != killed, "another process for the run")
+    wait_for(lambda: trains(bench.store, runs[0]), "it to train again")
+    assert "interrupted after step" in bench.texts(runs[0])
+    assert bench.state(runs[2]) is State.QUEUED, "what was killed comes before those that wait"
+    assert "interrupted" not in bench.texts(runs[1])
     bench.store.stop(runs[0].id)
     bench.reaches(runs[2], State.FINISHED)
     bench.store.stop(runs[1].id)
@@ -71,19 +78,6 @@ def test_two_runs_train_at_once_and_come_out_as_one_after_the_other(bench: Workp
     assert [bench.state(run) for run in runs] == [State.STOPPED, State.STOPPED, State.FINISHED]
     assert bench.result(runs[2]) == bench.result(alone)
     assert [path.name for path in (bench.home / "locks").iterdir() if "shared" in path.name] == []
-
-
-def test_a_job_that_is_killed_has_its_run_queued_in_front_and_trained_again(bench: Workplace) -> None:
-    first, second, third = bench.queue(epochs=LONG), bench.queue(epochs=LONG), bench.queue(epochs=LONG)
-    supervisor = bench.supervisor()
-    wait_for(lambda: trains(bench.store, first) and trains(bench.store, second), "two runs")
-    before = supervisor.pids[first.id]
-    os.kill(before, signal.SIGKILL)
-    wait_for(lambda: supervisor.pids.get(first.id, before) != before, "another process for the run")
-    wait_for(lambda: trains(bench.store, first), "it to train again")
-    assert "interrupted after step" in bench.texts(first)
-    assert bench.state(third) is State.QUEUED, "it comes before those that wait"
-    assert "interrupted" not in bench.texts(second)
 
 
 @pytest.mark.slow
@@ -167,16 +161,17 @@ def test_a_signal_to_the_command_stops_and_keeps_every_job(bench: Workplace) -> 
         assert re.search(rf"^{run.id}  ", out + err, re.MULTILINE), "lines say which run"
 
 
-def test_a_supervisor_that_is_killed_leaves_no_job_and_its_runs_queued(bench: Workplace) -> None:
-    runs = [bench.queue(epochs=LONG), bench.queue(epochs=LONG)]
+def test_a_supervisor_that_is_killed_leaves_no_job_and_its_run_queued(bench: Workplace) -> None:
+    run = bench.queue(epochs=LONG)
     with start("work", "--jobs", "2", home=bench.home) as process:
-        wait_for(lambda: all(trains(bench.store, run) for run in runs), "two runs")
+        wait_for(lambda: trains(bench.store, run), "the run")
         jobs = children(process.pid)
         process.kill()
         process.communicate(timeout=DEADLINE)
-    wait_for(lambda: all(gone(pid) for pid in jobs), "the jobs to end")
-    assert [bench.state(run) for run in runs] == [State.QUEUED] * 2
-    assert all(bench.step(run) > 0 for run in runs)
+    wait_for(lambda: all(gone(pid) for pid in jobs), "the job to end")
+    assert len(jobs) == 1
+    assert bench.state(run) is State.QUEUED
+    assert bench.step(run) > 0
     assert bench.store.runners() == []
 
 

@@ -16,7 +16,7 @@ from lazytrain.engine.run import trainer
 from lazytrain.engine.store.generations import generation_path
 from lazytrain.engine.store.journal import MAX_ATTEMPTS, Journal
 from lazytrain.engine.store.locks import FileLock
-from tests.helpers.bench import Bench, configuration, wait_for
+from tests.helpers.bench import TINY, Bench, configuration, wait_for
 
 
 def test_an_attempt_that_gets_no_further_counts_and_the_third_is_the_last(home: Path) -> None:
@@ -89,9 +89,10 @@ def test_what_a_person_held_stays_held_when_its_process_dies(home: Path) -> None
         assert "while it was paused" in (journal.run(paused.id).outcome or "")
 
 
-def test_a_paused_run_that_no_screen_shows_is_let_go(bench: Bench) -> None:
+def test_a_paused_run_that_no_screen_shows_is_let_go(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(trainer, "WAIT_SECONDS", 0.1)
     now = [0.0]
-    run, waiting = bench.queue("coolnet-v10", epochs=1000), bench.queue(epochs=1)
+    run, waiting = bench.queue(TINY, epochs=1000), bench.queue(epochs=1)
     runner = bench.runner(clock=lambda: now[0])
     wait_for(lambda: bench.step(run) > 0, "the first step")
     bench.store.pause(run.id)

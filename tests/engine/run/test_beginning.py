@@ -34,7 +34,8 @@ def queue(bench: Bench, pets: Path, architecture: Architecture | None = None, ep
 
 
 def begin_and_stop(bench: Bench, run: Run) -> None:
-    runner = bench.runner()
+    # In the process that a run of a user's own net has.
+    runner = bench.runner(in_job=True)
     wait_for(lambda: bench.step(run) >= 30, "step 30")
     bench.store.stop(run.id)
     runner.nudge()
@@ -114,7 +115,7 @@ def test_other_data_are_refused_with_what_differs(
 
 def test_put_back_it_goes_on(bench: Bench, pets: Path, tmp_path: Path) -> None:
     shutil.copytree(pets, tmp_path / "kept")  # written at other times
-    run = queue(bench, pets, epochs=600)
+    run = queue(bench, pets, epochs=200)
     begin_and_stop(bench, run)
     remove(pets)
     assert "removed: 3" in refusal(bench, run)
@@ -122,7 +123,7 @@ def test_put_back_it_goes_on(bench: Bench, pets: Path, tmp_path: Path) -> None:
     (tmp_path / "kept").rename(pets)
     bench.store.resume(run.id)
     bench.reaches(run, State.FINISHED)
-    undisturbed = queue(bench, pets, epochs=600)
+    undisturbed = queue(bench, pets, epochs=200)
     bench.reaches(undisturbed, State.FINISHED)
     assert bench.result(run) == bench.result(undisturbed)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from lazytrain.engine.records import State
+from lazytrain.engine.records import Message, State
 from lazytrain.engine.run.diary import MOST_LINES, describe_epoch
 from tests.helpers.bench import Bench, epoch_record
 
@@ -29,9 +29,10 @@ def test_a_run_tells_its_start_its_epochs_and_its_end(tmp_path: Path) -> None:
         == "data: digits, 1,442 train and 355 test images of 3×32×32, 10 classes; 10 % of the train images held out"
     )
     assert start.startswith("starts: 2 epochs of 13 steps on cpu (")
+    assert Message(id=1, run_id=run.id, time=0.0, level="info", text=start).begun_at == 0
     assert all(word in start for word in (", path ", ", seed 7, ", " thread"))
-    assert [text.partition(":")[0] for text in epochs if text.startswith("epoch")] == ["epoch 1 of 2", "epoch 2 of 2"]
-    assert all(word in epochs[0] for word in ("train ", "validation ", "test ", "evaluation", "best so far"))
+    assert [text.partition(":")[0] for text in epochs if text.startswith("epoch")] == ["epoch 1/2", "epoch 2/2"]
+    assert all(word in epochs[0] for word in ("train ", "val. ", "test ", " s + ", "best"))
     assert (saved, end) == ("saved at step 26", "finished: all epochs done")
 
 
@@ -67,6 +68,16 @@ def test_a_log_is_bounded_however_many_epochs_there_are(num_epochs: int) -> None
         assert len(told) == num_epochs
     else:
         assert MOST_LINES <= len(told) <= MOST_LINES + 2
+
+
+def test_an_epoch_takes_one_line_of_the_log_at_120_columns() -> None:
+    record = epoch_record(
+        10, train_loss=0.41234, test_loss=1.2345, validation_loss=1.2345, validation_accuracy=0.6234,
+        seconds=12.525, evaluation_seconds=1.223,
+    )  # fmt: skip
+    told = describe_epoch(record, 50, best=True)
+    assert told == "epoch 10/50: train 0.412, 50.0 %; val. 1.23, 62.3 %; test 1.23, 50.0 %; best; 11.3 s + 1.2 s test"
+    assert len(told) <= 98
 
 
 def test_details_are_left_out_unless_asked_for(tmp_path: Path) -> None:

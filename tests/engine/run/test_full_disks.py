@@ -14,7 +14,7 @@ from lazytrain.engine.store.database import Connection, StoreTrouble
 from lazytrain.engine.store.figures import append_points
 from lazytrain.engine.store.journal import Journal
 from lazytrain.engine.store.trouble import RESERVE_BYTES
-from tests.helpers.bench import Bench, Result, result, wait_for
+from tests.helpers.bench import TINY, Bench, Result, result, wait_for
 
 
 def _fill_up(connection: Any) -> None:
@@ -31,7 +31,7 @@ def _fill_up(connection: Any) -> None:
 def test_a_full_store_pauses_the_run_and_no_point_is_missing_or_double(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    undisturbed, held = bench.queue("coolnet-v10", epochs=5), bench.queue("coolnet-v10", epochs=5)
+    undisturbed, held = bench.queue(TINY, epochs=4), bench.queue(TINY, epochs=4)
     monkeypatch.setattr(patience, "RETRY_SECONDS", 0.02)
     full, met = threading.Event(), []
 
@@ -70,7 +70,7 @@ def test_a_full_store_pauses_the_run_and_no_point_is_missing_or_double(
 def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Result:
     """What three epochs come to where nothing fails."""
     with Bench(tmp_path_factory.mktemp("undisturbed")) as bench:
-        run = bench.queue("coolnet-v10", epochs=3)
+        run = bench.queue(TINY, epochs=3)
         bench.train()
         return bench.result(run)
 
@@ -81,7 +81,7 @@ def test_a_checkpoint_that_cannot_be_written_is_written_later(
     bench: Bench, monkeypatch: pytest.MonkeyPatch, number: int, undisturbed: Result
 ) -> None:
     monkeypatch.setattr(patience, "RETRY_SECONDS", 0.02)
-    held = bench.queue("coolnet-v10", epochs=3)
+    held = bench.queue(TINY, epochs=3)
     good = threading.Event()
     fsync = checkpoint.os.fsync
 
@@ -109,7 +109,7 @@ def test_a_run_on_a_full_disk_can_be_stopped(bench: Bench, monkeypatch: pytest.M
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(saving, "save_checkpoint", full)
-    run = bench.queue("coolnet-v10", epochs=1000)
+    run = bench.queue(TINY, epochs=1000)
     runner = bench.runner()
     wait_for(lambda: bench.step(run) > 0, "the first step")
     bench.store.pause(run.id)

@@ -13,7 +13,7 @@ from lazytrain.engine.records import State
 from lazytrain.engine.run import patience
 from lazytrain.engine.store.store import Store
 from lazytrain.engine.store.trouble import StoreTrouble
-from tests.helpers.bench import Bench, Result, configuration, wait_for
+from tests.helpers.bench import TINY, Bench, Result, configuration, wait_for
 
 NUM_EPOCHS = 6
 
@@ -21,7 +21,7 @@ NUM_EPOCHS = 6
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Result:
     with Bench(tmp_path_factory.mktemp("undisturbed")) as bench:
-        run = bench.queue("coolnet-v10", epochs=NUM_EPOCHS)
+        run = bench.queue(TINY, epochs=NUM_EPOCHS)
         bench.train()
         return bench.result(run)
 
@@ -31,7 +31,7 @@ def test_a_home_that_is_moved_away_is_waited_for(
     bench: Bench, monkeypatch: pytest.MonkeyPatch, undisturbed: Result
 ) -> None:
     monkeypatch.setattr(patience, "RETRY_SECONDS", 0.02)
-    run = bench.queue("coolnet-v10", epochs=NUM_EPOCHS)
+    run = bench.queue(TINY, epochs=NUM_EPOCHS)
     away = bench.home.with_name("away")
     runner = bench.runner()
     wait_for(lambda: bench.store.run(run.id).epoch >= 2, "the second epoch")
@@ -51,7 +51,7 @@ def test_a_home_that_is_moved_away_is_waited_for(
 @pytest.mark.usefixtures("often")
 @pytest.mark.parametrize("what", ["folders", "runs", "everything"])
 def test_what_is_deleted_under_a_run_is_made_anew(bench: Bench, undisturbed: Result, what: str) -> None:
-    run = bench.queue("coolnet-v10", epochs=NUM_EPOCHS)
+    run = bench.queue(TINY, epochs=NUM_EPOCHS)
     bench.runner()
     wait_for(lambda: bench.store.run(run.id).epoch >= 2, "the second epoch")
     folder = bench.store.run_folder(run.id)
@@ -78,7 +78,7 @@ def test_what_is_deleted_under_a_run_is_made_anew(bench: Bench, undisturbed: Res
 def test_a_run_is_carried_on_in_the_store_that_replaces_its_own(
     bench: Bench, undisturbed: Result, tmp_path: Path, what: str
 ) -> None:
-    run = bench.queue("coolnet-v10", epochs=NUM_EPOCHS)
+    run = bench.queue(TINY, epochs=NUM_EPOCHS)
     backup, waiting = tmp_path / "backup.sqlite3", run
     if what == "older copy":
         _copy(bench.home / "store.sqlite3", backup)
@@ -96,6 +96,23 @@ def test_a_run_is_carried_on_in_the_store_that_replaces_its_own(
         assert "taken up from its folder" in bench.texts(run)
     bench.reaches(waiting, State.FINISHED)
     assert bench.store.connection.execute("PRAGMA integrity_check").fetchone()[0] == "ok"
+
+
+@pytest.mark.usefixtures("often")
+def test_a_copy_of_the_store_that_comes_back_under_a_run_is_no_death_of_its_process(
+    bench: Bench, undisturbed: Result, tmp_path: Path
+) -> None:
+    run = bench.queue("coolnet-v10", epochs=NUM_EPOCHS)
+    runner = bench.runner()
+    wait_for(lambda: bench.store.run(run.id).epoch >= 2, "the second epoch")
+    _copy(bench.store.path, tmp_path / "backup.sqlite3")
+    os.replace(tmp_path / "backup.sqlite3", bench.store.path)  # noqa: PTH105
+    wait_for(lambda: _finished(bench, run.id), "the end in the copy")
+    assert bench.result(run) == undisturbed
+    assert runner.status.error is None
+    assert "the run store was replaced by a copy: it goes on in that" in bench.texts(run)
+    assert "its process ended" not in bench.texts(run)
+    assert bench.store.run(run.id).attempts == 0
 
 
 def test_a_client_survives_a_store_that_it_cannot_open(bench: Bench) -> None:

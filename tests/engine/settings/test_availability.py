@@ -126,9 +126,9 @@ def test_an_empty_queue_waits_for_no_hour(bench: Bench) -> None:
 
 def test_an_active_run_is_held_with_the_reason_and_goes_on_with_the_same_curve(bench: Bench) -> None:
     gate = Gate()
-    undisturbed = bench.queue(epochs=60)
+    undisturbed = bench.queue(epochs=20)
     bench.train()
-    run = bench.queue(epochs=60)
+    run = bench.queue(epochs=20)
     bench.runner(may_train=gate)
     wait_for(lambda: bench.step(run) > 0, "the first steps")
     gate.reason = "waits for 23:00"

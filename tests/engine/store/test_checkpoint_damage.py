@@ -13,7 +13,7 @@ from lazytrain.engine.records import State
 from lazytrain.engine.run import saving
 from lazytrain.engine.store import checkpoint
 from lazytrain.engine.store.checkpoint import best_path, generations, load_checkpoint, load_newest
-from tests.helpers.bench import Bench, result, wait_for
+from tests.helpers.bench import TINY, Bench, result, wait_for
 
 DAMAGES: dict[str, Callable[[bytes], bytes]] = {
     "truncated": lambda content: content[: len(content) // 2],
@@ -24,7 +24,7 @@ DAMAGES: dict[str, Callable[[bytes], bytes]] = {
 
 @pytest.mark.usefixtures("often")
 def test_every_generation_damaged_in_turn_falls_back_and_ends_with_the_same_bits(bench: Bench) -> None:
-    undisturbed, damaged = bench.queue("coolnet-v10", epochs=7), bench.queue("coolnet-v10", epochs=7)
+    undisturbed, damaged = (bench.queue(TINY, epochs=8, batch_size=16) for _ in range(2))
     runner = bench.runner()
     bench.reaches(undisturbed, State.FINISHED)
     folder = bench.store.run_folder(damaged.id) / "checkpoints"
@@ -64,7 +64,7 @@ def test_the_best_weights_are_those_that_the_checkpoint_calls_the_best(
     class Died(BaseException):
         pass
 
-    run = bench.queue("coolnet-v10", epochs=6)
+    run = bench.queue(TINY, epochs=6)
     folder = bench.store.run_folder(run.id) / "checkpoints"
     original = checkpoint.save_checkpoint
     deaths = iter((False, True, False, False, True, False, False, False, False, False))
@@ -90,7 +90,7 @@ def test_the_best_weights_are_those_that_the_checkpoint_calls_the_best(
 
 
 def test_the_best_weights_that_are_gone_are_said_so(bench: Bench) -> None:
-    run = bench.queue("coolnet-v10", epochs=100)
+    run = bench.queue(TINY, epochs=1000)
     bench.runner()
     bench.stop_after_epoch(run, 2)
     for path in (bench.store.run_folder(run.id) / "checkpoints").glob("best-*.ckpt"):
@@ -100,7 +100,7 @@ def test_the_best_weights_that_are_gone_are_said_so(bench: Bench) -> None:
 
 
 def test_another_torch_or_processor_is_a_warning_on_the_run(bench: Bench) -> None:
-    run = bench.queue("coolnet-v10", epochs=100)
+    run = bench.queue(TINY, epochs=1000)
     bench.runner()
     bench.stop_after_epoch(run, 1)
     folder = bench.store.run_folder(run.id) / "checkpoints"

@@ -15,6 +15,7 @@ from lazytrain.engine.records import Run
 from lazytrain.engine.store.journal import Journal
 from lazytrain.engine.store.store import CHUNK_POINTS, Store
 from tests.helpers import store_runs
+from tests.helpers.examples import examples
 from tests.helpers.store_runs import configuration, point, record
 
 journal, running = store_runs.journal, store_runs.running
@@ -29,7 +30,7 @@ def unpack(packed: bytes) -> list[Point]:
     return [Point(*fields) for fields in POINT_FORMAT.iter_unpack(packed)]
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=examples(25))
 @given(batches=st.lists(st.lists(points, max_size=9), max_size=9), data=st.data())
 def test_points_are_read_as_written_in_any_batches(batches: list[list[Point]], data: st.DataObject) -> None:
     written = [point for batch in batches for point in batch]

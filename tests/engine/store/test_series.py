@@ -14,6 +14,7 @@ from lazytrain.engine.store import series
 from lazytrain.engine.store.journal import Journal
 from lazytrain.engine.store.series import CHUNK_SAMPLES, SAMPLE_FORMAT, Metric, MetricRefused, Sample
 from tests.helpers.bench import configuration
+from tests.helpers.examples import examples
 
 
 @pytest.fixture
@@ -36,7 +37,7 @@ def ramp(count: int, first: int = 1) -> list[Sample]:
     return [Sample(step, step / 10, step / 100) for step in range(first, first + count)]
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=examples(25))
 @given(st.lists(st.integers(1, 3 * CHUNK_SAMPLES), min_size=1, max_size=6), st.integers(0, 4 * CHUNK_SAMPLES))
 def test_what_was_added_is_read_in_order(
     tmp_path_factory: pytest.TempPathFactory, counts: list[int], since: int

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -27,7 +28,7 @@ from lazytrain.engine.store.archive import (
 from lazytrain.engine.store.database import SCHEMA_VERSION, StoreTrouble, transaction
 from lazytrain.engine.store.journal import Journal
 from lazytrain.engine.store.store import Store
-from tests.helpers.bench import DEADLINE, Bench, configuration, epoch_record, result, wait_for
+from tests.helpers.bench import DEADLINE, TINY, Bench, configuration, epoch_record, result, wait_for
 
 
 def test_a_store_that_another_keeps_locked_is_waited_for(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -58,7 +59,7 @@ def test_a_store_that_another_keeps_locked_is_waited_for(home: Path, monkeypatch
 
 
 def test_a_filesystem_without_wal_gets_another_journal(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    undisturbed = bench.queue("coolnet-v10")
+    undisturbed = bench.queue(TINY)
     bench.train()
     expected = result(bench.store, undisturbed.id)
     monkeypatch.setattr(database, "on_network", lambda _: True)
@@ -66,7 +67,7 @@ def test_a_filesystem_without_wal_gets_another_journal(bench: Bench, monkeypatch
     bench.runners, other.runners = other.runners, bench.runners
     mode = other.store.connection.execute("PRAGMA journal_mode").fetchone()[0]
     assert mode == "truncate"
-    run = other.queue("coolnet-v10")
+    run = other.queue(TINY)
     assert other.store.changed()
     other.train()
     assert other.store.changed(), "it is noticed without WAL too"
@@ -124,7 +125,7 @@ def _scribble(path: Path) -> None:
     ["header", pytest.param("middle", marks=pytest.mark.slow), pytest.param("emptied", marks=pytest.mark.slow), "gone"],
 )
 def test_a_damaged_store_is_rebuilt_from_the_runs_folders(bench: Bench, damage: str) -> None:
-    finished, stopped = bench.queue("coolnet-v10", epochs=3), bench.queue("coolnet-v10", epochs=4)
+    finished, stopped = bench.queue(TINY, epochs=2), bench.queue(TINY, epochs=4)
     queued = bench.queue("lazynet")
     bench.store.stop(queued.id)
     runner = bench.runner()
@@ -163,7 +164,7 @@ def test_a_damaged_store_is_rebuilt_from_the_runs_folders(bench: Bench, damage: 
     assert {run.id: bench.store.confusions(run.id) for run in (finished, stopped)} == confusions
     assert "rebuilt from its folder" in bench.texts(stopped)
     assert bench.state(queued) is State.QUEUED
-    again = bench.queue("coolnet-v10", epochs=4)
+    again = bench.queue(TINY, epochs=4)
     bench.store.resume(stopped.id)
     bench.train()
     assert result(bench.store, stopped.id) == result(bench.store, again.id)
@@ -171,7 +172,7 @@ def test_a_damaged_store_is_rebuilt_from_the_runs_folders(bench: Bench, damage: 
 
 @pytest.mark.usefixtures("often")
 def test_a_store_damaged_under_a_training_costs_nothing(bench: Bench) -> None:
-    undisturbed, run = bench.queue("coolnet-v10", epochs=5), bench.queue("coolnet-v10", epochs=5)
+    undisturbed, run = bench.queue(TINY, epochs=5), bench.queue(TINY, epochs=5)
     runner = bench.runner()
     wait_for(lambda: bench.store.run(run.id).epoch >= 2, "the second run's second epoch")
     bench.store.close()
@@ -234,6 +235,33 @@ def test_a_client_that_meets_damage_has_it_rebuilt(bench: Bench) -> None:
     assert bench.store.rename(run.id, "mine").name == "mine"
     assert bench.store.generation == generation + 2
     assert result(bench.store, run.id) == expected
+
+
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [("created", "x"), ("step", "abc"), ("tags", ["a"]), ("seed", 2**70), ("name", None), ("name", "\ud800")],
+)
+def test_one_damaged_folder_keeps_no_other_run_from_a_rebuilt_store(home: Path, column: str, value: object) -> None:
+    with Store(home) as store:
+        spoilt, sound = store.add_run(configuration(), "spoilt"), store.add_run(configuration(), "sound")
+        path = store.path
+    file = home / "runs" / spoilt.id / "run.json"
+    file.write_text(json.dumps({**json.loads(file.read_text()), column: value}))
+    path.write_bytes(b"no database")
+    with Store(home) as store:
+        assert [run.id for run in store.runs()] == [sound.id]
+        assert "1 runs were rebuilt from their folders; 1 folders held too little, or are damaged" in (
+            store.notice or ""
+        )
+        assert file.exists()
+        assert store.connection.execute("PRAGMA integrity_check").fetchone()[0] == "ok"
+
+
+def test_an_error_of_the_store_is_not_its_own_cause(home: Path) -> None:
+    """It would never be let go of, and keep its statement open: a closed store's journal stays beside the file then."""
+    with Store(home) as store, pytest.raises(sqlite3.IntegrityError) as refused:
+        store.connection.execute("INSERT INTO meta (key, value) VALUES (NULL, NULL)")
+    assert refused.value.__cause__ is None
 
 
 def test_a_history_is_read_up_to_where_it_is_damaged(home: Path) -> None:

@@ -27,6 +27,7 @@ from lazytrain.engine.store.store import Store
 from lazytrain.engine.training.evaluation import Evaluation
 from lazytrain.presets import Hyperparameters, load_catalogue
 from tests.helpers.events import Ticks, digest, points, records
+from tests.helpers.examples import examples
 from tests.helpers.nets import small_configuration, small_dataset, small_training
 
 CLASSES = ("red", "green", "blue")
@@ -55,7 +56,7 @@ class Fitting(nn.Module):
 
 
 @given(classes=st.integers(1, 12), rows=st.integers(0, 60), seed=st.integers(0, 1000))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40))
 def test_counts_are_a_naive_loops(classes: int, rows: int, seed: int) -> None:
     generator = torch.Generator().manual_seed(seed)
     logits = torch.randn(rows, classes, generator=generator)

@@ -26,6 +26,7 @@ from lazytrain.engine.store.checkpoint import weights_sha256
 from lazytrain.engine.training.window import window_steps
 from lazytrain.presets import Architecture, Hyperparameters
 from tests.helpers.events import Ticks, digest, points, records
+from tests.helpers.examples import examples
 from tests.helpers.nets import SMALL_NET, small_configuration, small_dataset, small_training
 
 
@@ -72,7 +73,7 @@ def test_first_step_is_plain_sgd() -> None:
     smoothing=st.sampled_from([0.0, 0.1]),
     seed=st.integers(0, 1000),
 )
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=examples(30))
 def test_losses_are_torchs(classes: int, rows: int, smoothing: float, seed: int) -> None:
     generator = torch.Generator().manual_seed(seed)
     logits = torch.randn(rows, classes, generator=generator)
@@ -91,7 +92,7 @@ def test_losses_are_torchs(classes: int, rows: int, smoothing: float, seed: int)
 
 
 @given(num_images=st.integers(1, 300), batch_size=st.integers(1, 64))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60))
 def test_every_image_once_an_epoch_and_no_batch_of_one(num_images: int, batch_size: int) -> None:
     values = Hyperparameters(batch_size=batch_size)
     split = small_dataset(num_train=num_images).train

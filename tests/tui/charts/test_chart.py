@@ -51,6 +51,14 @@ def test_ticks_lie_inside_and_are_few(low: float, span: float, num_steps: int) -
     assert len({label.strip() for label in tick_labels(values)}) == len(values)
 
 
+@pytest.mark.parametrize(("low", "high"), [(-1.7e308, 1.7e308), (0.0, 5e-324), (1e308, 1.7e308), (-1e308, 1.25)])
+def test_no_figure_is_too_large_or_small_for_ticks(low: float, high: float) -> None:
+    found = ticks(low, high, 5)
+    assert len(found) <= 7
+    assert all(low <= value <= high for value in found)
+    tick_labels(found)
+
+
 def test_ticks_and_labels_read_well() -> None:
     assert tick_labels(ticks(0, 2.5, 5)) == ["0.0", "0.5", "1.0", "1.5", "2.0", "2.5"]
     assert tick_labels(ticks(0, 100, 5)) == ["0", "20", "40", "60", "80", "100"]

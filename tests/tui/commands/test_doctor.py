@@ -66,6 +66,7 @@ def test_doctor_and_presets_say_which_of_ones_own_nets_cannot_be_built(run: Comm
         assert word in line
     record = json.loads(run("presets", "--json").out)["architectures"]
     assert {each["name"] for each in record if each["misfit"]} == {"absent", "unknown", "small"}
+    (nets / "absent.toml").unlink()  # a module of one's own is tried in a process each time
     doctor = run("doctor").out
-    assert doctor.count("not built") == 3
+    assert doctor.count("not built") == 2
     assert "sound.toml" not in doctor

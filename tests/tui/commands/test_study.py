@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from lazytrain.engine.compute import checking
 from lazytrain.engine.records import State
 from lazytrain.engine.store.store import Store
 from lazytrain.presets import load_catalogue
@@ -136,7 +137,9 @@ def test_refusals(run: Command, home: Path, arguments: tuple[str, ...], words: s
     assert not (home / "store.sqlite3").exists() or not states(home)
 
 
-def test_a_module_of_your_own_is_known_by_its_source(run: Command, home: Path) -> None:
+def test_a_module_of_your_own_is_known_by_its_source(run: Command, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # That it fits is found out in a process each time, which is another test's matter.
+    monkeypatch.setattr(checking, "_try_elsewhere", lambda *_: [("linear", "10", 30730)])
     write_preset(home, "architectures", "mine", 'title = "mine"\nmodule = "study_nets:Net"\n')
     source = home / "presets" / "study_nets.py"
     code = (

@@ -80,36 +80,25 @@ def test_ctrl_c_stops_and_keeps(home: Path) -> None:
         assert store.resume(run_id).state is State.QUEUED
 
 
-def test_sigterm_stops_and_keeps_with_143(home: Path) -> None:
+def test_a_busy_device_is_named_and_awaited_and_sigterm_frees_it_with_143(home: Path) -> None:
     with Store(home) as store:
-        run_id = store.add_run(configuration(epochs=5000)).id
-    with start("work", home=home) as process:
-        read_until(process, "epoch    1/5000")
-        process.terminate()
-        process.communicate(timeout=60)
-    assert process.returncode == 143
-    with Store(home) as store:
-        assert store.run(run_id).state in (State.STOPPED, State.QUEUED)
-
-
-def test_a_busy_device_is_named_and_awaited(home: Path) -> None:
-    with (
-        start("train", "lazynet", "quick", "--set", "epochs=5000", "--name", "busy", home=home) as busy,
-        Store(home) as store,
-    ):
-        read_until(busy, "epoch    1/5000")
-        with start("train", "lazynet", *QUICK, "--name", "next", home=home) as waiting:
-            assert waiting.stdout is not None
-            assert waiting.stderr is not None
-            run_id = waiting.stdout.readline().strip()
-            assert store.find("next").id == run_id
-            assert re.match(r"waits for cpu: held by .*\(process \d+\)", waiting.stderr.readline())
-            assert store.find("next").state is State.QUEUED
-            store.stop(store.find("busy").id)
-            out, err = waiting.communicate(timeout=120)
-        assert busy.wait(timeout=60) == 130, "stopped from elsewhere, and kept"
-    assert waiting.returncode == 0, err
-    assert "finished after" in out
+        working = store.add_run(configuration(epochs=5000))
+        with start("work", home=home) as busy:
+            read_until(busy, "epoch    1/5000")
+            with start("train", "lazynet", *QUICK, "--name", "next", home=home) as waiting:
+                assert waiting.stdout is not None
+                assert waiting.stderr is not None
+                run_id = waiting.stdout.readline().strip()
+                assert store.find("next").id == run_id
+                assert re.match(r"waits for cpu: held by .*\(process \d+\)", waiting.stderr.readline())
+                assert store.find("next").state is State.QUEUED
+                busy.terminate()
+                busy.communicate(timeout=60)
+                assert busy.returncode == 143
+                assert store.run(working.id).state is State.STOPPED
+                out, err = waiting.communicate(timeout=120)
+        assert waiting.returncode == 0, err
+        assert "finished after" in out
 
 
 def test_a_reader_that_goes_away_ends_no_run(home: Path) -> None:

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from lazytrain.engine.events import EpochRecord, Progress, RunStarted
 from lazytrain.engine.records import Run, State
 from lazytrain.engine.store.journal import Journal
@@ -67,6 +69,8 @@ class Story:
 
     def warn(self, text: str) -> None:
         self.warned.append(text)
+
+    complain = warn
 
     def show(self, run: Run) -> None: ...
 
@@ -127,6 +131,25 @@ def test_epochs_that_end_before_the_queue_is_looked_at_are_told_too(home: Path) 
     assert "goes on after step 10" in "\n".join(story.said)
 
 
+@pytest.mark.parametrize(("said", "told"), [("starts: 3 epochs", "3 epochs"), ("resumed at step 8: 3", "after step 8")])
+def test_a_run_goes_on_after_the_step_that_training_says(home: Path, said: str, told: str) -> None:
+    with Journal(home) as journal, Store(home) as store, Interrupts() as interrupts:
+        waiting, story = store.add_run(configuration(epochs=3)).id, Story()
+        _train(journal, waiting, 1)
+        journal.end(waiting, State.INTERRUPTED)
+        store.resume(waiting)
+
+        def work() -> None:
+            journal.claim(waiting)
+            journal.say(waiting, said, "info")
+            started = RunStarted(num_epochs=3, steps_per_epoch=10, step=0, path="eager", device="cpu", threads=1)
+            journal.begin(waiting, started, "the only device")
+            journal.end(waiting, State.FINISHED)
+
+        assert follow_queue(store, ToldRunner(work), story, interrupts) == 0
+    assert told in next(line for line in story.said if " on cpu" in line)
+
+
 def _train(journal: Journal, run_id: str, epochs: int) -> None:
     """Epochs of ten steps, up to that one."""
     journal.claim(run_id)
@@ -148,6 +171,15 @@ def test_ctrl_c_takes_a_queued_run_out_of_the_queue(home: Path) -> None:
     assert "waits for cpu" in story.warned
     with Store(home) as store:
         assert store.find("mine").state is State.STOPPED
+
+
+def test_a_run_that_is_stopped_elsewhere_ends_with_130(home: Path) -> None:
+    def work(journal: Journal, run_id: str) -> None:
+        _train(journal, run_id, 1)
+        journal.stop(run_id)
+        journal.end(run_id, State.STOPPED, outcome="stopped and kept")
+
+    assert follow(home, work)[0] == 130
 
 
 def test_a_second_ctrl_c_ends_at_once() -> None:

@@ -27,6 +27,7 @@ from lazytrain.engine.records import State
 from lazytrain.tui.replaced.cell_diff import Cells, NotUnderstoodError
 from lazytrain.tui.replaced.cell_diff_app import CellDiffApp
 from tests.helpers import ROOT
+from tests.helpers.examples import examples
 from tests.helpers.monitor_data import fill
 from tests.helpers.terminals import PtyTerminal, TmuxTerminal, has_tmux, see, wait_until
 
@@ -103,7 +104,7 @@ class Watched:
         return [[tuple(self._screen.buffer[y][x]) for x in range(WIDTH)] for y in range(HEIGHT)]
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=examples(40))
 @given(first=layouts(NARROW), rest=updates(NARROW))
 def test_each_update_shows_what_textual_would(first: LayoutUpdate, rest: list[LayoutUpdate | ChopsUpdate]) -> None:
     cells, ours, textuals = Cells(), Watched(), Watched()
@@ -114,7 +115,7 @@ def test_each_update_shows_what_textual_would(first: LayoutUpdate, rest: list[La
         assert cells.changes(update, CONSOLE) == "", "the same again sends nothing"
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=examples(40))
 @given(before=updates(ALL), last=layouts(ALL))
 def test_wide_characters_leave_nothing_behind(before: list[LayoutUpdate | ChopsUpdate], last: LayoutUpdate) -> None:
     cells, ours = Cells(), Watched()

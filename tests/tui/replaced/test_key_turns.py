@@ -111,7 +111,7 @@ async def test_the_form_is_filled_in_one_burst(home: Path) -> None:
     async with started(home, runner=FakeRunner()) as (app, pilot):
         type_at_once(pilot, "e\t16\r")
         await until(pilot, lambda: isinstance(app.screen, LaunchScreen) and launch(app).draft.edits.settings)
-        assert launch(app).draft.edits.settings == {"batch_size": 416}
+        assert launch(app).draft.edits.settings == {"batch_size": 16}
 
 
 async def test_a_filter_s_text_is_the_filter_s(home: Path) -> None:
@@ -146,6 +146,6 @@ def test_tab_and_a_number_in_one_write_to_the_real_program(home: Path, tmp_path:
         # As one read from the terminal.
         terminal.press("\t16\r")
         wait_until(terminal, lambda: "edit ·" not in terminal.text(), "the form to close")
-        see(terminal, "epochs 50", "batch 416")
+        see(terminal, "epochs 50", "batch 16")
         terminal.press("q")
         assert wait_for_exit(terminal) == 0

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
+from textual._compositor import Compositor
 from textual.css.stylesheet import Stylesheet
 
 from lazytrain.tui import app as app_module
@@ -15,7 +16,9 @@ from lazytrain.tui.app import LazytrainApp
 from lazytrain.tui.charts.drawing import Picture
 from lazytrain.tui.replaced import parts
 from lazytrain.tui.replaced.parts import NEEDS, PARTS, complaints, left_out, missing, replaces
+from lazytrain.tui.replaced.sparse_compositor import SparseCompositor
 from lazytrain.tui.replaced.stylesheet import KeptStylesheet
+from lazytrain.tui.screens.charts import ChartScreen
 from lazytrain.tui.start import REFUSED, find_switch_problem
 from tests.helpers.monitor_data import fill
 from tests.helpers.terminals import PtyTerminal, see, wait_for_exit
@@ -29,6 +32,7 @@ def changed(monkeypatch: pytest.MonkeyPatch) -> Iterator[Mapping[str, tuple[str,
     needs = {
         **NEEDS,
         "cell_diff": (*NEEDS["cell_diff"], "textual._compositor:PatchUpdate.chops", "textual._layout_engine:Layout"),
+        "compositor": ("textual._layout_engine:Compositor", *NEEDS["compositor"]),
         "stylesheet": ("textual.css.stylesheet:Stylesheet._sheets",),
         "driver": ("textual.drivers.linux_driver:LinuxDriver._pipe",),
     }
@@ -44,7 +48,7 @@ def changed(monkeypatch: pytest.MonkeyPatch) -> Iterator[Mapping[str, tuple[str,
         ({}, set()),
         ({"LAZYTRAIN_PLAIN": ""}, set()),
         ({"LAZYTRAIN_PLAIN": "tail"}, {"tail"}),
-        ({"LAZYTRAIN_PLAIN": "cell_diff, stylesheet,"}, {"cell_diff", "stylesheet"}),
+        ({"LAZYTRAIN_PLAIN": "cell_diff, compositor,"}, {"cell_diff", "compositor"}),
         ({"LAZYTRAIN_PLAIN": "all"}, set(PARTS)),
         ({"LAZYTRAIN_CELL_DIFF": "0"}, {"cell_diff"}),
         ({"LAZYTRAIN_CELL_DIFF": "0", "LAZYTRAIN_PLAIN": "tail"}, {"cell_diff", "tail"}),
@@ -57,7 +61,9 @@ def test_the_environment_leaves_parts_out(environment: dict[str, str], parts_lef
 
 
 def test_a_part_that_there_is_not_is_refused() -> None:
-    said = "LAZYTRAIN_PLAIN: 'celldiff' is no part that can be left out: cell_diff, stylesheet, tail, or all"
+    said = (
+        "LAZYTRAIN_PLAIN: 'celldiff' is no part that can be left out: cell_diff, compositor, stylesheet, tail, or all"
+    )
     assert find_switch_problem({"LAZYTRAIN_PLAIN": "celldiff"}) == said
 
 
@@ -69,23 +75,23 @@ def test_this_version_of_textual_has_what_is_needed() -> None:
 def kinds(home: Path) -> list[object]:
     app = LazytrainApp(home, home / "data")
     app.store.close()
-    kinds = [app._cells is not None, type(app.stylesheet), Picture()._goes_on]
+    kinds = [app._cells is not None, type(app.stylesheet), type(ChartScreen()._compositor), Picture()._goes_on]
     return [*kinds, app_module.find_driver() is not None]
 
 
 def test_each_is_left_out_alone_and_all_together(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("TEXTUAL_DRIVER", raising=False)
-    ours, others = [True, KeptStylesheet, True], [False, Stylesheet, False]
+    ours, others = [True, KeptStylesheet, SparseCompositor, True], [False, Stylesheet, Compositor, False]
     assert kinds(home) == [*ours, True]
-    for index, part in enumerate(("cell_diff", "stylesheet", "tail")):
+    for index, part in enumerate(("cell_diff", "stylesheet", "compositor", "tail")):
         monkeypatch.setenv("LAZYTRAIN_PLAIN", part)
-        assert kinds(home) == [*(others[i] if i == index else ours[i] for i in range(3)), True]
+        assert kinds(home) == [*(others[i] if i == index else ours[i] for i in range(4)), True]
     monkeypatch.setenv("LAZYTRAIN_PLAIN", "all")
     assert kinds(home) == [*others, True]
 
 
 def test_where_textual_has_changed_its_own_is_taken(home: Path, changed: object) -> None:
-    assert kinds(home) == [False, Stylesheet, True, False]
+    assert kinds(home) == [False, Stylesheet, Compositor, True, False]
 
 
 async def test_the_log_says_so(home: Path, changed: object) -> None:
@@ -98,6 +104,7 @@ async def test_the_log_says_so(home: Path, changed: object) -> None:
     version = "is used: this version of Textual has no"
     gone = "textual._compositor:PatchUpdate.chops, textual._layout_engine:Layout"
     assert f"Textual's own cell_diff {version} {gone}" in log
+    assert f"Textual's own compositor {version} textual._layout_engine:Compositor" in log
     assert f"Textual's own stylesheet {version} textual.css.stylesheet:Stylesheet._sheets" in log
     assert f"Textual's own driver {version} textual.drivers.linux_driver:LinuxDriver._pipe" in log
     assert "tail" not in log

@@ -1,40 +1,36 @@
-"""What a net has learned, on the screen and on the command line; images in half blocks."""
+"""What a net has learned, on its screen: the matrix, the mistakes, the filters, and how far it is."""
 
 from __future__ import annotations
 
-import io
-import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from rich.cells import cell_len
-from rich.console import Console
-from rich.segment import Segment
 from textual.app import App, ComposeResult
 from textual.pilot import Pilot
 from textual.widgets import Static
 
-from lazytrain.__main__ import main
-from lazytrain.engine.analysis.findings import Inspection, Raster
-from lazytrain.engine.confusion import Confusion
-from lazytrain.engine.data.vision.table import CIFAR10_CLASSES
+from lazytrain.engine.analysis.findings import FirstLook, Inspection
 from lazytrain.engine.events import Progress
 from lazytrain.engine.records import State
-from lazytrain.tui.commands.learned import print_confusion, print_mistakes
-from lazytrain.tui.plain.printed_images import can_draw
 from lazytrain.tui.screens.inspections import MOST_KEPT, Inspections
 from lazytrain.tui.screens.learned import LearnedScreen, describe_progress
 from lazytrain.tui.widgets.confusion_table import ConfusionTable
-from lazytrain.tui.widgets.half_blocks import UPPER_HALF, Tile, fit_size, half_block_lines, resize
+from lazytrain.tui.widgets.half_blocks import Tile
 from lazytrain.tui.widgets.image_grid import ImageGrid
-from lazytrain.tui.words.class_names import head_names, longer_head_names, row_name
-from tests.helpers.learned_app import FakeInspector, LearnedApp, colours, filters, inspection, matrix
+from tests.helpers.learned_app import (
+    FakeInspector,
+    LearnedApp,
+    add_confusion,
+    colours,
+    filters,
+    inspection,
+    matrix,
+    trained,
+)
 from tests.helpers.monitor_app import MonitorApp
 from tests.helpers.monitor_data import Filler
 
@@ -44,26 +40,6 @@ SIZES = [(120, 40), (80, 24)]
 @pytest.fixture
 def filler(home: Path) -> Filler:
     return Filler(home)
-
-
-def trained(filler: Filler, epochs: int = 10, state: State | None = State.FINISHED) -> str:
-    """A run of so many epochs, with the matrices of its best epoch and of its last."""
-    run_id = filler.queue("coolnet-v10", name="coolnet-v10 default")
-    filler.start(run_id)
-    filler.train(run_id, epochs)
-    add_confusion(filler, run_id, 4, best=True)
-    add_confusion(filler, run_id, epochs)
-    if state is not None:
-        filler.end(run_id, state)
-    return run_id
-
-
-def add_confusion(filler: Filler, run_id: str, epoch: int, *, best: bool = False, images: int = 1000) -> Confusion:
-    """The matrix of an epoch that is there, as an evaluation would have written it."""
-    record = next(each for each in filler.journal.epochs(run_id) if each.epoch == epoch)
-    counted = matrix(images=images - epoch * best)
-    filler.journal.write(run_id, record=record, best=best, confusion=counted)
-    return counted
 
 
 @asynccontextmanager
@@ -97,61 +73,6 @@ async def shows(pilot: Pilot[Any], wanted: str) -> None:
 def said(pilot: Pilot[Any]) -> str:
     message = pilot.app.screen.query_one("#message", Static)
     return str(message.content) if message.display else ""
-
-
-# ── half blocks ────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-def test_a_cell_holds_two_pixels() -> None:
-    image = Raster(2, 3, bytes(range(18)))
-    lines = half_block_lines(image)
-    assert [[segment.text for segment in line] for line in lines] == [[UPPER_HALF] * 2] * 2
-    first, last = lines[0][1].style, lines[1][0].style
-    assert first is not None
-    assert last is not None
-    assert first.color is not None
-    assert first.bgcolor is not None
-    assert first.color.triplet == (3, 4, 5)
-    assert first.bgcolor.triplet == (9, 10, 11)
-    assert last.bgcolor is None, "an odd number of rows has nothing beneath the last"
-
-
-@pytest.mark.parametrize(
-    ("size", "pixels", "fitted"),
-    [
-        ((32, 32), 32, (32, 32)),
-        ((32, 32), 16, (16, 16)),
-        ((5, 5), 16, (15, 15)),
-        ((64, 32), 16, (16, 8)),
-        ((3, 1), 16, (15, 5)),
-        ((100, 1), 16, (16, 1)),
-    ],
-)
-def test_images_fit(size: tuple[int, int], pixels: int, fitted: tuple[int, int]) -> None:
-    assert fit_size(Raster(*size, b""), pixels) == fitted
-
-
-@given(width=st.integers(1, 9), height=st.integers(1, 9), factor=st.integers(1, 4), seed=st.randoms())
-def test_enlarged_and_made_smaller_again_it_is_the_same(width: int, height: int, factor: int, seed: Any) -> None:
-    image = Raster(width, height, bytes(seed.randrange(256) for _ in range(3 * width * height)))
-    large = resize(image, factor * width, factor * height)
-    assert len(large.rgb) == 3 * factor * factor * width * height
-    assert resize(large, width, height) == image
-
-
-def test_made_smaller_it_is_the_mean() -> None:
-    image = Raster(2, 2, bytes([0, 0, 0, 100, 0, 0, 100, 0, 0, 200, 0, 9]))
-    assert resize(image, 1, 1) == Raster(1, 1, bytes([100, 0, 2]))
-
-
-def test_names_in_narrow_columns() -> None:
-    assert head_names(("cat", "caterpillar"), 4) == ["cat", "cate"]
-    assert head_names(("caterpillar", "caterwaul"), 4) == ["1", "2"], "two that look the same are numbered"
-    assert row_name(("caterpillar", "caterwaul"), 1, 4) == "2 caterwaul"
-    assert row_name(("cat", "dog"), 1, 4) == "dog"
-    assert head_names(("広い文字", "cat"), 5) == ["広い", "cat"], "cells are counted, not letters"
-    assert longer_head_names(("cat", "caterpillar"), 4, [4, 11]) == ["cat", "caterpillar"]
-    assert longer_head_names(("caterpillar", "caterwaul"), 4, [11, 11]) == ["1", "2"], "as in the rows"
 
 
 # ── the matrix ─────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -251,6 +172,22 @@ async def test_says_how_far_it_is_and_shows_the_mistakes(home: Path, filler: Fil
         assert len(begun(pilot)) == 1, "what was found out is kept"
 
 
+async def test_filters_wait_for_no_evaluation(home: Path, filler: Filler) -> None:
+    async with learned(home, trained(filler)) as pilot:
+        await pilot.press("f")
+        ((_, inspector),) = begun(pilot)
+        inspector.progress = Progress(phase="evaluating", done=3000, total=10_000)
+        await shows(pilot, "evaluating 3,000 of 10,000")
+        inspector.first_look = FirstLook(weights="epoch 10", filters=filters())
+        await shows(pilot, "conv 6 · 5×5 · epoch 10 · 1–6 of 6")
+        await pilot.press("m")
+        await shows(pilot, "evaluating 3,000 of 10,000")
+        inspector.error = "the net failed"
+        await shows(pilot, "the net failed")
+        await pilot.press("f")
+        await shows(pilot, "conv 6 · 5×5 · epoch 10 · 1–6 of 6")
+
+
 async def test_looks_again_and_at_the_best(home: Path, filler: Filler) -> None:
     async with learned(home, trained(filler), inspection()) as pilot:
         await pilot.press("f", "r", "b")
@@ -348,67 +285,6 @@ def test_picture_of_what_it_has_learned(
 ) -> None:
     app = LearnedApp(home, trained(filler), inspection(filters=filters()))
     assert snap_compare(app, terminal_size=size, press=[page])
-
-
-# ── the command line ───────────────────────────────────────────────────────────────────────────────────────────────
-
-
-def printed(show: Any, *arguments: Any, **options: Any) -> str:
-    stream = io.StringIO()
-    show(*arguments, Console(file=stream, highlight=False, markup=False, **options))
-    return stream.getvalue()
-
-
-def test_confusion_prints_what_the_store_holds(home: Path, filler: Filler, capsys: pytest.CaptureFixture[str]) -> None:
-    run_id = trained(filler)
-    assert main(["--home", str(home), "confusion", run_id, "--json"]) == 0
-    record = json.loads(capsys.readouterr().out)
-    assert record["weights"] == "epoch 10"
-    assert record["classes"] == list(CIFAR10_CLASSES)
-    assert Confusion.of(record["classes"], [count for row in record["counts"] for count in row]) == matrix()
-    assert main(["--home", str(home), "confusion", run_id, "--best"]) == 0
-    out = capsys.readouterr().out.splitlines()
-    assert out[0].startswith("coolnet-v10 default, epoch 4: ")
-    assert out[1].split()[:4] == ["is", "right", "airplane", "automobile"]
-    assert len(out) == 12
-    assert all("[" in line and "]" in line for line in out[2:])
-
-
-def test_the_matrix_fits_a_narrow_terminal(home: Path, filler: Filler) -> None:
-    run = filler.journal.run(trained(filler))
-    out = printed(print_confusion, run, "epoch 1", matrix(), force_terminal=True, width=80, color_system=None)
-    assert max(map(len, out.splitlines())) <= 80
-
-
-def test_mistakes_are_listed_where_they_can_not_be_drawn(home: Path, filler: Filler) -> None:
-    run, found = filler.journal.run(trained(filler)), inspection()
-    plain = printed(print_mistakes, run, found, found.mistakes[:3], width=100)
-    assert plain.splitlines()[1:] == [
-        "image  is          taken for  confidence",
-        "    0  airplane    cat            99.9 %",
-        "    1  automobile  deer           98.9 %",
-        "    2  bird        dog            97.9 %",
-    ]
-    drawn = printed(
-        print_mistakes, run, found, found.mistakes[:3], force_terminal=True, color_system="truecolor", width=70
-    )
-    assert drawn.count(UPPER_HALF) == 3 * 32 * 16
-    assert "38;2;" in drawn
-    assert "automobile" in drawn
-
-
-def test_colours_decide_whether_it_is_drawn() -> None:
-    assert can_draw(Console(file=io.StringIO(), force_terminal=True, color_system="256"))
-    assert not can_draw(Console(file=io.StringIO(), force_terminal=True, color_system="standard"))
-    assert not can_draw(Console(file=io.StringIO(), force_terminal=True, color_system="truecolor", no_color=True))
-    assert not can_draw(Console(file=io.StringIO()))
-
-
-def test_what_was_found_out_goes_through_json() -> None:
-    found = inspection(filters=filters())
-    assert Inspection.from_record(json.loads(json.dumps(found.to_record()))) == found
-    assert Inspection.from_record(json.loads(json.dumps(replace(found, filters=None).to_record()))).filters is None
-    assert [Segment(UPPER_HALF)] != half_block_lines(colours(2, 0))[0]
 
 
 async def test_digits_have_a_column_of_names_and_long_names_have_what_room_there_is(home: Path, filler: Filler) -> None:

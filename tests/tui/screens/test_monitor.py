@@ -17,11 +17,12 @@ from lazytrain.engine.records import State, Wanted
 from lazytrain.engine.store.script_journal import ScriptJournal
 from lazytrain.engine.store.series import Sample
 from lazytrain.tui.charts.chart import MetricChart
-from lazytrain.tui.lists.run_list import EMPTY, RunList
+from lazytrain.tui.lists.run_list import RunList
 from lazytrain.tui.screens.details import DetailsScreen
 from lazytrain.tui.screens.log import LogScreen
 from lazytrain.tui.screens.monitor import MonitorScreen
 from lazytrain.tui.state.arrangement import Arrangements
+from lazytrain.tui.state.host import Host
 from lazytrain.tui.widgets.metric_grid import CHOSEN, MetricGrid
 from lazytrain.tui.widgets.run_status import RunStatus
 from tests.helpers.launch_app import make_app, until
@@ -131,7 +132,7 @@ async def test_best_says_that_it_looks_at_validation_images(home: Path) -> None:
 
 async def test_says_what_to_do_where_there_is_nothing(home: Path) -> None:
     async with monitor(home, Clock()) as pilot:
-        assert listed(pilot) == [f" {EMPTY}"]
+        assert listed(pilot) == [f" {Host.no_runs}"]
         assert "Press 1" in status(pilot)
         await pilot.press("space", "s", "r", "x", "n", "l", "i", "left", "m", "K", "J", "down", "end")
         assert pilot.app.asked == []  # type: ignore[attr-defined]
@@ -273,11 +274,14 @@ async def test_log_opens_grows_and_closes(home: Path, filler: Filler) -> None:
         filler.journal.say(run.id, "checkpoint saved [step 300,000]")
         await pilot.press("l")
         assert isinstance(pilot.app.screen, LogScreen)
-        text = pilot.app.screen.query_one("#text", Static)
-        assert "checkpoint saved [step 300,000]" in str(text.content)
+        lines = pilot.app.screen.lines
+        assert "checkpoint saved [step 300,000]" in lines.text
         filler.journal.say(run.id, "the disk is nearly full", "warning")
         pilot.app.tell()  # type: ignore[attr-defined]
-        assert "⚠ the disk is nearly full" in str(text.content)
+        assert "⚠ the disk is nearly full" in lines.text
+        await pilot.pause()
+        seen = "\n".join(strip.text for strip in (lines.render_line(y) for y in range(lines.size.height)))
+        assert "⚠ the disk is nearly full" in seen
         await pilot.press("escape")
         assert isinstance(pilot.app.screen, MonitorScreen)
 

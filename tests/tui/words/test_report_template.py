@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import html
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from markdown_it import MarkdownIt
 
 from lazytrain.engine.records import State
 from lazytrain.engine.store.store import Store
@@ -155,6 +158,17 @@ def test_what_is_printed_is_no_markdown_unless_it_is_said_to_be(command: Command
     result = command("report", NAME, "--template", str(own))
     assert result.status == 0, result.err
     assert result.out.splitlines() == [ESCAPED, ESCAPED, ESCAPED, NAME, f"*{ESCAPED}*", "Two lines"]
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["$a$ and $$b$$", "$`a`$", "*a*", "a_b _c_", "[a](b)", "<i>", "&amp;", ":tada: at 10:30:15", "- a", "+ a", "1. a"],
+)
+def test_a_name_is_read_as_it_was_written(name: str) -> None:
+    shown = MarkdownIt().enable("strikethrough").render(f"- {plain(name)}")
+    assert shown == f"<ul>\n<li>{html.escape(name, quote=False)}</li>\n</ul>\n"
+    # What GitHub makes of text beside CommonMark: formulas and pictures by their names.
+    assert not re.search(r"(?<!\\)\$|(?<!\\):[a-z]+:", plain(name))
 
 
 def test_a_table_keeps_its_cells_whatever_is_in_them() -> None:

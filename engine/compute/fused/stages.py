@@ -1,0 +1,89 @@
+"""What a program is made of: a stage a layer, each with its functions and the lines that call them.
+
+Stages of planes work on one image after another, which stays in the processor's cache; stages of vectors on a batch.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from textwrap import dedent, indent
+
+from lazytrain.engine.compute.fused.planes import Plane
+from lazytrain.engine.compute.fused.updates import Optimizer
+
+
+@dataclass(slots=True, kw_only=True)
+class Stage:
+    """One layer of the program. `number` counts from 1; 0 are the images.
+
+    `y{number}` is its output, `d{number}` the loss's gradient for it: of a stage of planes both are of one image at a
+    time, unless `kept`, and of a stage of vectors of the whole batch.
+    """
+
+    number: int
+    output: Plane
+    gradient: Plane
+    """How the gradient for the output lies."""
+    per_image: bool = False
+    in_place: bool = False
+    """Whether its output overwrites its input."""
+    kept: bool = False
+    """Whether its output is looked at on the way back."""
+    first: bool = False
+    """Whether nobody before it wants a gradient."""
+    shapes: dict[str, tuple[int, ...]] = field(default_factory=dict)
+    """Its parameters: name in the program → shape."""
+    needs_input = False
+    """Whether it looks at its input on the way back."""
+    needs_output = False
+    keeps_forward = False
+    """Whether it has buffers that its way there fills."""
+
+    @property
+    def name(self) -> str:
+        return f"{self.number}"
+
+    def functions(self, optimizer: Optimizer) -> dict[str, str]:
+        """The text of each function that its lines call, by name; stages alike share them."""
+        return {}
+
+    def buffers(self) -> dict[str, str]:
+        """What it keeps beside its output: name → how it is made, for `batch` images at most."""
+        return {}
+
+    def forward(self, x: str, y: str) -> str:
+        """From `x` to `y`."""
+        raise NotImplementedError
+
+    def evaluate(self, x: str, y: str) -> str:
+        """The same where the net isn't trained."""
+        return self.forward(x, y)
+
+    def backward(self, x: str, y: str, dy: str, dx: str, optimizer: Optimizer) -> str:
+        """From `dy` to `dx`; its parameters' gradients are added to those of the images before."""
+        return ""
+
+    def end(self, optimizer: Optimizer) -> str:
+        """After the way back of a batch: the parameters are updated, and their gradients zero again."""
+        return ""
+
+
+def text(template: str, **parts: object) -> str:
+    """A template with its `«names»` filled in; text of several lines goes on at its first line's column."""
+    lines: list[str] = []
+    for each in dedent(template).strip("\n").splitlines():
+        line, before = each, each[: len(each) - len(each.lstrip())]
+        for key, value in parts.items():
+            line = line.replace(f"«{key}»", indent(str(value), before).lstrip())
+        if line.strip():
+            lines.append(line)
+    return "\n".join(lines)
+
+
+def states(optimizer: Optimizer, *weights: str) -> str:
+    """The states of some weights, as arguments."""
+    return "".join(f", {state}_{weight}" for weight in weights for state in optimizer.states)
+
+
+def scalars(optimizer: Optimizer) -> str:
+    return "".join(f", {scalar}" for scalar in optimizer.scalars)

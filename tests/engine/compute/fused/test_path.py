@@ -1,0 +1,188 @@
+"""Training by a compiled program: bits, resumes, caches, and what happens without a compiler."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from lazytrain.engine.compute.architecture import build_net
+from lazytrain.engine.compute.fused import compiling, path
+from lazytrain.engine.compute.fused.compiling import FOLDER, CannotCompile, compile_apart, is_compiled, load_program
+from lazytrain.engine.compute.fused.path import FusedPath, compile_ahead, find_program, worthwhile_program
+from lazytrain.engine.compute.paths import make_path, ready_path
+from lazytrain.engine.configuration import RunConfiguration
+from lazytrain.engine.data.loading import Dataset, Split
+from lazytrain.engine.errors import DeviceError
+from lazytrain.engine.events import EpochEnded, RunDiverged, RunStarted, StepsDone
+from lazytrain.engine.training.loop import Training
+from lazytrain.presets import Architecture, Hyperparameters
+
+pytest.importorskip("numba")
+SHAPE = (1, 6, 6)
+LAYERS = [{"conv": 2, "kernel": 3}, "relu", {"maxpool": 2}, {"linear": 5}, {"dropout": 0.2}]
+
+
+@pytest.fixture(scope="module")
+def programs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One folder for all: each program is compiled once."""
+    return tmp_path_factory.mktemp("programs")
+
+
+@pytest.fixture(autouse=True)
+def _folder(programs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(FOLDER, str(programs))
+
+
+def configuration(**values: Any) -> RunConfiguration:
+    return RunConfiguration(
+        architecture_name="small",
+        architecture=Architecture.model_validate({"title": "small", "layers": LAYERS}),
+        hyperparameters=Hyperparameters.model_validate({"epochs": 2, "momentum": 0.9, **values}),
+    )
+
+
+def noise() -> Dataset:
+    generator = torch.Generator().manual_seed(0)
+
+    def split(count: int) -> Split:
+        images = torch.randint(0, 256, (count, *SHAPE), dtype=torch.uint8, generator=generator)
+        return Split(images=images, labels=torch.randint(0, 3, (count,), generator=generator))
+
+    names = ("a", "b", "c")
+    return Dataset(name="noise", classes=names, train=split(58), test=split(20), checksum="", resident=True, notes=())
+
+
+def training(made: RunConfiguration, **more: Any) -> Training:
+    net = build_net(made.architecture, SHAPE, 3, seed=0)
+    return Training(made, noise(), net, **{"path": "fused", **more})
+
+
+def weights(run: Training) -> list[Tensor]:
+    return [each.clone() for each in run._net.parameters()]
+
+
+def test_it_trains_as_autograd_does_and_again_the_same_bits() -> None:
+    made = configuration(momentum=0.0)
+    plain = made.model_copy(
+        update={"architecture": Architecture.model_validate({"title": "small", "layers": LAYERS[:-1]})}
+    )
+    runs = [training(plain), training(plain, path="autograd")]
+    events = [list(run) for run in runs]
+    assert isinstance(events[0][0], RunStarted)
+    assert events[0][0].path == "fused"
+    for mine, theirs in zip(weights(runs[0]), weights(runs[1]), strict=True):
+        torch.testing.assert_close(mine, theirs, rtol=1e-5, atol=1e-6)
+    ends = [[each.record for each in some if isinstance(each, EpochEnded)] for some in events]
+    assert [each.test_accuracy for each in ends[0]] == [each.test_accuracy for each in ends[1]]
+    again = training(plain)
+    list(again)
+    assert all(torch.equal(one, other) for one, other in zip(weights(runs[0]), weights(again), strict=True))
+
+
+def test_a_resume_goes_on_with_the_same_bits() -> None:
+    """Dropout's draws and the velocities too, from the middle of an epoch."""
+    whole = training(configuration(), clock=iter(range(10**6)).__next__)
+    points = [point for event in whole if isinstance(event, StepsDone) for point in event.points]
+    begun = training(configuration(), clock=iter(range(10**6)).__next__)
+    taken: list[Any] = []
+    for event in begun:
+        if isinstance(event, StepsDone):
+            taken += event.points
+        if isinstance(event, StepsDone) and 0 < begun.step < begun.steps_per_epoch:
+            break
+    snapshot = begun.snapshot()
+    assert snapshot["path"] == "fused"
+    on = training(configuration(), snapshot=snapshot, clock=iter(range(10**6)).__next__)
+    taken += [point for event in on if isinstance(event, StepsDone) for point in event.points]
+    assert [(each.step, each.loss) for each in taken] == [(each.step, each.loss) for each in points]
+    assert all(torch.equal(one, other) for one, other in zip(weights(on), weights(whole), strict=True))
+
+
+def test_a_loss_that_is_no_number_is_found() -> None:
+    run = training(configuration(learning_rate=1000.0, epochs=40))
+    assert isinstance(list(run)[-1], RunDiverged)
+
+
+def test_only_long_trainings_are_compiled_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    net = build_net(configuration().architecture, SHAPE, 3, seed=0)
+    values = Hyperparameters(momentum=0.9, epochs=2)
+    operations = find_program(net, values, SHAPE).operations
+    # Multiplications of an image: 18 and a bias's are none at each of 16 places, twice; 8 · 5 and 5 · 3 three times.
+    assert operations == 2 * 18 * 16 + 3 * (2 * 2 * 2 * 5 + 5 * 3)
+    monkeypatch.setattr(path, "WORTH_OPERATIONS", 2 * operations * 1000)
+    assert make_path(net, values, input_shape=SHAPE, num_images=1000).name == "fused"
+    assert make_path(net, values, input_shape=SHAPE, num_images=999).name == "autograd"  # it has dropout
+    assert make_path(net, values, input_shape=SHAPE, num_images=1000, micro_batches=2).name == "autograd"
+    assert make_path(net, values).name == "autograd"
+    # What autograd alone computes has none.
+    assert worthwhile_program(net, values.model_copy(update={"precision": "bfloat16"}), SHAPE, 10**9) is None
+
+
+def test_without_a_compiler_it_is_trained_as_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
+    net, values = build_net(configuration().architecture, SHAPE, 3, seed=0), Hyperparameters(epochs=2)
+
+    def fail(_text: str) -> None:
+        raise CannotCompile("numba isn't installed: pip install numba")
+
+    monkeypatch.setattr(path, "WORTH_OPERATIONS", 1)
+    monkeypatch.setattr(path, "load_program", fail)
+    found, notices = ready_path(net, values, SHAPE, num_images=1000)
+    assert found.name == "autograd"
+    said = "numba isn't installed: pip install numba: trained without it, which takes several times as long"
+    assert notices == [said]
+    with pytest.raises(DeviceError, match="it was trained with fused steps, and numba isn't installed"):
+        ready_path(net, values, SHAPE, "fused")
+    monkeypatch.setattr(path, "has_compiler", lambda: False)
+    found, notices = ready_path(net, values, SHAPE, num_images=1000)
+    assert (found.name, notices) == ("autograd", [])
+
+
+def test_a_damaged_cache_is_made_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(FOLDER, str(tmp_path / "programs"))
+    text = "from numba import njit\n@njit('i8(i8)', cache=True)\ndef steps(x):\n    return x + 1\n"
+    assert not is_compiled(text)
+    assert load_program(text).steps(1) == 2
+    assert is_compiled(text)
+    folder = compiling.program_folder(text)
+    kept = sorted(folder.glob("__pycache__/*.nb?"))
+    assert len(kept) == 2
+    for file in kept:
+        file.write_bytes(b"no such thing")
+    (folder / "steps.py").write_text("def steps(: half a program", encoding="utf-8")
+    assert load_program(text).steps(2) == 3
+
+
+def test_compiling_apart_is_seen_and_can_be_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(FOLDER, str(tmp_path / "programs"))
+    text = "from numba import njit\n@njit('i8(i8)', cache=True)\ndef steps(x):\n    return x + 1\n"
+    stopped = compile_apart(text)
+    assert next(stopped) >= 0
+    stopped.close()
+    assert not is_compiled(text)
+    assert all(each >= 0 for each in compile_apart(text))
+    assert is_compiled(text)
+    with pytest.raises(CannotCompile, match=r"numba can't compile the steps: .*no_such_name"):
+        list(compile_apart("no_such_name"))
+
+
+def test_a_folder_that_cant_be_written_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv(FOLDER, str(tmp_path / "file"))
+    with pytest.raises(CannotCompile, match="can't be kept in"):
+        load_program("steps = 1")
+
+
+def test_what_is_there_isnt_compiled_again() -> None:
+    net, values = build_net(configuration().architecture, SHAPE, 3, seed=0), configuration().hyperparameters
+    load_program(find_program(net, values, SHAPE).text)
+    assert list(compile_ahead(net, values, SHAPE, 58, "fused")) == []
+    assert list(compile_ahead(net, values, SHAPE, 58, "derived")) == []
+    made = FusedPath(net, values, SHAPE)
+    made.prepare(SHAPE)
+    images = torch.randn(3, *SHAPE)
+    with torch.no_grad():
+        torch.testing.assert_close(made.evaluate(images), net.eval()(images), rtol=1e-5, atol=1e-6)
