@@ -16,9 +16,10 @@ from lazytrain.engine.confusion import Confusion
 from lazytrain.engine.events import POINT_FORMAT, EpochRecord
 from lazytrain.engine.places import make_folder
 from lazytrain.engine.records import ACTIVE, CHUNK_POINTS, Kind, State, Wanted, epoch_columns
-from lazytrain.engine.store.archive import RUN, read_confusions, read_history, read_run
+from lazytrain.engine.store.archive import RUN, read_confusions, read_history, read_run, read_series_history
 from lazytrain.engine.store.database import Connection, StoreDamaged, connect, damage, transaction
 from lazytrain.engine.store.locks import FileLock, LockHeld
+from lazytrain.engine.store.series import SAMPLE_FORMAT, MetricRefused, Sample, append_samples
 
 LOCK_SECONDS = 60.0
 NOTICE = "notice"
@@ -135,6 +136,7 @@ def add_from_folder(connection: Connection, folder: Path) -> int | None:
     connection.execute("SAVEPOINT folder")
     try:
         _add(connection, line, points, epochs, read_confusions(folder))
+        _add_series(connection, row["id"], folder)
     # Values of another type, or beyond what SQLite takes; the disk's own troubles are StoreTrouble.
     except (sqlite3.Error, ValueError, TypeError, KeyError, OverflowError):
         connection.execute("ROLLBACK TO folder")
@@ -147,10 +149,19 @@ def add_from_folder(connection: Connection, folder: Path) -> int | None:
 def add_curve(connection: Connection, run_id: str, folder: Path) -> int:
     """Put the curve that `folder` keeps in place of the run's in the store, in a transaction; its number of points."""
     points, epochs = read_history(folder)
-    for table in ("chunks", "epochs", "confusions"):
+    for table in ("chunks", "epochs", "confusions", "metrics"):
         connection.execute(f"DELETE FROM {table} WHERE run_id = ?", (run_id,))
     _add_curve(connection, run_id, points, epochs, read_confusions(folder))
+    _add_series(connection, run_id, folder)
     return len(points) // POINT_FORMAT.size
+
+
+def _add_series(connection: Connection, run_id: str, folder: Path) -> None:
+    for name, packed in read_series_history(folder).items():
+        samples = (Sample(*values) for values in SAMPLE_FORMAT.iter_unpack(packed))
+        # What a damaged file holds under a name that can't be is no reason to lose the rest.
+        with contextlib.suppress(MetricRefused):
+            append_samples(connection, run_id, {name: samples})
 
 
 def _fresh(path: Path) -> Path:
