@@ -296,7 +296,8 @@ class Reader:
         row = self.connection.execute("SELECT name, kind, configuration FROM runs WHERE id = ?", (run_id,)).fetchone()
         if row is None:
             raise RunNotFound(f"no run {run_id!r}")
-        if row["kind"] != Kind.OWN:
+        # A damaged kind counts as our own, as in the list of runs: the configuration tells.
+        if row["kind"] in (Kind.SCRIPT, Kind.COMMAND, Kind.LOGS):
             what = "a command of your own" if row["kind"] == Kind.COMMAND else "trained by another program"
             raise RunUnreadable(f"{harmless(row['name'])} ({run_id}) is {what}: that needs a run of presets")
         return read_configuration(run_id, row["name"], row["configuration"])
