@@ -252,7 +252,7 @@ def metric_outcome(family: Family, name: str) -> MetricOutcome:
             metric = member.metric(group.judged)
         if metric is not None:
             found.append((metric, MetricRules.of(member.details).goal(metric.name)))
-    goal = next((goal for _, goal in found if goal is not None), None)
+    goal: Goal | None = next((goal for _, goal in found if goal is not None), None)
     smallest, largest = (_mean(getattr(each, bound) for each, _ in found) for bound in ("smallest", "largest"))
     return MetricOutcome(
         last=_mean(each.last for each, _ in found),

@@ -190,7 +190,7 @@ def test_metrics_of_programs_are_plotted_alone_and_over_others(run: Command, fil
         for name in ("one", "two"):
             script = journal.add_script(name, project="wmt", details={})
             ramp = [Sample(step, float(step), step / 10) for step in range(100)]
-            series = dict.fromkeys(("train/loss", "val/loss", "val/bleu"), ramp)
+            series = {"train/loss": ramp, "val/loss": ramp, "val/bleu": ramp}
             journal.write_series(script.id, series, {"step": 99, "seconds": 99.0})
             journal.end(script.id, State.FINISHED)
     filler.journal.write(filler.journal.find("first").id, series={"gradient norm": [Sample(5, 1.0, 2.5)]})
