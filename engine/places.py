@@ -52,6 +52,11 @@ def cache_folder(home: Path) -> Path:
     return home / "cache" / "datasets"
 
 
+def logs_folder(home: Path) -> Path:
+    """What was read of logs that are only watched, a store for each: safe to delete, read again when needed."""
+    return home / "cache" / "logs"
+
+
 def presets_folder(home: Path) -> Path:
     """The user's own presets: `{architectures,hyperparameters,studies}/*.toml`."""
     return home / "presets"

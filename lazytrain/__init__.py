@@ -33,9 +33,17 @@ __all__ = [
     "finish",
     "init",
     "log",
+    "log_artifact",
+    "log_code",
+    "log_cpu",
+    "log_gpu",
+    "log_system",
     "login",
+    "save",
     "save_at_stop",
     "steps",
+    "unwatch",
+    "use_artifact",
     "watch",
 ]
 
@@ -45,6 +53,13 @@ run: TrackedRun | SilentRun | None = None
 _LATER = {
     "Stopped": "lazytrain.engine.tracking.client",
     "CannotBegin": "lazytrain.engine.tracking.opening",
+    **dict.fromkeys(
+        (
+            *("AlertLevel", "Artifact", "Audio", "Histogram", "Html", "Image", "Markdown", "Object3D", "Plotly"),
+            *("Settings", "Table", "Video"),
+        ),
+        "lazytrain.engine.tracking.others",
+    ),
 }
 
 
@@ -61,6 +76,7 @@ def init(
     better: Mapping[str, str] | None = None,
     on_stop: str = "flag",
     pauses: bool = True,
+    output: bool = True,
     mode: str | None = None,
     home: str | os.PathLike[str] | None = None,
     **others: Any,
@@ -80,6 +96,7 @@ def init(
         better: metric → `min` or `max`; guessed from the name where it isn't said.
         on_stop: `flag`: `run.should_stop` says that somebody stopped the run; `raise`: `log` raises `Stopped`.
         pauses: whether `log` waits while the run is paused.
+        output: whether what the program prints is kept as the run's log, as well as printed.
         mode: `disabled`: nothing is kept.
         home: the folder of the run store (LAZYTRAIN_HOME).
         others: what other trackers take; left out, and said so.
@@ -92,7 +109,7 @@ def init(
 
     global run  # noqa: PLW0603  the run of this process, as wandb and trackio have one
     finish()
-    given = {"better": better, "on_stop": on_stop, "pauses": pauses, "mode": mode, "home": home}
+    given = {"better": better, "on_stop": on_stop, "pauses": pauses, "output": output, "mode": mode, "home": home}
     known = {key: each for key, each in (settings or {}).items() if key in given}
     unknown = sorted({*others, *((settings or {}).keys() - known.keys())})
     if unknown:
@@ -152,6 +169,13 @@ def watch(*_: Any, **__: Any) -> None:
     """Nothing yet: gradients aren't logged by themselves. For scripts that ask for it."""
 
 
+def save(*_: Any, **__: Any) -> None:
+    """Nothing: files stay where they are. For scripts that have them sent."""
+
+
+log_artifact = log_code = log_cpu = log_gpu = log_system = unwatch = use_artifact = save
+
+
 def __getattr__(name: str) -> Any:
     if name in ("config", "summary"):
         if run is None:
@@ -180,17 +204,41 @@ def _watch_the_end() -> None:
     from typing import NoReturn
 
     told, leave = sys.excepthook, sys.exit
+    code_of: Any = vars(SystemExit)["code"]
+    codes: list[Any] = []
+
+    class Leaving(SystemExit):
+        """What `sys.exit` raises. The interpreter asks for its code, with nobody who calls, where nothing caught it:
+        no one else learns the exit code before the end."""
+
+        @property
+        def code(self) -> Any:
+            code = code_of.__get__(self)
+            try:
+                sys._getframe(1)
+            except ValueError:
+                codes.append(code)
+            return code
+
+        @code.setter
+        def code(self, code: Any) -> None:  # pyright: ignore[reportIncompatibleVariableOverride]  a property is one too
+            code_of.__set__(self, code)
+
+    Leaving.__name__ = Leaving.__qualname__ = "SystemExit"
 
     def note_code(code: Any = None, /) -> NoReturn:
-        # Nobody else learns the exit code before the end.
         if threading.current_thread() is threading.main_thread():
-            codes.append(code if isinstance(code, int) or code is None else 1)
+            raise Leaving(code) if code is not None else Leaving
         leave(code)
 
     def end() -> None:
-        finish(exit_code=codes[-1] if codes else None)
-
-    codes: list[int | None] = []
+        global run
+        ending, run = run, None
+        if ending is not None:
+            code = codes[-1] if codes else None
+            # What isn't a number Python prints, and the exit code is 1.
+            words = None if code is None or isinstance(code, int) else str(code)
+            ending.finish(code if words is None else None, error=words)
 
     def note(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
         global run

@@ -36,7 +36,7 @@ from lazytrain.tui.screens.launch import LaunchScreen
 from lazytrain.tui.state.dataset_lookup import DatasetShelf
 from lazytrain.tui.state.headline import Expectation, describe_queue, describe_runner, find_background
 from lazytrain.tui.state.host import Host, Verb
-from lazytrain.tui.state.last_session import recall, remember
+from lazytrain.tui.state.last_session import Remembered, recall, remember
 from lazytrain.tui.state.marks import Marks
 from lazytrain.tui.state.preset_shelf import PresetShelf
 from lazytrain.tui.terminal.job_control import has_shell
@@ -115,6 +115,9 @@ class LazytrainApp(Host):
             show=False,
         ),
     ]
+
+    FIRST_MODE: ClassVar[str] = "launch"
+    """The screen that it opens with."""
 
     headline: reactive[str] = reactive("")
     """What the top bar says at the right."""
@@ -223,7 +226,7 @@ class LazytrainApp(Host):
 
     async def on_mount(self) -> None:
         self._fit(self.launch_screen)
-        await self.switch_mode("launch")
+        await self.switch_mode(self.FIRST_MODE)
         self._follow_runner()
         self.refresh_runs()
         with contextlib.suppress(LockHeld, OSError):
@@ -418,6 +421,9 @@ class LazytrainApp(Host):
             marked=self.marks.places,
             smoothing=self.smoothing,
         )
+        self._keep_choice(choice)
+
+    def _keep_choice(self, choice: Remembered) -> None:
         if choice != self._remembered:
             remember(self.home / "screen.json", choice)
             self._remembered = choice

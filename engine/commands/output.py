@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 
 from lazytrain.engine.commands.figures import FigureReader, Standing
 from lazytrain.engine.commands.terminal import Printed, Terminal
-from lazytrain.engine.store.command_journal import Line
+from lazytrain.engine.store.printed import Line
 from lazytrain.engine.store.series import Sample
 
 MOST_LINES = 400

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lazytrain.engine.child_process import outer_environment, python_command
-from lazytrain.engine.records import Run, State, iso
+from lazytrain.engine.records import Kind, Run, State, iso
 from lazytrain.engine.settings.recipients import INSTALL, has_apprise, masked, without_parts
 from lazytrain.engine.store.journal import Journal
 from lazytrain.engine.store.trouble import StoreError
@@ -128,7 +128,8 @@ def describe_briefly(run: Run) -> str:
     """What a message says: `coolnet-v10 finished: best 62.4 % at epoch 14`, and a line of how far, how long, where."""
     on = f" on {run.device}" if run.device else ""
     seconds = timedelta(seconds=round(run.seconds))
-    return f"{sentence(run)}\n{run.epoch} of {run.num_epochs} epochs in {seconds}{on}, run {run.id}"
+    done = f"{run.epoch} of {run.num_epochs} epochs" if run.kind is Kind.OWN else f"{run.step:,} steps"
+    return f"{sentence(run)}\n{done} in {seconds}{on}, run {run.id}"
 
 
 def run_command(command: str, facts: Mapping[str, Any], seconds: float = NOTICE_SECONDS) -> str | None:

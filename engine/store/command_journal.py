@@ -7,24 +7,15 @@ from typing import Any
 
 from lazytrain.engine.records import State
 from lazytrain.engine.store.database import transaction
+from lazytrain.engine.store.printed import Line
 from lazytrain.engine.store.reading import RunNotFound
 from lazytrain.engine.store.script_journal import ScriptJournal
 from lazytrain.engine.store.series import MetricRefused, Sample, append_samples
 from lazytrain.engine.store.stored_configuration import RunUnreadable
 
-MOST_LINES = 10_000
-"""What a command printed is kept so far back."""
-SPARE_LINES = 1_000
-"""So many more, before the oldest are deleted."""
-
-Line = tuple[float, str, str]
-"""(time, `stdout` or `stderr`, text)."""
-
 
 class CommandJournal(ScriptJournal):
     """A journal of runs of the kind `Kind.COMMAND`."""
-
-    _num_new = 0
 
     def told(self, run_id: str) -> dict[str, Any]:
         """The run's details; nothing where they are damaged, which is no reason to let go of a command."""
@@ -62,25 +53,10 @@ class CommandJournal(ScriptJournal):
         with transaction(self.connection, counted=False):
             if not self.connection.execute("SELECT 1 FROM runs WHERE id = ?", (run_id,)).fetchone():
                 raise RunNotFound(f"no run {run_id!r}")
-            self.connection.executemany(
-                "INSERT INTO messages (run_id, time, level, text) VALUES (?, ?, ?, ?)",
-                [(run_id, time, level, text) for time, level, text in lines],
-            )
-            self._num_new += len(lines)
-            if self._num_new >= SPARE_LINES:
-                self._num_new = 0
-                self._drop_old_lines(run_id)
+            self._append_printed(run_id, lines)
             for name, samples in series.items():
                 try:
                     append_samples(self.connection, run_id, {name: samples})
                 except MetricRefused:
                     continue  # the reader keeps to names and numbers that are allowed; a script's own may fill them up
             self._set(run_id, updated=self.clock(), **columns)
-
-    def _drop_old_lines(self, run_id: str) -> None:
-        self.connection.execute(
-            "DELETE FROM messages WHERE run_id = ?1 AND level IN ('stdout', 'stderr') AND id <="
-            " (SELECT id FROM messages WHERE run_id = ?1 AND level IN ('stdout', 'stderr')"
-            " ORDER BY id DESC LIMIT 1 OFFSET ?2)",
-            (run_id, MOST_LINES),
-        )

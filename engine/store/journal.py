@@ -366,6 +366,10 @@ class Journal(Store):
     def _take_up(self, run: Run, end: str | None) -> None:
         """Decide what becomes of a run whose trainer died."""
         at = f"after step {run.step:,}"
+        if run.kind is Kind.LOGS and run.wanted is not Wanted.DISCARD:
+            outcome = "as far as its logs were read"
+            self._set(run.id, state=State.FINISHED, wanted=Wanted.RUN, ended=run.updated, outcome=outcome)
+            return
         if run.kind is not Kind.OWN and run.wanted is not Wanted.DISCARD:
             # Only who wrote the program can start it again, or knows what starting a command again does.
             outcome = "its process ended without lazytrain.finish()"

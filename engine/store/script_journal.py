@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from lazytrain.engine.records import Kind, Run, State, Wanted
+from lazytrain.engine.store.archive import SeriesHistory
 from lazytrain.engine.store.database import transaction
 from lazytrain.engine.store.journal import Journal
+from lazytrain.engine.store.printed import SPARE_LINES, Line, append_lines, drop_old_lines
 from lazytrain.engine.store.series import MetricRefused, Sample, append_samples
 from lazytrain.engine.store.store import NotPossible, RunNotFound
 from lazytrain.engine.store.stored_configuration import RunUnreadable
@@ -28,16 +31,21 @@ class ScriptJournal(Journal):
         tags: Sequence[str] = (),
         note: str = "",
         details: Mapping[str, Any],
+        kind: Kind = Kind.SCRIPT,
+        state: State = State.STARTING,
+        began: float | None = None,
+        text: str | None = None,
     ) -> Run:
-        """A run that begins now. A name that is taken gets a number.
+        """A run that begins now, or began then. A name that is taken gets a number.
 
         Args:
             details: what there is of it beside its series, as JSON: `config`, `summary`, `command`, …
+            text: for its log; by default, who began it.
 
         Raises:
             NotPossible: the name means another run.
         """
-        now = self.clock()
+        now = self.clock() if began is None else began
         wanted = harmless(name).strip() or "run"
         with transaction(self.connection):
             run_id = self._new_id()
@@ -48,13 +56,14 @@ class ScriptJournal(Journal):
                 " details)"
                 " VALUES (?, ?, '{}', '', '', '', 0, ?, ?, 0, ?, ?, ?, 0, ?, ?, ?, ?, ?, ?)",
                 (
-                    *(run_id, self._free_name(wanted), State.STARTING, Wanted.RUN, now, now, now, Kind.SCRIPT),
+                    *(run_id, self._free_name(wanted), state, Wanted.RUN, now, now, now, kind),
                     *(harmless(project), harmless(group)),
                     json.dumps(sorted({harmless(tag) for tag in tags}), ensure_ascii=False),
                     *(harmless(note), json.dumps(details, ensure_ascii=False)),
                 ),
             )
-            self._say(run_id, f"begun by {details.get('command') or 'a program'} (process {os.getpid()})")
+            self._say(run_id, text or f"begun by {details.get('command') or 'a program'} (process {os.getpid()})")
+        self.archive(run_id)
         return self.run(run_id)
 
     def write_series(
@@ -80,6 +89,32 @@ class ScriptJournal(Journal):
             self._set(run_id, updated=self.clock(), **columns)
         return refused
 
+    def end(
+        self, run_id: str, state: State, *, outcome: str | None = None, error: str | None = None, **columns: Any
+    ) -> None:
+        super().end(run_id, state, outcome=outcome, error=error, **columns)
+        # The store has them; without the room for a second copy the run has ended all the same.
+        folder = self.run_folder(run_id)
+        with contextlib.suppress(OSError):
+            if folder.is_dir():
+                SeriesHistory(folder).save(self, run_id)
+
+    _num_printed = 0
+
+    def write_printed(self, run_id: str, lines: Sequence[Line]) -> None:
+        """Add what its program printed; the oldest goes. Raises RunNotFound."""
+        with transaction(self.connection, counted=False):
+            if not self.connection.execute("SELECT 1 FROM runs WHERE id = ?", (run_id,)).fetchone():
+                raise RunNotFound(f"no run {run_id!r}")
+            self._append_printed(run_id, lines)
+
+    def _append_printed(self, run_id: str, lines: Sequence[Line]) -> None:
+        append_lines(self.connection, run_id, lines)
+        self._num_printed += len(lines)
+        if self._num_printed >= SPARE_LINES:
+            drop_old_lines(self.connection, run_id)
+            self._num_printed = 0
+
     def adopt_command(
         self, run_id: str, *, goes_on: bool, waits: bool, project: str, group: str, tags: Sequence[str], note: str
     ) -> Run:
@@ -97,9 +132,9 @@ class ScriptJournal(Journal):
         with transaction(self.connection):
             run = self.run(run_id)
             if run.kind is not Kind.COMMAND or not run.state.active:
-                raise NotPossible(f"{run.name} is no command that runs")
+                raise NotPossible(f"{run.shown_name} is no command that runs")
             if self.details(run_id).get("logs_itself"):
-                raise NotPossible(f"{run.name}: its program has logged to it before")
+                raise NotPossible(f"{run.shown_name}: its program has logged to it before")
             if not goes_on:
                 self._forget_series(run_id)
             all_tags = sorted({*run.tags, *map(harmless, tags)})
@@ -130,7 +165,7 @@ class ScriptJournal(Journal):
                 raise NotPossible(f"{run.shown_name} is trained by lazytrain: a script can't go on with it")
             anew = {"ended": None, "error": None, "outcome": None, "updated": self.clock()}
             self._set(run_id, state=State.STARTING, wanted=Wanted.RUN, **anew)
-            self._say(run_id, f"goes on in process {os.getpid()}")
+            self._say(run_id, f"goes on after step {run.step:,} in process {os.getpid()}")
         return self.run(run_id)
 
     def set_details(self, run_id: str, details: Mapping[str, Any]) -> None:

@@ -224,6 +224,7 @@ class Store(Reader):
                 raise NotPossible(str(error)) from None
         with transaction(self.connection):
             run = self.run(run_id)
+            _refuse_if_read(run)
             if run.state.active:
                 self._refuse_if_discarded(run)
                 if run.state is not State.PAUSED and run.wanted is not Wanted.PAUSE:
@@ -326,6 +327,7 @@ class Store(Reader):
             if not run.state.active:
                 raise NotPossible(f"{run.shown_name} is {run.state}: {otherwise}")
             self._refuse_if_discarded(run)
+            _refuse_if_read(run)
             self._set(run_id, wanted=wanted)
             if run.wanted is not wanted:
                 self._say(run_id, f"asked to {wanted} by {self._by}")
@@ -381,6 +383,13 @@ class Store(Reader):
             f"SELECT {'min' if first else 'max'}(position) AS edge FROM runs WHERE state = ?", (State.QUEUED,)
         ).fetchone()
         return (row["edge"] or 0.0) + (-1.0 if first else 1.0)
+
+
+def _refuse_if_read(run: Run) -> None:
+    if run.kind is Kind.LOGS:
+        raise NotPossible(
+            f"{run.shown_name} is read from the logs of another program, which knows nothing of lazytrain"
+        )
 
 
 def _checked(text: str, what: str, *, lines: bool = False, longest: int | None = None) -> str:

@@ -38,6 +38,18 @@ def read_configuration(run_id: str, name: str, stored: str) -> RunConfiguration:
     )
 
 
+def read_details(run_id: str, name: str, stored: str) -> dict[str, Any]:
+    """What is stored of a run that somebody else trains, beside its series. Raises RunUnreadable."""
+    try:
+        details = json.loads(stored)
+    except (ValueError, RecursionError):
+        details = None
+    if not isinstance(details, dict):
+        source = f"{harmless(name)} ({run_id})"
+        raise RunUnreadable(f"{source}: its stored config and summary are damaged; its series and all else are whole")
+    return details
+
+
 def read_command(run_id: str, name: str, details: str) -> CommandConfiguration:
     """What was queued of a run that is a command, in its stored details. Raises RunUnreadable."""
     from pydantic import ValidationError
@@ -53,18 +65,6 @@ def read_command(run_id: str, name: str, details: str) -> CommandConfiguration:
     except (ValueError, LookupError, TypeError, RecursionError):
         told = f"{source}: it isn't there"
     raise RunUnreadable(f"{told}. `lazytrain discard {run_id}` deletes the run; queue the command again")
-
-
-def read_details(run_id: str, name: str, stored: str) -> dict[str, Any]:
-    """What is stored of a run that somebody else trains, beside its series. Raises RunUnreadable."""
-    try:
-        details = json.loads(stored)
-    except (ValueError, RecursionError):
-        details = None
-    if not isinstance(details, dict):
-        source = f"{harmless(name)} ({run_id})"
-        raise RunUnreadable(f"{source}: its stored config and summary are damaged; its series and all else are whole")
-    return details
 
 
 def stored_settings(stored: str) -> dict[str, Any] | None:

@@ -15,9 +15,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
-from lazytrain.engine.records import Run, State, Wanted
+from lazytrain.engine.records import GOALS, Run, State, Wanted
 from lazytrain.engine.store.locks import FileLock
 from lazytrain.engine.store.script_journal import ScriptJournal
+from lazytrain.engine.tracking.announcing import announce
+from lazytrain.engine.tracking.others import Nothing
+from lazytrain.engine.tracking.printed import Printed
+from lazytrain.engine.tracking.together import Together
 from lazytrain.engine.tracking.values import NotANumber, number, plain
 from lazytrain.engine.tracking.writer import MOST_KEPT, Logged, Wishes, Writer, warn
 
@@ -70,7 +74,7 @@ class Kept(dict[str, Any]):
         return self[key]
 
 
-class TrackedRun:
+class TrackedRun(Nothing):
     """A run of the user's own program. Its methods may be called from any thread.
 
     Args:
@@ -79,6 +83,7 @@ class TrackedRun:
         on_stop: `raise`: `log` and `steps` raise `Stopped` when somebody stops the run; `flag`: only `should_stop`.
         pauses: whether `log` waits while the run is paused.
         adopted: the run is a command's, which lazytrain started: how that ends decides how the run does.
+        output: whether what the program prints is kept as the run's log.
     """
 
     silent = False
@@ -95,9 +100,10 @@ class TrackedRun:
         on_stop: str = "flag",
         pauses: bool = True,
         adopted: bool = False,
+        output: bool = False,
     ) -> None:
         self._adopted = adopted
-        self.id, self.name, self.project, self.group = run.id, run.name, run.project, run.run_group
+        self.id, self._name, self.project, self.group = run.id, run.name, run.project, run.run_group
         self._home, self._lock, self._details = home, lock, details
         self._on_stop, self._pauses = on_stop, pauses
         self._step = first_step
@@ -105,6 +111,7 @@ class TrackedRun:
         self._process = os.getpid()
         self._logged: deque[Logged] = deque()
         self._wishes = Wishes()
+        self._together = Together(leads=True)
         self._warned: set[str] = set()
         self._before_stop: list[Callable[[], object]] = []
         self._ended = self._stopped = False
@@ -113,10 +120,28 @@ class TrackedRun:
         """What the run was begun with; written with each change."""
         self.summary = Kept(details.get("summary", {}), self._keep)
         """The figures that stand for the run; each metric's last value where nothing else is said."""
-        self._writer: Writer | None = Writer(home, run.id, self._logged, self._wishes, warn)
+        self._printed = Printed() if output else None
+        if self._printed is not None:
+            self._printed.listen()
+        self._writer: Writer | None = Writer(home, run.id, self._logged, self._wishes, warn, self._printed)
         self._writer.do(lambda journal: journal.confirm(run.id, State.RUNNING))
         if hasattr(os, "register_at_fork"):
             os.register_at_fork(after_in_child=self._forked)
+
+    @property
+    def name(self) -> str:
+        """What it is called; another one can be given, and gets a number where it is taken."""
+        return self._name
+
+    @name.setter
+    def name(self, name: str) -> None:
+        def rename(journal: ScriptJournal) -> None:
+            try:
+                self._name = journal.rename(self.id, name).name
+            except ValueError as error:  # a name that can't be
+                warn(f"name: {error}")
+
+        self._do(rename)
 
     # ── logging ────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -148,7 +173,7 @@ class TrackedRun:
             self._say_once("full", "too much is waiting to be written: values are left out until there is room")
         if self._writer is None:
             self._begin_writer()
-        if self._wishes.held:
+        if self._wishes.held and not self._together.used:
             self._obey()
 
     def _numbers(self, values: Mapping[str, Any]) -> Iterator[tuple[str, float]]:
@@ -168,10 +193,13 @@ class TrackedRun:
             summary: `min`, `max`, `last`, `mean` or `none`.
             goal: `minimize` or `maximize`: which way is better.
         """
-        told = {"step_metric": step_metric, "summary": summary, "goal": goal}
-        self._details.setdefault("metrics", {})[str(name)] = {
-            key: each for key, each in told.items() if each is not None
-        }
+        given = {"step_metric": step_metric, "summary": summary, "goal": goal}
+        told = {key: each for key, each in given.items() if each is not None}
+        if goal is not None and str(goal).lower() not in GOALS:
+            self._say_once(f"goal {goal}", f"define_metric({name!r}): goal {goal!r} is not minimize or maximize")
+        before = dict(self._details.get("metrics", {}))
+        # A new one each time: the writer may be reading the old one. What was said last stands last.
+        self._details["metrics"] = {**before, str(name): before.pop(str(name), {}) | told}
         self._keep()
 
     def alert(self, title: str, text: str = "", level: Any = "info", **_: Any) -> None:
@@ -185,7 +213,19 @@ class TrackedRun:
 
     @property
     def should_stop(self) -> bool:
-        """Whether somebody wants the run to stop: leave the loop then, and finish."""
+        """Whether somebody wants the run to stop: leave the loop then, and finish.
+
+        Processes that train together by torch.distributed all get the same answer, if all ask at the same places.
+        """
+        if not self._together.active():
+            return self._is_told_to_stop
+        leave = self._together.agree("asks", self._decide)
+        if leave:
+            self._save()
+        return leave
+
+    @property
+    def _is_told_to_stop(self) -> bool:
         return self._wishes.wanted in (Wanted.STOP, Wanted.DISCARD)
 
     def save_at_stop(self, act: Callable[[], object]) -> None:
@@ -204,9 +244,13 @@ class TrackedRun:
         before = 0 if total is not None else self._done
         self._total = None if length is None else before + length
         for batch in batches:
-            if self._wishes.held:
+            if self._together.active():
+                if self._together.agree("steps", self._decide):
+                    self._prepare_stop()
+                    return
+            elif self._wishes.held:
                 self._obey()
-                if self.should_stop:
+                if self._is_told_to_stop:
                     return
             yield batch
             self._done += 1
@@ -214,8 +258,24 @@ class TrackedRun:
                 seconds = time.monotonic() - self._began
                 self._writer.show_progress(step=self._done, num_steps=self._total, seconds=seconds)
 
+    def progress(self, done: int, total: int | None = None) -> bool:
+        """Say how many steps of how many are done, and wait while the run is paused; whether to go on.
+
+        For a loop that another library has; one's own has `steps`.
+        """
+        if self._writer is not None:
+            self._writer.show_progress(step=done, num_steps=total, seconds=time.monotonic() - self._began)
+        if self._wishes.held:
+            self._obey()
+        return not self._is_told_to_stop
+
     def _obey(self) -> None:
         """Do what is wanted: wait through a pause, prepare a stop."""
+        if self._decide():
+            self._prepare_stop()
+
+    def _decide(self) -> bool:
+        """Wait through a pause; whether to stop."""
         wishes = self._wishes
         if wishes.wanted is Wanted.PAUSE and self._pauses and os.getpid() == self._process:
             began = time.monotonic()
@@ -226,13 +286,18 @@ class TrackedRun:
                 wishes.waiting = False
             # A pause is no training time.
             self._began += time.monotonic() - began
-        if self.should_stop:
-            if not self._stopped:
-                self._stopped = True
-                for act in self._before_stop:
-                    act()
-            if self._on_stop == "raise":
-                raise Stopped(f"{self.name} was stopped")
+        return self._is_told_to_stop
+
+    def _save(self) -> None:
+        if not self._stopped:
+            self._stopped = True
+            for act in self._before_stop:
+                act()
+
+    def _prepare_stop(self) -> None:
+        self._save()
+        if self._on_stop == "raise":
+            raise Stopped(f"{self.name} was stopped")
 
     # ── the end ────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -256,10 +321,15 @@ class TrackedRun:
             return
         failed = error is not None or bool(exit_code)
         why = error or (f"exit code {exit_code}" if exit_code else None)
-        self._stopped = self._stopped or self.should_stop
+        self._together.end()
+        if self._printed is not None:
+            self._printed.leave()
+        self._stopped = self._stopped or self._is_told_to_stop
         state = State.FAILED if failed else State.STOPPED if self._stopped else State.FINISHED
         discarded = self._wishes.wanted is Wanted.DISCARD
         outcome = None if failed else "stopped by a person" if self._stopped else "finished"
+
+        told: list[State] = []
 
         def end(journal: ScriptJournal) -> None:
             if discarded:
@@ -274,11 +344,14 @@ class TrackedRun:
                 journal.confirm(self.id, State.RUNNING, f"its program logs no more{said}", seconds=seconds)
                 return
             journal.end(self.id, state, outcome=outcome, error=why, seconds=seconds)
+            told.append(state)
 
         writer.do(end)
         if not writer.end(END_SECONDS):
             warn(f"{self.name}: what was logged last could not be written in {END_SECONDS:.0f} s")
         self._lock.release()
+        if told:
+            announce(self._home, self.id)
 
     def __enter__(self) -> Self:
         return self
@@ -296,6 +369,11 @@ class TrackedRun:
         else:
             from lazytrain.engine.errors import describe
 
+            if self._printed is not None:
+                # Python prints it after this.
+                from traceback import format_exception
+
+                self._printed.add("".join(format_exception(error)))
             self.finish(error=describe(error))
 
     # ── inside ─────────────────────────────────────────────────────────────────────────────────────────────
@@ -322,21 +400,25 @@ class TrackedRun:
         """In a child process: threads and connections stayed behind, and what was queued is the parent's to write."""
         self._writer = None
         self._logged.clear()
+        if self._printed is not None:
+            self._printed.forget()
 
     def _begin_writer(self) -> None:
         self._wishes = Wishes()
         with contextlib.suppress(RuntimeError):  # the interpreter is shutting down
-            self._writer = Writer(self._home, self.id, self._logged, self._wishes, warn)
+            self._writer = Writer(self._home, self.id, self._logged, self._wishes, warn, self._printed)
 
 
-class SilentRun:
-    """Of the processes that train together one logs; in the others, all this does nothing."""
+class SilentRun(Nothing):
+    """Of the processes that train together one logs; in the others nothing is kept, and a stop comes by way of it."""
 
     silent = True
     id = name = project = group = ""
-    should_stop = False
 
-    def __init__(self, config: Mapping[str, Any]) -> None:
+    def __init__(self, config: Mapping[str, Any], on_stop: str = "flag") -> None:
+        self._together = Together(leads=False)
+        self._on_stop = on_stop
+        self._before_stop: list[Callable[[], object]] = []
         self.config = Kept(config, lambda: None)
         self.summary = Kept({}, lambda: None)
 
@@ -349,12 +431,35 @@ class SilentRun:
     def alert(self, title: str, text: str = "", level: Any = "info", **_: Any) -> None:
         """Nothing."""
 
+    @property
+    def should_stop(self) -> bool:
+        """As in the process that logs, where torch.distributed joins them; else False."""
+        leave = self._together.active() and self._together.agree("asks", bool)
+        if leave:
+            self._save()
+        return leave
+
+    def _save(self) -> None:
+        while self._before_stop:
+            self._before_stop.pop(0)()
+
     def save_at_stop(self, act: Callable[[], object]) -> None:
-        """Nothing: who logs is told."""
+        """Have `act` called once, as all leave together: saving what is spread over devices takes all of them."""
+        self._before_stop.append(act)
 
     def steps(self, batches: Iterable[T], total: int | None = None) -> Iterator[T]:
-        """The batches."""
-        return iter(batches)
+        """The batches; it ends where it does in the process that logs."""
+        for batch in batches:
+            if self._together.active() and self._together.agree("steps", bool):
+                self._save()
+                if self._on_stop == "raise":
+                    raise Stopped("the run was stopped")
+                return
+            yield batch
+
+    def progress(self, done: int, total: int | None = None) -> bool:
+        """True: who logs is told."""
+        return True
 
     def finish(self, exit_code: int | None = None, quiet: bool | None = None, *, error: str | None = None) -> None:
         """Nothing."""

@@ -42,13 +42,14 @@ def begin(
     better: Mapping[str, str] | None,
     on_stop: str,
     pauses: bool,
+    output: bool,
     mode: str | None,
     home: str | os.PathLike[str] | None,
 ) -> TrackedRun | SilentRun:
     """Begin a run, or go on with one. See `lazytrain.init`. Raises CannotBegin, and what the store raises."""
     values = plain(as_mapping(config))
     if rank() != 0 or (mode or os.environ.get("LAZYTRAIN_MODE", "")) in OFF:
-        return SilentRun(values)
+        return SilentRun(values, on_stop)
     how = _read_resume(resume)
     place = find_home(None if home is None else Path(home))
     project = project or os.environ.get("LAZYTRAIN_PROJECT") or _script_name()
@@ -87,7 +88,7 @@ def begin(
                 **labels,
             )
             lock = _lock(journal, run)
-            return TrackedRun(place, run, lock, details, on_stop=on_stop, pauses=pauses)
+            return TrackedRun(place, run, lock, details, on_stop=on_stop, pauses=pauses, output=output)
         lock = _lock(journal, before)
         try:
             run = journal.continue_script(before.id)
@@ -103,7 +104,15 @@ def begin(
         metrics = journal.metrics(run.id)
         first = max((metric.highest_step + 1 for metric in metrics), default=0)
         return TrackedRun(
-            place, run, lock, details, first_step=first, seconds=run.seconds, on_stop=on_stop, pauses=pauses
+            place,
+            run,
+            lock,
+            details,
+            first_step=first,
+            seconds=run.seconds,
+            on_stop=on_stop,
+            pauses=pauses,
+            output=output,
         )
 
 

@@ -14,13 +14,17 @@ from typing import Any
 from lazytrain.engine.records import State, Wanted
 from lazytrain.engine.store.database import StoreDamaged, StoreError
 from lazytrain.engine.store.locks import touch
+from lazytrain.engine.store.printed import MOST_LINES, Line
 from lazytrain.engine.store.reading import RunNotFound
 from lazytrain.engine.store.script_journal import ScriptJournal
 from lazytrain.engine.store.series import Sample
 from lazytrain.engine.store.trouble import reason, trouble_kind
+from lazytrain.engine.tracking.printed import Printed
 
 WRITE_SECONDS = 0.2
 """How often it writes what was logged meanwhile: what is lost at most when a process ends without a word."""
+PRINTED_SECONDS = 1.0
+"""How often it writes what was printed."""
 RETRY_SECONDS = 2.0
 SEEN_SECONDS = 2.0
 MOST_KEPT = 1_000_000
@@ -55,7 +59,19 @@ class Writer:
     Nothing raises into the program: what can't be written is told once, kept, and tried again.
     """
 
-    def __init__(self, home: Path, run_id: str, logged: deque[Logged], wishes: Wishes, say: Callable[[str], None]):
+    def __init__(
+        self,
+        home: Path,
+        run_id: str,
+        logged: deque[Logged],
+        wishes: Wishes,
+        say: Callable[[str], None],
+        printed: Printed | None = None,
+    ):
+        self._printed = printed
+        self._lines: list[Line] = []
+        """Printed, and not written yet."""
+        self._next_lines = 0.0
         self._home, self._run_id, self._logged, self._wishes, self._warn = home, run_id, logged, wishes, say
         self._asked = threading.Event()
         self._ended = threading.Event()
@@ -69,7 +85,8 @@ class Writer:
         """The highest step so far, and when it was logged last."""
         self._refused: set[str] = set()
         self._troubled = False
-        self._shown = State.RUNNING
+        self._shown: State | None = State.RUNNING
+        """The state that the store was told last; None after it was opened anew."""
         self._seen = 0.0
         self._thread = threading.Thread(target=self._work, name="lazytrain-writer", daemon=True)
         self._thread.start()
@@ -105,9 +122,20 @@ class Writer:
                 if self._rest():
                     return
             except RunNotFound:
-                # Discarded: nothing of it is kept any more.
-                self._wishes.tell(Wanted.DISCARD)
-                return
+                if not self._taken_up():
+                    # Discarded: nothing of it is kept any more.
+                    self._wishes.tell(Wanted.DISCARD)
+                    return
+            self._shown = None
+
+    def _taken_up(self) -> bool:
+        """Whether the run is known again: another store stands in the place of the one that knew it, and its folder
+        tells it."""
+        try:
+            with ScriptJournal(self._home, make=False) as journal:
+                return journal.adopt(self._run_id)
+        except (StoreError, OSError):
+            return True  # asked again, with the next try
 
     def _rest(self) -> bool:
         """Wait before the next try; whether it is to be the last."""
@@ -132,6 +160,7 @@ class Writer:
             if journal.replaced():
                 raise StoreDamaged("another file stands in the run store's place", "damaged")
             self._write(journal)
+            self._write_lines(journal, last=last)
             while self._acts:
                 self._acts[0](journal)
                 self._acts.popleft()
@@ -165,6 +194,16 @@ class Writer:
             if not self._refused:
                 self._warn(str(next(iter(refused.values()))))
             self._refused.update(refused)
+
+    def _write_lines(self, journal: ScriptJournal, *, last: bool) -> None:
+        now = time.monotonic()
+        if self._printed is None or not (last or now >= self._next_lines):
+            return
+        self._next_lines = now + PRINTED_SECONDS
+        self._lines = (self._lines + self._printed.take(last=last))[-MOST_LINES:]
+        if self._lines:
+            journal.write_printed(self._run_id, self._lines)
+            self._lines = []
 
     def _listen(self, journal: ScriptJournal) -> None:
         now = time.time()

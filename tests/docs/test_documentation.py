@@ -44,8 +44,8 @@ PLACE = re.compile(r"\A# (?P<path>\S+\.(?:toml|py))\n")
 KEY = re.compile(r"[A-Za-z0-9/?<>←→↑↓]|(?:ctrl|shift)\+\S+|space|enter|escape|tab|home|end|page (?:up|down)")
 CLASSES = 10
 COMPLETION = ("--install-completion", "--show-completion")
-STEERED = ("train", "study", "work", "pause", "resume", "stop", "discard")
-"""Verbs whose commands are parsed alone: they train for long, or need a run that is being trained."""
+STEERED = ("train", "study", "work", "pause", "resume", "stop", "discard", "watch", "import")
+"""Verbs whose commands are parsed alone: they train for long, need a run that is being trained, or logs."""
 
 
 def each_page(*pages: Page) -> pytest.MarkDecorator:

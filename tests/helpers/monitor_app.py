@@ -11,6 +11,7 @@ from textual.screen import Screen
 from lazytrain.engine.records import Run
 from lazytrain.engine.store.store import NotPossible, Store
 from lazytrain.tui.screens.monitor import MonitorScreen
+from lazytrain.tui.state.host import Host
 from lazytrain.tui.state.marks import Marks
 from lazytrain.tui.state.run_view import RunView
 from tests.helpers.monitor_data import Clock
@@ -20,6 +21,7 @@ class MonitorApp(App[int]):
     """Monitor alone; `asked` records the commands."""
 
     headline: reactive[str] = reactive("")
+    no_runs = Host.no_runs
 
     def __init__(self, home: Path, clock: Clock) -> None:
         super().__init__()

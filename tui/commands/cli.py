@@ -36,6 +36,7 @@ VERBS = (
     Verb("show", "look", LOOK, "Show a run: its settings, epochs and log."),
     Verb("log", "log", LOOK, "Show a run's log, and what a command printed."),
     Verb("metrics", "metrics", LOOK, "Show what a run has logged, or a metric's values."),
+    Verb("watch", "logs", LOOK, "Show logs of other programs, as they are and as they grow."),
     Verb("report", "look", LOOK, "Say what finished, what failed and why, and how good it got."),
     Verb("plot", "plot", LOOK, "Print the curves of runs as charts, in plain text."),
     Verb("confusion", "learned", LOOK, "Show which class a run's net takes for which."),
@@ -49,6 +50,7 @@ VERBS = (
     Verb("note", "labels", STEER, "Keep a note beside a run, or print the one there is."),
     Verb("archive", "labels", STEER, "Take runs out of the list; nothing is deleted."),
     Verb("export", "export", TAKE_AWAY, "Take runs away: tables, pictures, TensorBoard, weights."),
+    Verb("import", "logs", MACHINE, "Take logs of other programs into your run store.", function_name="import_logs"),
     Verb("doctor", "look", MACHINE, "Say what is found here: device, data, terminal, store."),
 )
 """In the order of `--help`. The sentence is the first of the function's docstring, where a test looks for it."""

@@ -31,13 +31,15 @@ class Verb:
     """A sentence that fits into a line of 80 columns."""
     literal: bool = False
     """Whether words that begin with `-` may be arguments, so that only the long form of an option is one."""
+    function_name: str = ""
+    """Where Python has a use of its own for the subcommand's name."""
     command: bool = False
     """Whether words after `--` are another command, which isn't read here."""
 
     @property
     def function(self) -> Callable[..., None]:
         """Imported now."""
-        return getattr(import_module(f"{__package__}.{self.module}"), self.name)
+        return getattr(import_module(f"{__package__}.{self.module}"), self.function_name or self.name)
 
     def load(self) -> typer.core.TyperCommand:
         """The whole subcommand."""

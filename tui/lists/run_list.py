@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from lazytrain.tui.state.host import Verb
     from lazytrain.tui.state.run_view import RunView
 
-EMPTY = "no runs yet: press 1, choose, enter"
 NOTHING_FITS = "none fits: escape for all"
 ALL_ARCHIVED = "all runs are archived: / archived"
 FILTER_TOOLTIP = "Show only runs that fit: coolnet lr>0.01 state:finished tag:night acc>60"
@@ -122,7 +121,7 @@ class RunList(RunLines):
     @property
     def empty_text(self) -> str:
         if not self._all:
-            return EMPTY
+            return self._lazytrain.no_runs
         return NOTHING_FITS if self.view.narrowed else ALL_ARCHIVED
 
     def select(self, run_id: str) -> None:

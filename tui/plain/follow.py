@@ -64,16 +64,16 @@ class RunTold:
         if run.state.active:
             self._reporter.show(run)
 
+    def _first_step(self, run: Run) -> int:
+        """The step that it goes on after, as its log tells: a run that had no checkpoint yet starts anew."""
+        begun = (message.begun_at for message in reversed(self._store.messages(run.id)))
+        return next((step for step in begun if step is not None), self._step)
+
     def _tell_printed(self, run: Run) -> None:
         """What a command printed, where it printed it."""
         for line in self._store.printed(run.id, since=self._line):
             self._line = line.id
             (self._reporter.say if line.level == "stdout" else self._reporter.complain)(line.text)
-
-    def _first_step(self, run: Run) -> int:
-        """The step that it goes on after, as its log tells: a run that had no checkpoint yet starts anew."""
-        begun = (message.begun_at for message in reversed(self._store.messages(run.id)))
-        return next((step for step in begun if step is not None), self._step)
 
     def warn(self, run: Run) -> None:
         """Tell the warnings that came into its log since the last call."""

@@ -263,7 +263,9 @@ def _print_script(store: Store, run: Run, console: Console) -> None:
     console.print(Text.assemble(state_text(run), f"  {run.shown_name}  {run.id}"))
     project = " · ".join(filter(None, (run.project, run.run_group)))
     facts = [("project", project)] if project else []
-    facts += [(key, str(details[key])) for key in ("command", "folder") if key in details]
+    facts += [
+        (label, str(details[key])) for label, key in (("command", "command"), ("folder", "folder")) if key in details
+    ]
     facts += _command_facts(store, run, details)
     for label, value in (*facts, *_facts(run, None)):
         console.print(f"  {label:<10} {harmless(value)}", soft_wrap=True)

@@ -1,33 +1,20 @@
-"""The log of a run: what its training said, with times."""
+"""The log of a run: what its training said and printed, with times."""
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Iterator
 from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.screen import ModalScreen
-from textual.widgets import Static
 
-from lazytrain.engine.records import Message, Run
+from lazytrain.engine.records import Run
 from lazytrain.engine.store.store import Store
 from lazytrain.tui.widgets.key_footer import KeyFooter
-from lazytrain.tui.words.text import format_moment
+from lazytrain.tui.widgets.log_lines import MOST_LINES, LogLines
 
-MOST_LINES = 2_000
-"""So many of the newest are shown."""
-LEVELS = {
-    "detail": ("·", "$foreground 60%"),
-    "info": ("·", "$foreground 60%"),
-    "warning": ("⚠", "$text-warning"),
-    "error": ("✗", "$text-error"),
-    "stdout": ("│", "$foreground 40%"),
-    "stderr": ("┆", "$text-warning"),
-}
+NOTHING = "Nothing yet: what training says of this run will stand here."
 
 
 class LogScreen(ModalScreen[None]):
@@ -38,21 +25,27 @@ class LogScreen(ModalScreen[None]):
         Binding("escape,l,q", "dismiss", "close", key_display="esc", id="log.close", tooltip="Back to the runs"),
         Binding("up,k", "scroll(-1)", "up", id="log.up", tooltip="A line up", show=False),
         Binding("down,j", "scroll(1)", "down", id="log.down", tooltip="A line down", show=False),
+        Binding("pageup", "page(-1)", "page up", id="log.page_up", tooltip="A page up", show=False),
+        Binding("pagedown", "page(1)", "page down", id="log.page_down", tooltip="A page down", show=False),
+        Binding("home", "end(False)", "beginning", id="log.home", tooltip="To the beginning", show=False),
+        Binding("end", "end(True)", "end", id="log.end", tooltip="To the end", show=False),
     ]
 
     def __init__(self, store: Store, run: Run) -> None:
         super().__init__()
         self.store, self.run = store, run
         self._last_id = 0
-        self._lines: deque[Content] = deque(maxlen=MOST_LINES)
-        self._day = ""
-        """Of the last line."""
 
     def compose(self) -> ComposeResult:
-        with VerticalScroll(id="panel") as panel:
-            panel.border_title = Content(f"Log of {self.run.shown_name}")
-            yield Static(id="text")
+        lines = LogLines(NOTHING, id="panel")
+        lines.border_title = Content(f"Log of {self.run.shown_name}").markup
+        yield lines
         yield KeyFooter()
+
+    @property
+    def lines(self) -> LogLines:
+        """What is shown."""
+        return self.query_one("#panel", LogLines)
 
     def on_mount(self) -> None:
         self.read_new(first=True)
@@ -61,27 +54,19 @@ class LogScreen(ModalScreen[None]):
         """Add the messages that came since the last look; stays at the end if the end was in view."""
         if not self.is_mounted and not first:
             return
-        messages = self.store.messages(self.run.id, self._last_id, MOST_LINES, details=True)
-        if not messages and not first:
-            return
-        panel = self.query_one("#panel", VerticalScroll)
-        at_end = first or panel.scroll_offset.y >= panel.max_scroll_y
-        for message in messages:
-            self._lines.extend(self._tell(message))
-            self._last_id = message.id
-        nothing = Content.styled("Nothing yet: what training says of this run will stand here.", "$foreground 60%")
-        self.query_one("#text", Static).update(Content("\n").join(self._lines) if self._lines else nothing)
-        if at_end:
-            panel.scroll_end(animate=False)
+        messages = self.store.messages(self.run.id, since=self._last_id, limit=MOST_LINES, details=True)
+        if messages:
+            self._last_id = messages[-1].id
+            self.lines.add(messages)
 
     def action_scroll(self, lines: int) -> None:
-        self.query_one("#panel", VerticalScroll).scroll_relative(y=lines, animate=False)
+        self.lines.scroll_relative(y=lines, animate=False)
 
-    def _tell(self, message: Message) -> Iterator[Content]:
-        """Its line, under its day where that is another one than the line's before."""
-        glyph, colour = LEVELS.get(message.level, LEVELS["info"])
-        day, _, clock = format_moment(message.time).rpartition(" ")
-        if day != self._day:
-            self._day = day
-            yield Content.styled(day, "$foreground 60%")
-        yield Content.assemble((f"{clock}  ", "$foreground 60%"), (f"{glyph} ", colour), message.text)
+    def action_page(self, pages: int) -> None:
+        self.lines.scroll_relative(y=pages * max(1, self.lines.size.height - 1), animate=False)
+
+    def action_end(self, end: bool) -> None:
+        if end:
+            self.lines.scroll_end(animate=False)
+        else:
+            self.lines.scroll_home(animate=False)

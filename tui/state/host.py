@@ -34,6 +34,9 @@ class Host(CellDiffApp[int]):
         device: what runs are queued for unless they say otherwise.
     """
 
+    no_runs = "no runs yet: press 1, choose, enter"
+    """What an empty list says."""
+
     home: Path
     data: Path
     device: str

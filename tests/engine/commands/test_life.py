@@ -16,8 +16,9 @@ from lazytrain.engine.commands.life import CommandLife
 from lazytrain.engine.commands.preparing import prepare_command
 from lazytrain.engine.commands.surroundings import surroundings
 from lazytrain.engine.records import Kind, Run, State
-from lazytrain.engine.store.command_journal import MOST_LINES, SPARE_LINES, CommandJournal
+from lazytrain.engine.store.command_journal import CommandJournal
 from lazytrain.engine.store.locks import FileLock
+from lazytrain.engine.store.printed import MOST_LINES, SPARE_LINES
 from lazytrain.engine.store.series import SAMPLE_FORMAT
 from lazytrain.engine.store.store import RunNotFound, Store
 from tests.helpers import ROOT

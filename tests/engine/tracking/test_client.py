@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import itertools
+import json
 import os
 import signal
 import subprocess
@@ -18,7 +19,7 @@ import pytest
 import torch
 
 import lazytrain
-from lazytrain.engine.records import Kind, Run, State
+from lazytrain.engine.records import PRINTED, Kind, Run, State
 from lazytrain.engine.store.journal import Journal
 from lazytrain.engine.store.series import SAMPLE_FORMAT, Sample
 from lazytrain.engine.store.store import NotPossible, Store
@@ -235,6 +236,73 @@ def test_a_store_in_trouble_costs_no_value_and_stops_nothing(
     assert "".join(told).count("kept in memory") == 1
 
 
+def test_a_store_that_was_replaced_takes_the_run_up(store: Store, home: Path) -> None:
+    run = begin()
+    lazytrain.log({"x": 1.0})
+    wait_for(lambda: bool(store.metrics(run.id)), "the first value")
+    with Journal(home) as journal:
+        # As an older copy of the store has it.
+        journal.connection.execute("DELETE FROM runs WHERE id = ?", (run.id,))
+    lazytrain.log({"x": 2.0})
+    wait_for(lambda: any(each.id == run.id for each in store.runs()), "it to be known again")
+    wait_for(lambda: store.run(run.id).state is State.RUNNING, "its state")
+    lazytrain.finish()
+    assert store.run(run.id).state is State.FINISHED
+    assert 2.0 in [each.value for each in series(store, run.id, "x")]
+
+
+# ── what is printed ────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def printed(store: Store, run: Run | TrackedRun) -> list[tuple[str, str]]:
+    messages = store.messages(run.id, limit=20_000, details=True)
+    return [(message.level, message.text) for message in messages if message.level in PRINTED]
+
+
+def test_what_is_printed_is_printed_and_kept(store: Store, capsys: pytest.CaptureFixture[str]) -> None:
+    run = begin()
+    print("epoch 1", 0.5)
+    print("\x1b[1;31mred\x1b[0m \x1b]0;title\x07and \x1b[2Jplain\tthen")
+    for percent in range(0, 101, 10):
+        sys.stderr.write(f"\r{percent}% of it")
+    sys.stderr.write("\n")
+    print("no end", end="")
+    lazytrain.finish()
+    print("not its own any more")
+    found = printed(store, run)
+    assert found == [
+        ("stdout", "epoch 1 0.5"),
+        ("stdout", "red and plain   then"),
+        ("stderr", "100% of it"),
+        ("stdout", "no end"),
+    ]
+    told = capsys.readouterr()
+    assert told.out.startswith("epoch 1 0.5\n\x1b[1;31mred")
+    assert told.err.endswith("\r100% of it\n")
+    assert "write" not in vars(sys.stdout)
+    assert not [message for message in store.messages(run.id) if "epoch 1" in message.text]  # of what lazytrain says
+
+
+def test_the_newest_lines_of_a_flood_are_kept(store: Store, capsys: pytest.CaptureFixture[str]) -> None:
+    run = begin()
+    for number in range(12_000):
+        print(number)
+    lazytrain.finish()
+    assert [text for _, text in printed(store, run)][-10_000:] == [str(number) for number in range(2_000, 12_000)]
+    quiet = begin(output=False)
+    print("kept nowhere")
+    lazytrain.finish()
+    assert printed(store, quiet) == []
+
+
+def test_a_failed_programs_traceback_is_in_its_log(store: Store) -> None:
+    with program("def deep(): raise ValueError('no such layer')\ndeep()") as process:
+        process.communicate(timeout=120)
+    text = "\n".join(text for _, text in printed(store, only(store)))
+    assert "in deep" in text
+    assert "ValueError: no such layer" in text
+
+
 # ── processes ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
 BEGIN = "import os, sys, lazytrain\nlazytrain.init(project='mnist')\nlazytrain.log({'x': 1.0})\n"
@@ -258,13 +326,16 @@ def program(source: str) -> subprocess.Popen[str]:
         ("raise ValueError('no such layer')", State.FAILED, "ValueError: no such layer"),
         ("sys.exit(3)", State.FAILED, "exit code 3"),
         ("sys.exit()", State.FINISHED, "finished"),
+        ("sys.exit('no data there')", State.FAILED, "no data there"),
+        ("try: sys.exit(1)\nexcept SystemExit as end: assert end.code == 1", State.FINISHED, "finished"),
+        ("try: sys.exit(1)\nfinally: sys.exit(2)", State.FAILED, "exit code 2"),
         (
             "pid = os.fork()\nlazytrain.log({'y': float(pid == 0)})\nif pid == 0: sys.exit()\nos.waitpid(pid, 0)",
             State.FINISHED,
             "finished",
         ),
     ],
-    ids=["end", "exception", "exit 3", "exit 0", "fork"],
+    ids=["end", "exception", "exit 3", "exit 0", "exit with words", "caught", "exit while exiting", "fork"],
 )
 def test_how_a_program_ends_is_how_its_run_ends(store: Store, source: str, state: State, said: str) -> None:
     with program(source) as process:
@@ -274,6 +345,17 @@ def test_how_a_program_ends_is_how_its_run_ends(store: Store, source: str, state
     assert [each.value for each in series(store, run.id, "x")] == [1.0]
     if "fork" in source:
         assert sorted(each.value for each in series(store, run.id, "y")) == [0.0, 1.0]
+
+
+def test_whom_the_settings_name_is_told_of_the_end(store: Store, home: Path) -> None:
+    told = home / "told"
+    home.mkdir(exist_ok=True)
+    (home / "settings.toml").write_text(f"notify_command = 'cat > {told}.part; mv {told}.part {told}'\n")
+    with program("raise ValueError('no such layer')") as process:
+        process.communicate(timeout=120)
+    wait_for(told.exists, "the notice")
+    facts = json.loads(told.read_text())
+    assert facts["text"] == "mnist failed: ValueError: no such layer"
 
 
 @pytest.mark.skipif(os.name == "nt", reason="signals are told otherwise there")

@@ -15,6 +15,7 @@ from lazytrain.engine.store.series import Sample
 from lazytrain.tui.lists.preset_list import PresetList
 from lazytrain.tui.screens.details import DetailsScreen
 from lazytrain.tui.screens.log import LogScreen
+from lazytrain.tui.widgets.log_lines import LogLines
 from lazytrain.tui.widgets.run_status import RunStatus
 from tests.helpers.launch_app import launch, settle, started, text_of, toasts, until, write_preset
 from tests.helpers.monitor_app import MonitorApp
@@ -140,7 +141,7 @@ async def test_monitor_watches_a_command(home: Path) -> None:
         await pilot.press("escape", "l")
         await pilot.pause()
         assert isinstance(app.screen, LogScreen)
-        assert "│ hello" in str(app.screen.query_one("#text").render())
+        assert "│ hello" in app.screen.query_one(LogLines).text
         await pilot.press("escape", "space")
         assert app.asked[-1] == ("pause", run.id)
     app.store.close()

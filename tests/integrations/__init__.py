@@ -1,0 +1,1 @@
+"""Trainings whose loop another library has."""

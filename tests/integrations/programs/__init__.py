@@ -1,0 +1,1 @@
+"""Trainings that never end by themselves, as small as the libraries allow."""

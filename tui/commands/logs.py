@@ -1,0 +1,82 @@
+"""The subcommands for logs that other programs have written."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from lazytrain.engine.places import expand
+from lazytrain.engine.records import Run
+from lazytrain.tui.commands.options import AsJson, Home
+from lazytrain.tui.commands.shared import Refused, places_of
+from lazytrain.tui.plain.reporters import write_line
+
+KNOWN = "TensorBoard's event files, Lightning's metrics.csv, Keras' CSVs and trackio's *.db"
+
+Folders = Annotated[
+    list[Path], typer.Argument(metavar="DIR…", help=f"Folders, with all below them: {KNOWN}.", show_default=False)
+]
+
+
+def watch(
+    context: typer.Context,
+    folders: Folders,
+    keep: Annotated[bool, typer.Option("--import", help="Keep what is read in your run store.")] = False,
+    home: Home = None,
+) -> None:
+    """Show logs of other programs, as they are and as they grow.
+
+    Each folder of logs is a run. For example: lazytrain watch runs lightning_logs
+    """
+    from lazytrain.tui.logs_app import show_logs  # textual is for the screen alone
+
+    raise typer.Exit(show_logs(places_of(context, home), _checked(folders), keep=keep))
+
+
+def import_logs(context: typer.Context, folders: Folders, as_json: AsJson = False, home: Home = None) -> None:
+    """Take logs of other programs into your run store.
+
+    Once more, only what is new is taken. For example: lazytrain import runs
+    """
+    from lazytrain.engine.logs.following import FollowedElsewhere, Follower
+    from lazytrain.engine.store.log_journal import LogJournal
+    from lazytrain.tui.plain.importing import follow_to_the_end
+    from lazytrain.tui.plain.output import print_json
+
+    roots = _checked(folders)
+    with LogJournal(places_of(context, home).home) as journal:
+        try:
+            follower = Follower(journal, roots)
+        except FollowedElsewhere as error:
+            raise Refused(str(error)) from None
+        try:
+            follow_to_the_end(follower, sys.stderr)
+        finally:
+            follower.close()
+        added: list[Run] = [journal.run(run_id) for run_id in follower.added]
+    for each in follower.finder.left_out:
+        write_line(sys.stderr, f"lazytrain: {each}")
+    if not follower.num_runs:
+        raise Refused(f"{', '.join(map(str, folders))}: no logs are there: {KNOWN} are read")
+    if as_json:
+        counts = {"runs": follower.num_runs, "values": follower.num_read}
+        print_json({**counts, "added": [{"id": run.id, "name": run.name} for run in added]})
+        return
+    for run in added:
+        write_line(sys.stdout, f"{run.id}  {run.shown_name}")
+    write_line(
+        sys.stdout,
+        f"{follower.num_runs:,} run{'s' * (follower.num_runs != 1)} found, {len(added):,} of them new;"
+        f" {follower.num_read:,} values read",
+    )
+
+
+def _checked(folders: list[Path]) -> list[Path]:
+    found = [expand(folder).absolute() for folder in folders]
+    for folder in found:
+        if not folder.exists():
+            raise Refused(f"{folder}: there is no such folder")
+    return found
