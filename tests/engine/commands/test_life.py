@@ -155,6 +155,13 @@ def test_what_it_prints_is_kept_and_read(start: Callable[..., Life], home: Path)
     ]
 
 
+def test_a_line_in_two_pieces_is_read_once(start: Callable[..., Life]) -> None:
+    pieces = "for i in (1, 2): sys.stdout.write('loss: 0.5'); sys.stdout.flush(); time.sleep(0.3); print()"
+    life = start(pieces)
+    life.ends()
+    assert life.values("loss") == [(1, 0.5), (2, 0.5)]
+
+
 def test_a_flood_is_bounded(start: Callable[..., Life]) -> None:
     life = start("for i in range(30_000): print('line', i)")
     life.ends()
