@@ -30,6 +30,8 @@ class Output:
         self._now, self._seconds = now, seconds
         self._terminals = {"stdout": Terminal(), "stderr": Terminal()}
         self._reader: FigureReader | None = FigureReader()
+        self._read = dict.fromkeys(self._terminals, "")
+        """What stood last in a line that isn't whole yet."""
         self._lines: deque[Line] = deque(maxlen=MOST_LINES)
         self._num_lost = self._num_read = 0
         self._series: dict[str, list[Sample]] = {}
@@ -93,7 +95,9 @@ class Output:
 
     def _take(self, stream: str, printed: Iterable[Printed]) -> None:
         for text, whole in printed:
-            if self._reader is not None and self._num_read < MOST_READ:
+            # A line whose end comes later was read as far as it stood there.
+            is_new, self._read[stream] = text != self._read[stream], "" if whole else text
+            if self._reader is not None and is_new and self._num_read < MOST_READ:
                 self._num_read += 1
                 for name, sample in self._reader.read(text, self._seconds()):
                     samples = self._series.setdefault(name, [])

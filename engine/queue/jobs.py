@@ -52,7 +52,7 @@ class Jobs:
         self.ends: dict[str, str] = {}
         """Run id → how its job ended, until it is known what that means for the run."""
         self.ended_commands: list[str] = []
-        """Commands whose jobs were let go of: they tell nobody that they ended."""
+        """Commands whose jobs came to their end: they tell nobody of it. One that dies is found with its run."""
 
     def __len__(self) -> int:
         return len(self._jobs)
@@ -92,7 +92,7 @@ class Jobs:
             journal.withdraw(lock)
             journal.lock_path(lock).unlink(missing_ok=True)
             del self._jobs[job.run_id]
-            if job.module == COMMAND:
+            if job.module == COMMAND and not job.status:
                 self.ended_commands.append(job.run_id)
             self.ends[job.run_id] = describe_end(job.status or 0)
             if not job.status or job.run_id not in journal.queued():

@@ -49,11 +49,16 @@ class CommandJournal(ScriptJournal):
         series: Mapping[str, Iterable[Sample]],
         columns: Mapping[str, Any],
     ) -> None:
-        """Add what it printed, and what was read off that. Raises RunNotFound."""
+        """Add what it printed, and what was read off that, unless its program logs to the run meanwhile.
+
+        Raises RunNotFound.
+        """
         with transaction(self.connection, counted=False):
             if not self.connection.execute("SELECT 1 FROM runs WHERE id = ?", (run_id,)).fetchone():
                 raise RunNotFound(f"no run {run_id!r}")
             self._append_printed(run_id, lines)
+            if self.told(run_id).get("logs_itself"):
+                return
             for name, samples in series.items():
                 try:
                     append_samples(self.connection, run_id, {name: samples})

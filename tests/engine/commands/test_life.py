@@ -155,6 +155,13 @@ def test_what_it_prints_is_kept_and_read(start: Callable[..., Life], home: Path)
     ]
 
 
+def test_a_line_in_two_pieces_is_read_once(start: Callable[..., Life]) -> None:
+    pieces = "for i in (1, 2): sys.stdout.write('loss: 0.5'); sys.stdout.flush(); time.sleep(0.3); print()"
+    life = start(pieces)
+    life.ends()
+    assert life.values("loss") == [(1, 0.5), (2, 0.5)]
+
+
 def test_a_flood_is_bounded(start: Callable[..., Life]) -> None:
     life = start("for i in range(30_000): print('line', i)")
     life.ends()
@@ -212,7 +219,7 @@ def test_what_it_leaves_running_ends_with_it(start: Callable[..., Life]) -> None
 
 
 def test_a_pause_halts_all_its_processes(start: Callable[..., Life], store: Store) -> None:
-    life = start("pid = os.fork()\nwhile True: print('child' if not pid else 'parent', flush=True); time.sleep(0.01)")
+    life = start("pid = os.fork()\nwhile True: os.write(1, b'parent\\n' if pid else b'child\\n'); time.sleep(0.01)")
     life.says("child")
     store.pause(life.id)
     life.reaches(State.PAUSED)

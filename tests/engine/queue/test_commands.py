@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import sys
 from pathlib import Path
@@ -61,7 +62,7 @@ def test_a_gpu_that_isnt_here_is_said_at_once(bench: Bench) -> None:
 
 @pytest.mark.parametrize("num_jobs", [1, 2])
 def test_killed_with_its_supervising_process_and_the_queue_goes_on(bench: Bench, num_jobs: int) -> None:
-    forks = "import os, time; os.fork(); print(os.getpid(), flush=True); time.sleep(600)"
+    forks = "import os, time; os.fork(); os.write(1, b'%d\\n' % os.getpid()); time.sleep(600)"
     run, other = queue(bench, sys.executable, "-c", forks), queue(bench, "true", "on")
     told: list[str] = []
     options = {"until_empty": True, "ended": lambda run: told.append(run.id)}
@@ -77,8 +78,9 @@ def test_killed_with_its_supervising_process_and_the_queue_goes_on(bench: Bench,
     assert runner.join(DEADLINE)
     wait_for(lambda: not any(map(is_alive, processes)), "its processes to be killed")
     assert (bench.state(run), bench.state(other)) == (State.INTERRUPTED, State.FINISHED)
-    outcome = "the process that ran it ended (SIGKILL, killed), and the command with it"
-    assert bench.store.run(run.id).outcome == outcome
+    # Of several, it may be found to be dead before it is known how it died.
+    how = r"the process that ran it ended( \(SIGKILL, killed\))?, and the command with it"
+    assert re.fullmatch(how, bench.store.run(run.id).outcome or "")
     assert sorted(told) == sorted((run.id, other.id))
 
 

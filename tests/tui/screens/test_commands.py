@@ -132,8 +132,8 @@ async def test_monitor_watches_a_command(home: Path) -> None:
         status = app.monitor.query_one(RunStatus)
         assert "step 60/80" in status.text
         assert "Epoch 1 on cpu · 20/40" in status.text
-        pages = app.monitor.query_one("#pages")
-        await until(pilot, lambda: "1 chart · read off its output" in str(pages.render()))
+        said = app.monitor.query_one("#pages")
+        await until(pilot, lambda: app.tell() or "1 chart · read off its output" in str(said.render()))
         await pilot.press("i")
         await pilot.pause()
         assert isinstance(app.screen, DetailsScreen)
