@@ -12,9 +12,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from lazytrain.engine.analysis.facts import config_of
 from lazytrain.engine.analysis.identity import identify
 from lazytrain.engine.analysis.metric_names import Goal, MetricGroup, MetricRules, group_metrics
-from lazytrain.engine.analysis.queries import CONFIG, config_of
+from lazytrain.engine.analysis.queries import CONFIG
 from lazytrain.engine.configuration import RunConfiguration, flatten
 from lazytrain.engine.events import EpochRecord
 from lazytrain.engine.records import Run, State
