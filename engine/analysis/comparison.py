@@ -12,9 +12,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from lazytrain.engine.analysis.facts import config_of
 from lazytrain.engine.analysis.identity import identify
 from lazytrain.engine.analysis.metric_names import Goal, MetricGroup, MetricRules, group_metrics
-from lazytrain.engine.analysis.queries import CONFIG, config_of
+from lazytrain.engine.analysis.queries import CONFIG
 from lazytrain.engine.configuration import RunConfiguration, flatten
 from lazytrain.engine.events import EpochRecord
 from lazytrain.engine.records import Run, State
@@ -47,6 +48,8 @@ class Compared:
     """What there is of a run that somebody else trains: config, what was said of its metrics."""
     metrics: Sequence[Metric] = ()
     """Its named series, as the store knows them."""
+    _groups: list[MetricGroup] | None = field(default=None, init=False, repr=False, compare=False)
+    """Kept once they were asked for, which is often."""
 
     @property
     def batch_size(self) -> int:
@@ -60,7 +63,10 @@ class Compared:
     @property
     def groups(self) -> list[MetricGroup]:
         """Its metrics as charts show them."""
-        return group_metrics([metric.name for metric in self.metrics], MetricRules.of(self.details))
+        if self._groups is None:
+            groups = group_metrics([metric.name for metric in self.metrics], MetricRules.of(self.details))
+            object.__setattr__(self, "_groups", groups)
+        return self._groups or []
 
     def group(self, title: str) -> MetricGroup | None:
         """The metrics of that title; `acc` is accuracy too."""

@@ -8,7 +8,8 @@ from typing import Any
 
 from rich.console import Console
 
-from lazytrain.engine.analysis.queries import KnownSettings, names_in, parse_query, select
+from lazytrain.engine.analysis.facts import KnownSettings, names_in
+from lazytrain.engine.analysis.queries import parse_query, select
 from lazytrain.engine.configuration import flatten
 from lazytrain.engine.records import Run
 from lazytrain.engine.store.reading import Reader

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, Literal, get_args
 
-from lazytrain.engine.analysis.queries import KnownSettings, Names, Query, QueryError, names_in, parse_query, select
+from lazytrain.engine.analysis.facts import KnownSettings, Names, names_in
+from lazytrain.engine.analysis.queries import Query, QueryError, parse_query, select
 from lazytrain.engine.records import Run
 from lazytrain.engine.store.reading import Reader
 

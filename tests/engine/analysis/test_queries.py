@@ -9,15 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from lazytrain.engine.analysis.queries import (
-    KnownSettings,
-    QueryError,
-    fields,
-    names_in,
-    parse_query,
-    select,
-    short_names,
-)
+from lazytrain.engine.analysis.facts import KnownSettings, names_in
+from lazytrain.engine.analysis.queries import QueryError, fields, parse_query, select, short_names
 from lazytrain.engine.records import State
 from lazytrain.engine.store.script_journal import ScriptJournal
 from lazytrain.engine.store.series import Sample
