@@ -140,7 +140,7 @@ async def test_monitor_watches_a_command(home: Path) -> None:
         await pilot.press("escape", "l")
         await pilot.pause()
         assert isinstance(app.screen, LogScreen)
-        assert "│ hello" in str(app.screen.query_one("#text").render())
+        assert "│ hello" in app.screen.lines.text
         await pilot.press("escape", "space")
         assert app.asked[-1] == ("pause", run.id)
     app.store.close()
