@@ -50,6 +50,18 @@ class Confusion:
             for index, (row, total) in enumerate(zip(self.counts, sums, strict=True))
         )
 
+    @property
+    def macro_f1(self) -> float | None:
+        """The mean over classes of F1, the harmonic mean of precision and recall; None without images.
+
+        Classes that neither have images nor were taken for any are left out, as scikit-learn does.
+        """
+        taken = [sum(column) for column in zip(*self.counts, strict=True)]
+        there = [
+            (row[index], sum(row) + taken[index]) for index, row in enumerate(self.counts) if sum(row) or taken[index]
+        ]
+        return sum(2 * right / both for right, both in there) / len(there) if there else None
+
     def shown(self) -> Confusion:
         """With the classes' names as they are shown: a folder's name may hold what a terminal would obey."""
         return replace(self, classes=tuple(map(harmless, self.classes)))

@@ -27,6 +27,17 @@ POINT_FORMAT = struct.Struct("<qdddff")
 """How a `Point` is packed in the store: 40 bytes."""
 
 
+class Norms(NamedTuple):
+    """Euclidean norms after `step`, over all of the net's parameters."""
+
+    step: int
+    seconds: float
+    """Training time since the run's start, pauses excluded."""
+    gradient: float | None
+    """Of the batch's mean loss; None where the path never has it."""
+    weights: float
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Progress:
     """Where a training stands, for the eye only: nothing of it is kept in the curve."""
@@ -96,6 +107,7 @@ class StepsDone:
 
     points: tuple[Point, ...]
     progress: Progress
+    norms: tuple[Norms, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,6 +143,7 @@ class RunDiverged:
     step: int
     loss: float
     points: tuple[Point, ...] = ()
+    norms: tuple[Norms, ...] = ()
     outcome: ClassVar[str] = "failed"
 
     @property

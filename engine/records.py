@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, Literal
 
 from lazytrain.engine.events import DIVERGED, EpochRecord, Progress
 from lazytrain.presets.plain_text import harmless
@@ -60,6 +60,10 @@ class Kind(StrEnum):
     """A command of the user's that lazytrain starts when its turn comes."""
     LOGS = "logs"
     """Any program, whose logs are read: `lazytrain watch`."""
+
+
+GOALS: Mapping[str, Literal["min", "max"]] = {"min": "min", "minimize": "min", "max": "max", "maximize": "max"}
+"""Which way of a metric is better, as it may be said here and in wandb."""
 
 
 class TrainerState(StrEnum):

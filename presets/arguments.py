@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, cast
 
 MOST_VALUES = 1_000
 MOST_CHARACTERS = 10_000
@@ -36,9 +36,11 @@ def check_arguments(arguments: Mapping[str, Any]) -> None:
             case list() | tuple() | dict() if depth == DEEPEST:
                 raise ValueError(f"arguments.{name}: more than {DEEPEST} lists or tables in each other")
             case list() | tuple():
-                waiting += [(f"{name}[{place}]", each, depth + 1) for place, each in enumerate(value)]
+                several = cast("Sequence[Any]", value)
+                waiting += [(f"{name}[{place}]", each, depth + 1) for place, each in enumerate(several)]
             case dict():
-                waiting += [(f"{name}.{key}", each, depth + 1) for key, each in value.items()]
+                named = cast("Mapping[str, Any]", value)
+                waiting += [(f"{name}.{key}", each, depth + 1) for key, each in named.items()]
             case _:
                 kind = type(value).__name__
                 raise ValueError(f"arguments.{name} = {value}: a {kind} can't be handed to a net; write it as text")

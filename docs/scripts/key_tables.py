@@ -22,14 +22,14 @@ NAMES = {
     "minus": "-",
     "less_than_sign": "<",
     "greater_than_sign": ">",
-    "left_square_bracket": "[",
-    "right_square_bracket": "]",
     "left": "←",
     "right": "→",
     "up": "↑",
     "down": "↓",
     "pageup": "page up",
     "pagedown": "page down",
+    "left_square_bracket": "[",
+    "right_square_bracket": "]",
 }
 TITLES = {
     "ChartScreen": "charts",
@@ -46,6 +46,8 @@ TITLES = {
     "ExportScreen": "export",
     "SummaryScreen": "what happened meanwhile",
     "EditScreen": "edit before the start",
+    "MetricGrid": "charts of metrics",
+    "PickScreen": "a choice of many",
 }
 """Of classes whose name isn't what people call it."""
 

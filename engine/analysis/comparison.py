@@ -6,21 +6,31 @@ Nothing here draws or reads a store: it is given runs, their configurations and 
 from __future__ import annotations
 
 import hashlib
+import json
 import statistics
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from lazytrain.engine.analysis.identity import identify
+from lazytrain.engine.analysis.metric_names import Goal, MetricGroup, MetricRules, group_metrics
+from lazytrain.engine.analysis.queries import CONFIG, config_of
 from lazytrain.engine.configuration import RunConfiguration, flatten
 from lazytrain.engine.events import EpochRecord
 from lazytrain.engine.records import Run, State
+from lazytrain.engine.store.series import Metric
 
 if TYPE_CHECKING:
     from lazytrain.engine.analysis.series import Array
 
 NET, DEVICE, SEED = "net", "device", "seed"
 ARCHITECTURE = "architecture"
+ACCURACIES = ("accuracy", "acc")
+"""How the share that is right is called."""
+SEED_NAMES = ("seed", "random_seed", "rng_seed")
+"""How programs call it, in whatever part of their config."""
+MOST_FRACTION = 1.5
+"""An accuracy that was above is meant in %."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,10 +38,37 @@ class Compared:
     """A run with what a comparison looks at."""
 
     run: Run
-    configuration: RunConfiguration
+    configuration: RunConfiguration | None
+    """None of a run that somebody else trains."""
     epochs: Sequence[EpochRecord] = ()
     setting: str = ""
-    """`setting_identity` of the configuration, where it is known already."""
+    """`setting_identity`, where it is known already."""
+    details: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    """What there is of a run that somebody else trains: config, what was said of its metrics."""
+    metrics: Sequence[Metric] = ()
+    """Its named series, as the store knows them."""
+
+    @property
+    def batch_size(self) -> int:
+        return self.configuration.hyperparameters.batch_size if self.configuration is not None else 1
+
+    @property
+    def validated(self) -> bool:
+        """Whether "best" looks at images held out for it."""
+        return self.configuration is not None and self.configuration.hyperparameters.validation_fraction > 0
+
+    @property
+    def groups(self) -> list[MetricGroup]:
+        """Its metrics as charts show them."""
+        return group_metrics([metric.name for metric in self.metrics], MetricRules.of(self.details))
+
+    def group(self, title: str) -> MetricGroup | None:
+        """The metrics of that title; `acc` is accuracy too."""
+        titles = ACCURACIES if title == "accuracy" else (title,)
+        return next((group for group in self.groups if group.title in titles), None)
+
+    def metric(self, name: str) -> Metric | None:
+        return next((metric for metric in self.metrics if metric.name == name), None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,7 +104,9 @@ class Family:
     @property
     def used(self) -> tuple[Compared, ...]:
         """The members whose figures count: those that haven't failed and have any, unless none is such."""
-        sound = tuple(each for each in self.members if each.run.state is not State.FAILED and each.epochs)
+        sound = tuple(
+            each for each in self.members if each.run.state is not State.FAILED and (each.epochs or each.metrics)
+        )
         return sound or self.members
 
 
@@ -85,7 +124,13 @@ class MeanCurve:
 
 
 def settings_of(each: Compared) -> dict[str, Any]:
-    """Everything that can differ between two runs, by name, in the order it is shown: net, settings, device."""
+    """Everything that can differ between two runs, by name, in the order it is shown: net, settings, device.
+
+    Of a run that somebody else trains: its project, its group, and its config as `config.…`.
+    """
+    if each.configuration is None:
+        config = {f"{CONFIG}{name}": _hashable(value) for name, value in config_of(each.details).items()}
+        return {"project": each.run.project, "group": each.run.run_group, **config}
     return {
         ARCHITECTURE: each.configuration.architecture_name,
         NET: _net_digest(each.configuration),
@@ -98,23 +143,31 @@ def differing(compared: Sequence[Compared], *, without: Iterable[str] = ()) -> d
     """The fields in which the runs differ, with each run's value, in the order of `settings_of`.
 
     `net` is among them only where nets of one name differ: it is six digits that tell them apart. A device that isn't
-    known yet is no difference.
+    known yet is no difference, and nor is it that a run lacks a field that only runs of the other kind can have.
     """
     left_out = set(without)
-    if not compared:
-        return {}
     each_settings = [settings_of(each) for each in compared]
-    columns = {name: tuple(values[name] for values in each_settings) for name in each_settings[0]}
+    own = [each.configuration is not None for each in compared]
+    columns = {
+        name: tuple(values.get(name) for values in each_settings)
+        for name in dict.fromkeys(name for values in each_settings for name in values)
+    }
     by_name: dict[Any, set[Any]] = {}
-    for name, net in zip(columns[ARCHITECTURE], columns[NET], strict=True):
+    for name, net in zip(columns.get(ARCHITECTURE, ()), columns.get(NET, ()), strict=True):
         by_name.setdefault(name, set()).add(net)
     if all(len(nets) == 1 for nets in by_name.values()):
         left_out.add(NET)
-    return {
-        name: values
-        for name, values in columns.items()
-        if name not in left_out and len({value for value in values if name != DEVICE or value is not None}) > 1
-    }
+    found: dict[str, tuple[Any, ...]] = {}
+    for name, values in columns.items():
+        of_own = any(name in each for each, mine in zip(each_settings, own, strict=True) if mine)
+        told = [value for value, mine in zip(values, own, strict=True) if mine is of_own]
+        if name not in left_out and len({value for value in told if name != DEVICE or value is not None}) > 1:
+            found[name] = values
+    return found
+
+
+def _hashable(value: Any) -> Any:
+    return value if value is None or isinstance(value, str | int | float) else json.dumps(value, ensure_ascii=False)
 
 
 def loss_kind(configuration: RunConfiguration) -> str:
@@ -125,9 +178,9 @@ def loss_kind(configuration: RunConfiguration) -> str:
     return f"cross-entropy smoothed by {values.label_smoothing:g}" if values.label_smoothing else "cross-entropy"
 
 
-def loss_kinds(configurations: Iterable[RunConfiguration]) -> tuple[str, ...]:
-    """The kinds there are, each once, in order."""
-    return tuple(dict.fromkeys(loss_kind(each) for each in configurations))
+def loss_kinds(configurations: Iterable[RunConfiguration | None]) -> tuple[str, ...]:
+    """The kinds there are, each once, in order; of what other programs log nobody knows."""
+    return tuple(dict.fromkeys(loss_kind(each) for each in configurations if each is not None))
 
 
 def _net_digest(configuration: RunConfiguration) -> str:
@@ -140,7 +193,10 @@ def _net_digest(configuration: RunConfiguration) -> str:
 
 def outcome(each: Compared) -> Outcome:
     """The figures of one run's row."""
-    run, epochs, report = each.run, each.epochs, each.configuration.report
+    run, epochs = each.run, each.epochs
+    if each.configuration is None:
+        return _logged_outcome(each)
+    report = each.configuration.report
     best = max(epochs, key=lambda record: (record.chosen_accuracy, -record.epoch)) if epochs else None
     last = epochs[-1] if epochs else None
     training = sum(record.seconds - record.evaluation_seconds for record in epochs)
@@ -156,6 +212,54 @@ def outcome(each: Compared) -> Outcome:
         seconds=run.seconds or None,
         images_per_second=rate,
         report_accuracy=report.test_accuracy if report else None,
+    )
+
+
+def _logged_outcome(each: Compared) -> Outcome:
+    """Of a run that somebody else trains: the accuracy that it logs, if it does."""
+    group = each.group("accuracy")
+    metric = each.metric(group.judged) if group is not None else None
+    if metric is None:
+        return Outcome(seconds=each.run.seconds or None)
+    share = accuracy_share(metric)
+    best, last = (None if value is None else value * share for value in (metric.largest, metric.last))
+    return Outcome(best_accuracy=best, last_accuracy=last, seconds=each.run.seconds or None)
+
+
+def accuracy_share(metric: Metric) -> float:
+    """What makes a fraction of its values: some programs log accuracies in %."""
+    return 0.01 if metric.largest is not None and metric.largest > MOST_FRACTION else 1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MetricOutcome:
+    """A metric of a row: a run's own figures, or the means of several seeds."""
+
+    last: float | None = None
+    best: float | None = None
+    """None also where nobody knows which way is better."""
+    smallest: float | None = None
+    largest: float | None = None
+    goal: Goal | None = None
+
+
+def metric_outcome(family: Family, name: str) -> MetricOutcome:
+    """The figures of a metric, or of the one that counts of the metrics that share a chart."""
+    found: list[tuple[Metric, Goal | None]] = []
+    for member in family.used:
+        metric, group = member.metric(name), member.group(name)
+        if metric is None and group is not None:
+            metric = member.metric(group.judged)
+        if metric is not None:
+            found.append((metric, MetricRules.of(member.details).goal(metric.name)))
+    goal: Goal | None = next((goal for _, goal in found if goal is not None), None)
+    smallest, largest = (_mean(getattr(each, bound) for each, _ in found) for bound in ("smallest", "largest"))
+    return MetricOutcome(
+        last=_mean(each.last for each, _ in found),
+        best=None if goal is None else smallest if goal == "min" else largest,
+        smallest=smallest,
+        largest=largest,
+        goal=goal,
     )
 
 
@@ -200,13 +304,27 @@ def fold_seeds(compared: Sequence[Compared]) -> list[Family]:
     """
     families: dict[str, list[Compared]] = {}
     for each in compared:
-        families.setdefault(each.setting or setting_identity(each.configuration), []).append(each)
+        families.setdefault(each.setting or identity_of(each), []).append(each)
     return [Family(members[0].run.id, tuple(members)) for members in families.values()]
 
 
 def alone(compared: Sequence[Compared]) -> list[Family]:
     """Each run by itself."""
     return [Family(each.run.id, (each,)) for each in compared]
+
+
+def identity_of(each: Compared) -> str:
+    """What is the same of runs that differ in their seed alone."""
+    if each.configuration is not None:
+        return setting_identity(each.configuration)
+    config = {
+        name: value
+        for name, value in config_of(each.details).items()
+        if name.rpartition(".")[2].lower() not in SEED_NAMES
+    }
+    # Of runs without a config nobody knows whether they are the same.
+    told = config or each.run.id
+    return json.dumps([each.run.kind, each.run.project, each.run.run_group, told], sort_keys=True, default=str)
 
 
 def setting_identity(configuration: RunConfiguration) -> str:

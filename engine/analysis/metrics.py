@@ -1,18 +1,18 @@
-"""A run's named series as arrays that grow, and which of them belong into one chart.
+"""A run's named series as arrays that grow.
 
 numpy is imported here: import this with the first chart.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import ClassVar, Literal, Protocol
 
 import numpy as np
 
 from lazytrain.engine.analysis.bounded import Array, BoundedTable
-from lazytrain.engine.analysis.series import is_noisy, judged_length
+from lazytrain.engine.analysis.series import Curves, judged_length, stays_noisy
 from lazytrain.engine.store.series import SAMPLE_FORMAT, Metric
 from lazytrain.engine.store.store import Store
 
@@ -21,20 +21,35 @@ _PACKED = np.dtype([("step", "<i8"), ("seconds", "<f8"), ("value", "<f8")])
 _COLUMNS = {"step": "i8", "seconds": "f8", "value": "f8"}
 MOST_SAMPLES = 1 << 16
 """So many values of a metric are kept one by one: 1.5 MB, and hundreds for each of a chart's columns."""
-SPLITS = ("train", "val", "test")
-_SPLIT_WORDS = {
-    "train": "train",
-    "training": "train",
-    "val": "val",
-    "valid": "val",
-    "validation": "val",
-    "dev": "val",
-    "eval": "val",
-    "test": "test",
-}
-_PREFIX = re.compile(rf"({'|'.join(sorted(_SPLIT_WORDS, key=len, reverse=True))})[/_.](.+)")
-_SUFFIX = re.compile(rf"(.+)[/_.]({'|'.join(sorted(_SPLIT_WORDS, key=len, reverse=True))})")
-_DOWN = re.compile(r"loss|err|perplexity|ppl|mse|mae|rmse|wer|cer|fid|nll|time|latency|distance|divergence", re.I)
+
+
+class Values(Protocol):
+    """A metric's values, however they are kept; [N] each."""
+
+    @property
+    def steps(self) -> Array:
+        """Increasing; int64."""
+        ...
+
+    @property
+    def seconds(self) -> Array:
+        """Since the run's start."""
+        ...
+
+    @property
+    def values(self) -> Array:
+        """NaN and infinities are values too."""
+        ...
+
+    @property
+    def num_read(self) -> int:
+        """How many there are in all; of very many the telling ones are kept."""
+        ...
+
+    @property
+    def is_noisy(self) -> bool:
+        """Whether its noise hides its trend."""
+        ...
 
 
 class Series:
@@ -42,9 +57,8 @@ class Series:
 
     def __init__(self, name: str) -> None:
         self.name = name
-        self.num_read = 0
+        self.num_read: int = 0
         self._table = BoundedTable(_COLUMNS, MOST_SAMPLES, place="step", judged=("value",))
-        self._backwards = False
         self._noisy = (-1, False)
 
     @property
@@ -67,7 +81,7 @@ class Series:
         """Whether its noise hides its trend."""
         count = judged_length(len(self.values))
         if self._noisy[0] != count:
-            self._noisy = count, is_noisy(self.values[:count])
+            self._noisy = count, stays_noisy(self.values[:count])
         return self._noisy[1]
 
     def extend(self, new: Array) -> None:
@@ -95,7 +109,7 @@ class RunMetrics:
 
     def update(self) -> bool:
         """Look at what there is; whether that changed since the last call. Values are read with `series`."""
-        revision, metrics = self._store.revision(self.run_id), self._store.metrics(self.run_id)
+        revision, metrics = self._store.revision(self.run_id), self._found()
         changed = metrics != self.metrics or revision != self._revision
         if revision != self._revision:
             # Values were taken back, and others may stand in their place.
@@ -103,10 +117,13 @@ class RunMetrics:
         self.metrics, self._revision = metrics, revision
         return changed
 
-    def series(self, names: Iterable[str]) -> dict[str, Series]:
+    def _found(self) -> list[Metric]:
+        return self._store.metrics(self.run_id)
+
+    def series(self, names: Iterable[str]) -> dict[str, Values]:
         """The series of these names, with what is new of them."""
         counts = {metric.name: metric.num_values for metric in self.metrics}
-        found: dict[str, Series] = {}
+        found: dict[str, Values] = {}
         for name in names:
             known = self._series.get(name)
             if known is None or known.num_read > counts.get(name, 0):
@@ -119,44 +136,73 @@ class RunMetrics:
         return found
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MetricGroup:
-    """The metrics of one chart: the same figure on several parts of the data."""
+@dataclass(frozen=True, slots=True)
+class _OfCurve:
+    """A figure that stands in a training's curve, as a metric."""
 
-    title: str
-    members: tuple[tuple[str, str], ...]
-    """(part: `train`, `val`, `test` or ``, name of the metric)."""
+    curves: Curves
+    name: Literal["learning_rates", "images_per_second"]
 
     @property
-    def lowest_is_best(self) -> bool:
-        """Guessed from the name: losses and errors go down."""
-        return bool(_DOWN.search(self.title))
+    def steps(self) -> Array:
+        return self.curves.steps
+
+    @property
+    def seconds(self) -> Array:
+        return self.curves.seconds
+
+    @property
+    def values(self) -> Array:
+        return getattr(self.curves, self.name)
+
+    @property
+    def num_read(self) -> int:
+        return len(self.curves.steps)
+
+    @property
+    def is_noisy(self) -> bool:
+        return False
 
 
-def group_metrics(names: Sequence[str]) -> list[MetricGroup]:
-    """Which metrics share a chart, in the order in which they first came.
+class OwnMetrics(RunMetrics):
+    """Those of a run that lazytrain trains: what it logs beside its curve, and two figures that stand in that."""
 
-    `train/x`, `val/x` and `test/x` do, and so do `x`, `val_x` and `eval_x`, as Lightning, Keras and Transformers name
-    them.
+    IN_CURVE: ClassVar[dict[str, Literal["learning_rates", "images_per_second"]]] = {
+        "learning rate": "learning_rates",
+        "images/s": "images_per_second",
+    }
+
+    def __init__(self, store: Store, curves: Curves) -> None:
+        super().__init__(store, curves.run_id)
+        self._curves = curves
+
+    def _found(self) -> list[Metric]:
+        steps = self._curves.steps
+        if not len(steps):
+            return super()._found()
+        known = {"num_values": len(steps), "highest_step": int(steps[-1]), "smallest": None, "largest": None}
+        return [
+            *(
+                Metric(name=name, last=float(getattr(self._curves, column)[-1]), **known)
+                for name, column in self.IN_CURVE.items()
+            ),
+            *super()._found(),
+        ]
+
+    def series(self, names: Iterable[str]) -> dict[str, Values]:
+        wanted = list(names)
+        in_curve = {name: _OfCurve(self._curves, self.IN_CURVE[name]) for name in wanted if name in self.IN_CURVE}
+        return super().series(name for name in wanted if name not in in_curve) | in_curve
+
+
+def along(series: Values, axis: Values) -> tuple[Array, Array, Array]:
+    """A series drawn along another metric: that one's values at its steps (increasing), its steps and its values.
+
+    What came before that metric's first value has no place there.
     """
-    groups: dict[str, list[tuple[str, str]]] = {}
-    for name in names:
-        part, rest = split_name(name)
-        groups.setdefault(rest, []).append((part, name))
-    made: list[MetricGroup] = []
-    for title, members in groups.items():
-        parts = [part for part, _ in members]
-        # Beside val_x, plain x is of the training.
-        told = [("train" if not part and set(parts) > {""} else part, name) for part, name in members]
-        order = {part: place for place, part in enumerate((*SPLITS, ""))}
-        made.append(MetricGroup(title=title, members=tuple(sorted(told, key=lambda each: order[each[0]]))))
-    return made
-
-
-def split_name(name: str) -> tuple[str, str]:
-    """(part of the data or ``, figure): `val_loss` → (`val`, `loss`)."""
-    if found := _PREFIX.fullmatch(name):
-        return _SPLIT_WORDS[found[1]], found[2]
-    if found := _SUFFIX.fullmatch(name):
-        return _SPLIT_WORDS[found[2]], found[1]
-    return "", name
+    known = np.searchsorted(axis.steps, series.steps, side="right") - 1
+    there = known >= 0
+    x = axis.values[known[there]]
+    order = np.argsort(x, kind="stable")
+    order = order[np.isfinite(x[order])]
+    return x[order], series.steps[there][order], series.values[there][order]

@@ -6,6 +6,10 @@ is `field`, one of `= != < <= > >= :`, and a value: `:` asks for equal numbers, 
 are separated by commas: `batch=4,20` is either, `state!=failed,stopped` neither. A value with blanks stands in quotes:
 `name:"lr 0.1"`. Accuracies are in %, times take a unit (`time>2h`).
 
+A metric's name is a field too: `bleu>30` looks at the figure that stands for it, its last value unless the program said
+otherwise, and at `val/bleu` where there is no `bleu`; `bleu.best`, `.last`, `.min` and `.max` say which. So is what a
+program was begun with: `config.lr<0.01`. A name with blanks stands in quotes: `"test/macro F1">0.8`.
+
 Every hyperparameter is a field, by its own name (`augmentation.flip`, or just `flip`); `fields` has them all. They are
 looked up, which takes pydantic, only for a name that isn't one of a run's own.
 """
@@ -16,19 +20,23 @@ import difflib
 import functools
 import operator
 import re
+from collections import ChainMap
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
+from lazytrain.engine.analysis.metric_names import Goal, MetricRules, split_name
+from lazytrain.engine.records import Kind as RunKind
 from lazytrain.engine.records import Run, State, TrainerState
 from lazytrain.engine.store.reading import Reader
+from lazytrain.engine.store.series import Metric
 
-Kind = Literal["number", "percent", "time", "text", "choice", "flag"]
+Kind = Literal["number", "percent", "time", "text", "choice", "flag", "any"]
 Settings = Mapping[str, Any]
-"""A run's hyperparameters, by dotted name."""
+"""A run's hyperparameters, or what a program was begun with, by dotted name; and figures of metrics (`_Figure`)."""
 
 _TOKEN = re.compile(r'(?:"[^"]*"?|[^\s"])+')
-_CONDITION = re.compile(r"([A-Za-z_][\w.-]*)(!=|<=|>=|=|<|>|:)(.*)", re.DOTALL)
+_CONDITION = re.compile(r"(\"[^\"]+\"|[A-Za-z_][\w./-]*)(!=|<=|>=|=|<|>|:)(.*)", re.DOTALL)
 _TIME = re.compile(r"([\d.]+)\s*(s|min|m|h|d)?")
 _UNITS = {"s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
 _ORDERS: dict[str, Callable[[float, float], bool]] = {
@@ -40,8 +48,14 @@ _ORDERS: dict[str, Callable[[float, float], bool]] = {
 ARCHIVED = "archived"
 STATES = (*(state.value for state in State), TrainerState.SUSPENDED.value)
 FLAGS = {"yes": True, "true": True, "on": True, "1": True, "no": False, "false": False, "off": False, "0": False}
+UNORDERED: tuple[Kind, ...] = ("text", "choice", "flag")
 WORDS_FOR_NUMBERS = ("none", "auto")
 """Values of fields that are numbers otherwise."""
+
+
+CONFIG = "config."
+FIGURES = ("best", "last", "min", "max")
+"""Of a metric, after its name and a point."""
 
 
 class QueryError(ValueError):
@@ -59,6 +73,16 @@ class QueryField:
     configured: bool = False
     """Whether it is read from the run's configuration, and not from its line."""
     example: str = ""
+    metrics: tuple[str, ...] = ()
+    """The metrics it may be about: the first that a run has."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Names:
+    """What runs call their metrics, and what programs were begun with."""
+
+    metrics: Sequence[str] = ()
+    config: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,34 +113,118 @@ class Query:
         """Whether runs' configurations are needed."""
         return any(condition.field.configured for condition in self.conditions)
 
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        """The metrics whose figures are needed."""
+        return tuple(dict.fromkeys(name for condition in self.conditions for name in condition.field.metrics))
+
     def fits(self, run: Run, settings: Settings) -> bool:
         """Whether the run fits; `settings` may be empty unless `configured`."""
         if run.archived is not self.archived:
             return False
         if self.words:
-            own = " ".join((run.name, run.architecture, *run.tags)).casefold()
+            own = " ".join((run.name, run.architecture, run.project, *run.tags)).casefold()
             if not all(word in own for word in self.words):
                 return False
         return all(condition.fits(run, settings) for condition in self.conditions)
 
 
 class KnownSettings:
-    """Runs' hyperparameters, each read once: a stored configuration never changes."""
+    """Runs' hyperparameters, each read once: a stored configuration never changes. Of other runs, what is new."""
 
     def __init__(self) -> None:
         self._known: dict[str, Settings] = {}
+        self._others: dict[str, tuple[object, Settings]] = {}
+        """What a run was like when it was read, and its config."""
+        self._figures: dict[str, tuple[object, Settings]] = {}
+        self._names: tuple[str, ...] = ()
 
     def read(self, reader: Reader, runs: Iterable[Run]) -> Mapping[str, Settings]:
         """Run id → hyperparameters, of these runs at least; those of runs that are gone are missing."""
-        missing = [run.id for run in runs if run.id not in self._known]
+        there = list(runs)
+        missing = [run.id for run in there if run.kind is RunKind.OWN and run.id not in self._known]
         if missing:
             for run_id, values in reader.settings(missing).items():
                 self._known[run_id] = defaults() | values
-        return self._known
+        new = [
+            run for run in there if run.kind is not RunKind.OWN and self._others.get(run.id, (None,))[0] != _life(run)
+        ]
+        if new:
+            details = reader.details_of(run.id for run in new)
+            self._others |= {run.id: (_life(run), config_of(details.get(run.id, {}))) for run in new}
+        return ChainMap(self._known, {run_id: config for run_id, (_, config) in self._others.items()})
+
+    def figures(self, reader: Reader, runs: Sequence[Run], names: tuple[str, ...]) -> Mapping[str, Settings]:
+        """Run id → figures of these metrics, by `_figure_key`."""
+        if names != self._names:
+            self._names, self._figures = names, {}
+        new = [run for run in runs if self._figures.get(run.id, (None,))[0] != _life(run)]
+        if new:
+            metrics = reader.metrics_of((run.id for run in new), names)
+            details = reader.details_of(run.id for run in new)
+            for run in new:
+                self._figures[run.id] = _life(run), _figures(metrics.get(run.id, {}), details.get(run.id, {}), names)
+        return {run_id: figures for run_id, (_, figures) in self._figures.items()}
 
 
-def parse_query(text: str) -> Query:
-    """Understand a filter; the empty one lets every run through that isn't archived. Raises QueryError."""
+def _life(run: Run) -> object:
+    return run.updated, run.state, run.revision
+
+
+def config_of(details: Mapping[str, Any]) -> dict[str, Any]:
+    """What a program was begun with, by dotted name."""
+    from lazytrain.engine.configuration import flatten
+
+    config = details.get("config")
+    return dict(flatten(config)) if isinstance(config, dict) else {}
+
+
+def _figures(metrics: Mapping[str, Metric], details: Mapping[str, Any], names: Sequence[str]) -> dict[str, Any]:
+    """Of one run. A figure that its program gave itself (`run.summary`) counts before the metric's."""
+    rules, told = MetricRules.of(details), details.get("summary")
+    summary: Mapping[str, Any] = told if isinstance(told, dict) else {}
+    found: dict[str, Any] = {}
+    for name in names:
+        metric = metrics.get(name)
+        if metric is not None:
+            figures = figures_of(metric, rules.goal(name))
+            found |= {_figure_key(name, figure): value for figure, value in figures.items()}
+            found[_figure_key(name)] = figures.get(rules.summary(name), figures["last"])
+        given = summary.get(name)
+        # Of a run that is over, the summary has each metric's last value too.
+        if isinstance(given, int | float) and (metric is None or given != metric.last):
+            found[_figure_key(name)] = given
+    return found
+
+
+def figures_of(metric: Metric, goal: Goal | None) -> dict[str, float | None]:
+    """`last`, `min`, `max`, and `best` where that is known; None stands for NaN."""
+    bounds = {"last": metric.last, "min": metric.smallest, "max": metric.largest}
+    return bounds | ({"best": bounds[goal]} if goal is not None else {})
+
+
+def _figure_key(name: str, figure: str = "") -> str:
+    # No field's name has such a beginning.
+    return f"\0{figure}\0{name}"
+
+
+def names_in(reader: Reader) -> Names:
+    """What the store's runs call their metrics and their config."""
+    details = reader.details_of(run.id for run in reader.runs() if run.kind is not RunKind.OWN)
+    config = dict.fromkeys(name for each in details.values() for name in config_of(each))
+    given = (each["summary"] for each in details.values() if isinstance(each.get("summary"), dict))
+    return Names(
+        metrics=tuple(dict.fromkeys([*reader.metric_names(), *(name for each in given for name in each)])),
+        config=tuple(config),
+    )
+
+
+def parse_query(text: str, names: Callable[[], Names] = Names) -> Query:
+    """Understand a filter; the empty one lets every run through that isn't archived. Raises QueryError.
+
+    Args:
+        names: asked for once a name is no field that every run has.
+    """
     words: list[str] = []
     conditions: list[Condition] = []
     archived = False
@@ -130,17 +238,20 @@ def parse_query(text: str) -> Query:
             if condition[3].casefold() == ARCHIVED:
                 archived = True
             else:
-                conditions.append(_condition(token, "state", ":", condition[3]))
+                conditions.append(_condition(token, "state", ":", condition[3], names))
         else:
-            conditions.append(_condition(token, condition[1], condition[2], condition[3]))
+            conditions.append(_condition(token, condition[1].strip('"'), condition[2], condition[3], names))
     return Query(" ".join(text.split()), tuple(words), tuple(conditions), archived)
 
 
 def select(query: Query, runs: Sequence[Run], reader: Reader, known: KnownSettings) -> list[Run]:
     """The runs that fit, in their order. Reads configurations only where a condition asks for one."""
-    if not query.configured:
+    if not query.configured and not query.metrics:
         return [run for run in runs if query.fits(run, {})]
-    settings = known.read(reader, runs)
+    settings = known.read(reader, runs) if query.configured else {run.id: {} for run in runs}
+    if query.metrics:
+        figures = known.figures(reader, runs, query.metrics)
+        settings = {run_id: {**each, **figures.get(run_id, {})} for run_id, each in settings.items()}
     return [run for run in runs if run.id in settings and query.fits(run, settings[run.id])]
 
 
@@ -168,6 +279,9 @@ RUN_FIELDS: dict[str, QueryField] = {
         QueryField("note", "text", lambda run, _: run.note, example="again"),
         QueryField("architecture", "text", lambda run, _: run.architecture, example="coolnet-v10"),
         QueryField("preset", "text", lambda run, _: run.hyperparameters, example="quick"),
+        QueryField("project", "text", lambda run, _: run.project, example="mnist"),
+        QueryField("group", "text", lambda run, _: run.run_group, example="sweep-1"),
+        QueryField("kind", "choice", lambda run, _: run.kind.value, tuple(RunKind), example="script"),
         QueryField("device", "text", lambda run, _: run.device or "", example="cpu"),
         QueryField("error", "text", lambda run, _: run.error or "", example="nan"),
         QueryField("epoch", "number", lambda run, _: run.epoch, example="10"),
@@ -229,24 +343,74 @@ def _configured_field(name: str, value: Any) -> QueryField:
             kind = "choice" if choices else "text"
         case _:
             pass
-    return QueryField(name, kind, lambda _, settings: settings.get(name), choices, configured=True, example=example)
+    return QueryField(
+        name, kind, lambda _, settings: _setting(settings, name), choices, configured=True, example=example
+    )
 
 
-def _find(name: str, word: str) -> QueryField:
+def _setting(settings: Settings, name: str) -> Any:
+    """A hyperparameter; of a program, what it was begun with under that name or a short one."""
+    if name in settings:
+        return settings[name]
+    return next((settings[short] for short, own in short_names().items() if own == name and short in settings), None)
+
+
+def _find(name: str, word: str, sign: str, names: Callable[[], Names]) -> QueryField:
     key = name.casefold().replace("-", "_")
     field = RUN_FIELDS.get(SHORT_RUN_FIELDS.get(key, key)) or fields().get(short_names().get(key, key))
-    if field is None:
-        near = difflib.get_close_matches(key, [*fields(), *short_names()], n=1)
-        hint = f"did you mean {near[0]}?" if near else "such as lr, batch, epochs, acc, best, arch, tag, state"
-        raise QueryError(f"{word}: there is no field {name}; {hint}")
-    return field
+    if field is not None and not (sign in _ORDERS and field.kind in UNORDERED):
+        return field
+    known = names()
+    found = _metric_field(name, known.metrics) or _config_field(name, known.config) or field
+    if found is not None:
+        return found
+    figures = [split_name(each)[1] for each in known.metrics]
+    there = [*fields(), *short_names(), *figures, *known.metrics, *(f"{CONFIG}{each}" for each in known.config)]
+    near = difflib.get_close_matches(key, there, n=1)
+    hint = f"did you mean {near[0]}?" if near else "such as lr, batch, epochs, acc, best, arch, tag, state"
+    raise QueryError(f"{word}: there is no field {name}; {hint}")
+
+
+def _metric_field(name: str, known: Sequence[str]) -> QueryField | None:
+    """`val/bleu`, or `bleu` for whichever part of the data there is; and a figure of it: `bleu.best`."""
+    plain, _, figure = name.rpartition(".")
+    for wanted, of in ((name, ""), (plain, figure)):
+        if of and of not in FIGURES:
+            continue
+        order = {part: place for place, part in enumerate(("val", "test", "", "train"))}
+        parts = {each: split_name(each) for each in known}
+        others = sorted((each for each in known if parts[each][1] == wanted), key=lambda each: order[parts[each][0]])
+        fitting = tuple(dict.fromkeys([each for each in known if each == wanted] + others))
+        if fitting:
+            keys = [_figure_key(each, of) for each in fitting]
+
+            def get(_: Run, settings: Settings, keys: Sequence[str] = tuple(keys)) -> Any:
+                return next((settings[key] for key in keys if key in settings), None)
+
+            return QueryField(name, "number", get, example="0.5", metrics=fitting)
+    return None
+
+
+def _config_field(name: str, known: Sequence[str]) -> QueryField | None:
+    """`config.lr`, also of a run that lazytrain trains, or just `lr`."""
+    plain = name.removeprefix(CONFIG)
+    own = short_names().get(plain, plain)
+    if plain not in known and not (plain != name and own in defaults()):
+        return None
+    return QueryField(
+        name,
+        "any",
+        lambda run, settings: settings.get(plain if run.kind is not RunKind.OWN else own),
+        configured=True,
+        example="0.1",
+    )
 
 
 # ── conditions ─────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _condition(word: str, name: str, sign: str, written: str) -> Condition:
-    field = _find(name, word)
+def _condition(word: str, name: str, sign: str, written: str, names: Callable[[], Names]) -> Condition:
+    field = _find(name, word, sign, names)
     values = [value for value in written.replace('"', "").split(",") if value]
     if not values:
         raise QueryError(f"{word}: write a value, such as {name}{sign}{field.example}")
@@ -259,12 +423,12 @@ def _condition(word: str, name: str, sign: str, written: str) -> Condition:
 
 
 def _order(word: str, name: str, sign: str, field: QueryField, values: Sequence[str]) -> Callable[[Any], bool]:
-    if field.kind in ("text", "choice", "flag"):
+    if field.kind in UNORDERED:
         raise QueryError(f"{word}: {name} has no order; write {name}:{values[0]}")
     if len(values) > 1:
         raise QueryError(f"{word}: {sign} takes one number, such as {name}{sign}{field.example}")
     compare, limit = _ORDERS[sign], _number(word, name, sign, field, values[0])
-    return lambda value: isinstance(value, int | float) and compare(value, limit)
+    return lambda value: isinstance(value, int | float) and not isinstance(value, bool) and compare(value, limit)
 
 
 def _equals(word: str, name: str, sign: str, field: QueryField, written: str) -> Callable[[Any], bool]:
@@ -284,6 +448,8 @@ def _equals(word: str, name: str, sign: str, field: QueryField, written: str) ->
             return lambda value: not chosen.isdisjoint(value if isinstance(value, tuple) else (value,))
         case "text":
             return _has_text(wanted, exactly=sign != ":")
+        case "any":
+            return _is_any(wanted, exactly=sign != ":")
         case _ if wanted in WORDS_FOR_NUMBERS:
             return lambda value: str("none" if value is None else value) == wanted
         case _:
@@ -291,6 +457,27 @@ def _equals(word: str, name: str, sign: str, field: QueryField, written: str) ->
             # Accuracies are shown rounded: 62.4 finds what is shown as 62.4 %.
             slack = 0.0005 if field.kind == "percent" else 0.0
             return lambda value: isinstance(value, int | float) and abs(value - number) <= slack
+
+
+def _is_any(wanted: str, *, exactly: bool) -> Callable[[Any], bool]:
+    """Of whatever kind the value is."""
+
+    def holds(value: Any) -> bool:
+        match value:
+            case bool():
+                return FLAGS.get(wanted) is value
+            case int() | float():
+                try:
+                    return float(wanted) == value
+                except ValueError:
+                    return False
+            case None:
+                return wanted == "none"
+            case _:
+                text = str(value).casefold()
+                return text == wanted if exactly else wanted in text
+
+    return holds
 
 
 def _has_text(wanted: str, *, exactly: bool) -> Callable[[Any], bool]:

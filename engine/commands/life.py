@@ -220,7 +220,7 @@ class CommandLife:
             journal.adopt(self._run_id)
         self._wanted = journal.wanted(self._run_id)
         if not self._logs_itself and self._wanted is not Wanted.DISCARD:
-            details = journal.details(self._run_id)
+            details = journal.told(self._run_id)
             self._logs_itself = bool(details.get("logs_itself"))
             if self._logs_itself:
                 self._waits_itself = bool(details.get("waits_itself"))

@@ -42,9 +42,15 @@ class Update:
         self.share = 1.0
         """1 / images in the batch: the loss is a mean."""
         self.velocities = {each: torch.zeros_like(each) for each in parameters} if values.momentum else {}
+        self.squares: list[Tensor] | None = None
+        """The squared norm of each gradient of this step, while somebody wants to know."""
 
     def product(self, weight: Tensor, dy: Tensor, x: Tensor) -> None:
         """Update by the gradient dyᵀ · x, of dy [N, out] and x [N, in], without making it where possible."""
+        if self.squares is not None:
+            (rows, outputs), inputs = dy.shape, x.shape[1]
+            small = outputs * inputs <= rows * (outputs + inputs)
+            self.squares.append(dy.t().mm(x).square_().sum() if small else square_of_product(dy, x.mm(x.t())))
         if self.momentum:
             velocity = self.velocities[weight]
             velocity.addmm_(dy.t(), x, beta=self.momentum, alpha=self.share)
@@ -54,6 +60,8 @@ class Update:
 
     def add(self, parameter: Tensor, gradient: Tensor) -> None:
         """Update by `gradient`, a sum over the batch."""
+        if self.squares is not None:
+            self.squares.append(gradient.square().sum())
         if self.momentum:
             velocity = self.velocities[parameter].mul_(self.momentum).add_(gradient, alpha=self.share)
             self._step(parameter, velocity)
@@ -93,6 +101,11 @@ class TensorRateUpdate(Update):
         if self.decay:
             velocity.add_(parameter, alpha=self.decay)
         parameter.addcmul_(velocity, self.minus_rate)
+
+
+def square_of_product(dy: Tensor, similarities: Tensor) -> Tensor:
+    """The squared norm of dyᵀ · x, of dy [N, out] and x · xᵀ [N, N], without the product: Σ (dy · dyᵀ) ∘ (x · xᵀ)."""
+    return dy.mm(dy.t()).mul_(similarities).sum()
 
 
 class LinearLayer(Layer):

@@ -20,7 +20,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from lazytrain.engine.compute.backward import Layer, Update
+from lazytrain.engine.compute.backward import Layer, Update, square_of_product
 from lazytrain.engine.compute.derived import DerivedPath, serves
 from lazytrain.engine.data.batches import Block
 from lazytrain.presets.schema import Hyperparameters
@@ -159,6 +159,11 @@ class _BlockedLinear(Layer):
         return outputs.addmm_(similarities, changes, alpha=self._scale) if self._step else outputs
 
     def backward(self, dy: Tensor, update: Update, *, first: bool) -> Tensor:
+        if update.squares is not None:
+            first_row = self._step * self._batch_size
+            rows = slice(first_row, first_row + len(dy))
+            # With its 1 for the bias, a similarity counts that one's gradient too.
+            update.squares.append(square_of_product(dy, self._block.similarities[rows, rows]))
         scale = -update.rate * update.share
         if self._step == 0:
             self._scale = scale

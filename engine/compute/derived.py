@@ -93,6 +93,16 @@ class DerivedPath:
         for index, layer in enumerate(self._reversed):
             dy = layer.backward(dy, update, first=index == last)
 
+    def watch(self) -> None:
+        """The next step's gradient is wanted."""
+        self._update.squares = []
+
+    def gradient_norm(self) -> Tensor | None:
+        """That of the step that was watched, still on the device."""
+        squares, self._update.squares = self._update.squares, None
+        # A rounding error may lie below 0.
+        return torch.stack(squares).sum().clamp_(min=0).sqrt_().mul_(self._update.share) if squares else None
+
     def evaluate(self, images: Tensor) -> Tensor:
         return self._net(images)
 

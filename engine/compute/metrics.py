@@ -64,3 +64,10 @@ def measure_rows(logits: Tensor, targets: Tensor, values: Hyperparameters) -> Te
     first_bad = torch.where(bad.any(), bad.to(torch.uint8).argmax(), losses.shape[0])
     bad_loss = losses[first_bad.clamp(max=losses.shape[0] - 1)]
     return torch.stack((losses.sum(dtype=torch.float64), correct.double(), first_bad.double(), bad_loss.double()))
+
+
+def total_norm(tensors: list[Tensor]) -> Tensor:
+    """The Euclidean norm of all values together, still on the device; 0 without any."""
+    if not tensors:
+        return torch.zeros(())
+    return torch.linalg.vector_norm(torch.stack([torch.linalg.vector_norm(each).float() for each in tensors]))

@@ -22,7 +22,7 @@ from lazytrain.engine.compute.blocked import BlockedPath, serves_blocked
 from lazytrain.engine.compute.derived import DerivedPath, serves
 from lazytrain.engine.compute.device import allow_inexact, is_not_deterministic
 from lazytrain.engine.compute.fused.path import FusedPath, worthwhile_program
-from lazytrain.engine.compute.metrics import loss_rows
+from lazytrain.engine.compute.metrics import loss_rows, total_norm
 from lazytrain.engine.compute.precision import memory_format_of, precision_of
 from lazytrain.engine.compute.whole_blocks import CompiledPath, GraphedPath, PathUnavailable, compiled
 from lazytrain.engine.data.batches import Block
@@ -62,6 +62,14 @@ class Path(Protocol):
 
     def step(self, images: Tensor, goals: Tensor, logits: Tensor, learning_rate: float) -> None:
         """One update on a batch of float images [N, C, H, W]; the logits before it are written to `logits`."""
+        ...
+
+    def watch(self) -> None:
+        """The next step's gradient is wanted."""
+        ...
+
+    def gradient_norm(self) -> Tensor | None:
+        """The norm of the gradient of the step that was watched, still on the device; None where there never is one."""
         ...
 
     def evaluate(self, images: Tensor) -> Tensor:
@@ -121,6 +129,12 @@ class AutogradPath:
             (loss_rows(output, some_goals, self._values).sum() / len(images)).backward()
             some_logits.copy_(output.detach())
         self._optimizer.step()
+
+    def watch(self) -> None:
+        """Nothing: each step leaves its gradients behind."""
+
+    def gradient_norm(self) -> Tensor | None:
+        return total_norm([each.grad for each in self._net.parameters() if each.grad is not None])
 
     def evaluate(self, images: Tensor) -> Tensor:
         return self._net(images)

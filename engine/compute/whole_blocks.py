@@ -113,6 +113,9 @@ class WholeBlocks(DerivedPath):
             logits.copy_(self._parts[self._next][2])
             self._next += 1
 
+    def watch(self) -> None:
+        """Nothing: a block is one call, in which no gradient can be looked at."""
+
 
 class CompiledPath(WholeBlocks):
     """Blocks as one function that torch's compiler makes of them. It takes a minute before the first step."""

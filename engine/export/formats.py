@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, BinaryIO
 from lazytrain.engine.analysis.gathered import Gathered, gather, names_of
 from lazytrain.engine.data.origin import OriginDamaged, read_origin
 from lazytrain.engine.export.files import ExportError, OutputFile, distinct_names, file_name
+from lazytrain.engine.export.foreign import ForeignRun, write_foreign_json, write_values
 from lazytrain.engine.export.own_code import find_sources
 from lazytrain.engine.export.record import write_json
 from lazytrain.engine.export.tables import epochs_path, write_epochs, write_points
@@ -27,7 +28,7 @@ from lazytrain.engine.export.weights import (
     write_state_dict,
 )
 from lazytrain.engine.places import module_folder
-from lazytrain.engine.records import Run
+from lazytrain.engine.records import Kind, Run
 
 if TYPE_CHECKING:
     from lazytrain.engine.export.pictures.figure import Figure
@@ -92,6 +93,8 @@ def plan_export(
         raise ExportError("no runs to export: name them, `lazytrain runs` lists them")
     runs = list({run.id: run for run in runs}.values())
     names = distinct_names([run.name for run in runs])
+    if foreign := [run for run in runs if run.kind is not Kind.OWN]:
+        return _foreign(reader, runs, foreign, form, output)
     if form is Format.WEIGHTS:
         folders = [output / name for name in names] if len(runs) > 1 else [output]
         return [
@@ -167,6 +170,21 @@ def _report_accuracy(gathered: Sequence[Gathered]) -> float | None:
 
 def _write_bytes(content: bytes, file: BinaryIO) -> None:
     file.write(content)
+
+
+def _foreign(
+    reader: Reader, runs: Sequence[Run], foreign: Sequence[Run], form: Format, output: Path
+) -> list[OutputFile]:
+    """The files of runs that somebody else trains: their values, or all that is known of them."""
+    whose = names_of(foreign)
+    if len(foreign) < len(runs):
+        raise ExportError(f"{whose}: trained by programs or commands of your own; export them apart from other runs")
+    if form not in (Format.CSV, Format.JSON):
+        raise ExportError(f"{whose}: trained by programs or commands of your own; csv and json are made of such runs")
+    read = [ForeignRun(reader, run.id) for run in foreign]
+    if form is Format.CSV:
+        return [OutputFile(output, partial(write_values, read), "values")]
+    return [OutputFile(output, partial(write_foreign_json, read), whose)]
 
 
 def _weights(reader: Reader, run: Run, folder: Path, describe: Describe, which: Which) -> list[OutputFile]:

@@ -36,12 +36,12 @@ def epochs_path(points: Path) -> Path:
 
 def write_points(runs: Sequence[Gathered], file: BinaryIO) -> None:
     """One line a point: means over the window of steps that ends at `step`; seconds since the start, without pauses."""
-    _write(POINT_COLUMNS, _point_lines(runs), file)
+    write_table(POINT_COLUMNS, _point_lines(runs), file)
 
 
 def write_epochs(runs: Sequence[Gathered], file: BinaryIO) -> None:
     """One line a finished epoch; `best` is 1 for the best one so far, else 0."""
-    _write(EPOCH_COLUMNS, _epoch_lines(runs), file)
+    write_table(EPOCH_COLUMNS, _epoch_lines(runs), file)
 
 
 def _point_lines(runs: Sequence[Gathered]) -> Iterator[tuple[object, ...]]:
@@ -74,7 +74,7 @@ def _cell(value: object) -> object:
     return f"'{text}" if text.startswith(FORMULA) else text
 
 
-def _write(columns: Sequence[str], lines: Iterable[tuple[object, ...]], file: BinaryIO) -> None:
+def write_table(columns: Sequence[str], lines: Iterable[tuple[object, ...]], file: BinaryIO) -> None:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(columns)

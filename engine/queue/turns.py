@@ -147,7 +147,7 @@ class Turns:
             self._refuse(run_id, obstacle.reason)
             return False
         if obstacle.how == "elsewhere" and self._duty.only is not None:
-            raise DeviceError(f"{run.name}: {obstacle.reason}")
+            raise DeviceError(f"{run.shown_name}: {obstacle.reason}")
         self._awaits |= obstacle.how == "soon"
         if run.error != obstacle.reason:
             self._journal.wait_for(run_id, obstacle.reason)

@@ -47,6 +47,7 @@ from lazytrain.engine.places import module_folder, screens_lock
 from lazytrain.engine.records import Run, State, Wanted
 from lazytrain.engine.run.beginning import Beginning, Changed
 from lazytrain.engine.run.diary import describe_data, describe_epoch, describe_start
+from lazytrain.engine.run.own_series import class_series, norm_series
 from lazytrain.engine.run.patience import Patience
 from lazytrain.engine.run.preparing import prepare_in_turn
 from lazytrain.engine.run.saving import Saver, differences
@@ -149,7 +150,8 @@ class Trainer:
                 return _failed(f"out of memory on {self._choice.device}: {first_line(error)}")
             return _failed(f"{describe(error)}{self._trace(error)}")
         if isinstance(event, RunDiverged):
-            write = partial(self._journal.write, self._run.id, points=event.points)
+            series = norm_series(event.norms)
+            write = partial(self._journal.write, self._run.id, points=event.points, series=series)
             self._keep(write)
             return _failed(event.reason, step=event.step)
         return _Ending(State.FINISHED, {"outcome": event.reason})
@@ -298,13 +300,14 @@ class Trainer:
                 self._keep(partial(journal.begin, run_id, event, reason, describe_versions(), said))
                 self._threads = event.threads
                 self._patience.state = State.RUNNING
-            case StepsDone(points=points, progress=progress):
-                self._keep(partial(journal.write, run_id, points=points, progress=progress))
+            case StepsDone(points=points, progress=progress, norms=norms):
+                self._keep(partial(journal.write, run_id, points=points, progress=progress, series=norm_series(norms)))
                 if self._saver.due():
                     self._save()
             case EpochEnded(record=record, best=best, points=points, confusion=confusion):
                 detail = describe_epoch(record, training.values.epochs, best=best)
                 written = {"points": points, "record": record, "best": best, "confusion": confusion, "detail": detail}
+                written["series"] = class_series(confusion, record.step, training.seconds)
                 self._keep(partial(journal.write, run_id, **written))
                 if self._saver.due() or self._saver.affordable(training.seconds):
                     self._save()

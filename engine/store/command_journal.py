@@ -11,16 +11,24 @@ from lazytrain.engine.store.printed import Line
 from lazytrain.engine.store.reading import RunNotFound
 from lazytrain.engine.store.script_journal import ScriptJournal
 from lazytrain.engine.store.series import MetricRefused, Sample, append_samples
+from lazytrain.engine.store.stored_configuration import RunUnreadable
 
 
 class CommandJournal(ScriptJournal):
     """A journal of runs of the kind `Kind.COMMAND`."""
 
+    def told(self, run_id: str) -> dict[str, Any]:
+        """The run's details; nothing where they are damaged, which is no reason to let go of a command."""
+        try:
+            return self.details(run_id)
+        except RunUnreadable:
+            return {}
+
     def prepare_command(self, run_id: str, device: str, reason: str) -> None:
         """The command is about to be started. What an earlier start printed figures of is taken back, unless its
         program logged itself: that says whether it goes on."""
         with transaction(self.connection):
-            before = self.details(run_id)
+            before = self.told(run_id)
             if not before.get("logs_itself"):
                 self._forget_series(run_id)
             anew = {"logs_itself": False, "from_output": [], "exit_status": None}

@@ -68,31 +68,31 @@ class _Cursor(sqlite3.Cursor):
         try:
             return super().execute(*arguments)
         except sqlite3.Error as error:
-            raise self.connection.explain(error) from error
+            raise self.connection.explain(error)  # noqa: B904  it has its cause
 
     def executemany(self, *arguments: Any) -> Self:
         try:
             return super().executemany(*arguments)
         except sqlite3.Error as error:
-            raise self.connection.explain(error) from error
+            raise self.connection.explain(error)  # noqa: B904  it has its cause
 
     def fetchone(self) -> Any:
         try:
             return super().fetchone()
         except sqlite3.Error as error:
-            raise self.connection.explain(error) from error
+            raise self.connection.explain(error)  # noqa: B904  it has its cause
 
     def fetchall(self) -> list[Any]:
         try:
             return super().fetchall()
         except sqlite3.Error as error:
-            raise self.connection.explain(error) from error
+            raise self.connection.explain(error)  # noqa: B904  it has its cause
 
     def __next__(self) -> Any:
         try:
             return super().__next__()
         except sqlite3.Error as error:
-            raise self.connection.explain(error) from error
+            raise self.connection.explain(error)  # noqa: B904  it has its cause
 
 
 class Connection(sqlite3.Connection):
@@ -110,8 +110,15 @@ class Connection(sqlite3.Connection):
         return self.cursor().executemany(*arguments)
 
     def explain(self, error: sqlite3.Error) -> Exception:
-        """The error as the store's, or as it is if the disk isn't to blame."""
-        return sqlite_trouble(error, self.path) or error
+        """The error as the store's, its cause with it, or as it is if the disk isn't to blame.
+
+        Raise it without `from`: an error that is its own cause is never let go of, and keeps its statement open.
+        """
+        trouble = sqlite_trouble(error, self.path)
+        if trouble is None:
+            return error
+        trouble.__cause__ = error
+        return trouble
 
 
 def connect(path: Path, *, make: bool = True) -> Connection:

@@ -10,7 +10,7 @@ import functools
 import json
 import sqlite3
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Concatenate, ParamSpec, Self, TypeVar
@@ -31,7 +31,7 @@ from lazytrain.engine.store.rebuild import (
     put_back,
     rebuild,
 )
-from lazytrain.engine.store.series import Metric, read_metrics, read_series, whole
+from lazytrain.engine.store.series import Metric, read_metrics, read_series, read_some_metrics, whole
 from lazytrain.engine.store.stored_configuration import (
     RunUnreadable,
     read_command,
@@ -296,7 +296,8 @@ class Reader:
         row = self.connection.execute("SELECT name, kind, configuration FROM runs WHERE id = ?", (run_id,)).fetchone()
         if row is None:
             raise RunNotFound(f"no run {run_id!r}")
-        if row["kind"] != Kind.OWN:
+        # A damaged kind counts as our own, as in the list of runs: the configuration tells.
+        if row["kind"] in (Kind.SCRIPT, Kind.COMMAND, Kind.LOGS):
             what = "a command of your own" if row["kind"] == Kind.COMMAND else "trained by another program"
             raise RunUnreadable(f"{harmless(row['name'])} ({run_id}) is {what}: that needs a run of presets")
         return read_configuration(run_id, row["name"], row["configuration"])
@@ -321,15 +322,41 @@ class Reader:
         return read_details(run_id, row["name"], row["details"])
 
     @mending
+    def details_of(self, run_ids: Iterable[str]) -> dict[str, dict[str, Any]]:
+        """Run id → `details`, of those that are there, that somebody else trains, and that can be read."""
+        found: dict[str, dict[str, Any]] = {}
+        for batch in _batches(run_ids):
+            rows = self.connection.execute(
+                f"SELECT id, name, details FROM runs WHERE kind != ? AND id IN ({', '.join('?' * len(batch))})",
+                (Kind.OWN, *batch),
+            )
+            for row in rows:
+                with contextlib.suppress(RunUnreadable):
+                    found[row["id"]] = read_details(row["id"], row["name"], row["details"])
+        return found
+
+    @mending
+    def metric_names(self) -> list[str]:
+        """The names of all runs' metrics, each once."""
+        return [row["name"] for row in self.connection.execute("SELECT DISTINCT name FROM metrics ORDER BY name")]
+
+    @mending
+    def metrics_of(self, run_ids: Iterable[str], names: Sequence[str]) -> dict[str, dict[str, Metric]]:
+        """Run id → name → metric, of these runs and names, as far as they are there."""
+        found: dict[str, dict[str, Metric]] = {}
+        for batch in _batches(run_ids):
+            for run_id, metric in read_some_metrics(self.connection, batch, names):
+                found.setdefault(run_id, {})[metric.name] = metric
+        return found
+
+    @mending
     def settings(self, run_ids: Iterable[str]) -> dict[str, dict[str, Any]]:
         """Run id → its hyperparameters by dotted name, as they were written; missing where there are none.
 
         Unlike `configuration` it checks nothing, and so costs a tenth: for looking through thousands of runs.
         """
         found: dict[str, dict[str, Any]] = {}
-        wanted = list(run_ids)
-        for start in range(0, len(wanted), MOST_PARAMETERS):
-            batch = wanted[start : start + MOST_PARAMETERS]
+        for batch in _batches(run_ids):
             rows = self.connection.execute(
                 f"SELECT id, configuration FROM runs WHERE id IN ({', '.join('?' * len(batch))})", batch
             )
@@ -448,6 +475,13 @@ class Reader:
     def run_folder(self, run_id: str) -> Path:
         """Where the run's checkpoints and its lock lie; deleted with it."""
         return self.home / "runs" / run_id
+
+
+def _batches(values: Iterable[str]) -> Iterator[list[str]]:
+    """As many at a time as a query takes, with room for others."""
+    wanted = list(values)
+    for start in range(0, len(wanted), MOST_PARAMETERS):
+        yield wanted[start : start + MOST_PARAMETERS]
 
 
 def _epoch(row: sqlite3.Row) -> EpochRecord:

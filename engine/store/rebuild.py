@@ -16,9 +16,10 @@ from lazytrain.engine.confusion import Confusion
 from lazytrain.engine.events import POINT_FORMAT, EpochRecord
 from lazytrain.engine.places import make_folder
 from lazytrain.engine.records import ACTIVE, CHUNK_POINTS, Kind, State, Wanted, epoch_columns
-from lazytrain.engine.store.archive import RUN, read_confusions, read_history, read_run
+from lazytrain.engine.store.archive import RUN, read_confusions, read_history, read_run, read_series_history
 from lazytrain.engine.store.database import Connection, StoreDamaged, connect, damage, transaction
 from lazytrain.engine.store.locks import FileLock, LockHeld
+from lazytrain.engine.store.series import SAMPLE_FORMAT, MetricRefused, Sample, append_samples
 
 LOCK_SECONDS = 60.0
 NOTICE = "notice"
@@ -86,7 +87,7 @@ def put_back(path: Path, connection: Connection) -> bool:
         try:
             connection.backup(copy)
         except sqlite3.Error as error:
-            raise connection.explain(error) from error
+            raise connection.explain(error)  # noqa: B904  it has its cause
         finally:
             copy.close()
         fresh.replace(path)
@@ -122,24 +123,45 @@ def identity(path: Path) -> tuple[int, int] | None:
 
 
 def add_from_folder(connection: Connection, folder: Path) -> int | None:
-    """Add the run that `folder` keeps, in a transaction; its number of points, None if the folder holds too little."""
+    """Add the run that `folder` keeps, in a transaction; its number of points.
+
+    None if the folder holds too little, or what no store takes: one damaged folder is no reason to lose the others.
+    """
     row = read_run(folder)
     if row is None:
         return None
     columns = {row["name"] for row in connection.execute("PRAGMA table_info(runs)")}
     points, epochs = read_history(folder)
     line = {name: value for name, value in row.items() if name in columns}
-    _add(connection, line, points, epochs, read_confusions(folder))
+    connection.execute("SAVEPOINT folder")
+    try:
+        _add(connection, line, points, epochs, read_confusions(folder))
+        _add_series(connection, row["id"], folder)
+    # Values of another type, or beyond what SQLite takes; the disk's own troubles are StoreTrouble.
+    except (sqlite3.Error, ValueError, TypeError, KeyError, OverflowError):
+        connection.execute("ROLLBACK TO folder")
+        return None
+    finally:
+        connection.execute("RELEASE folder")
     return len(points) // POINT_FORMAT.size
 
 
 def add_curve(connection: Connection, run_id: str, folder: Path) -> int:
     """Put the curve that `folder` keeps in place of the run's in the store, in a transaction; its number of points."""
     points, epochs = read_history(folder)
-    for table in ("chunks", "epochs", "confusions"):
+    for table in ("chunks", "epochs", "confusions", "metrics"):
         connection.execute(f"DELETE FROM {table} WHERE run_id = ?", (run_id,))
     _add_curve(connection, run_id, points, epochs, read_confusions(folder))
+    _add_series(connection, run_id, folder)
     return len(points) // POINT_FORMAT.size
+
+
+def _add_series(connection: Connection, run_id: str, folder: Path) -> None:
+    for name, packed in read_series_history(folder).items():
+        samples = (Sample(*values) for values in SAMPLE_FORMAT.iter_unpack(packed))
+        # What a damaged file holds under a name that can't be is no reason to lose the rest.
+        with contextlib.suppress(MetricRefused):
+            append_samples(connection, run_id, {name: samples})
 
 
 def _fresh(path: Path) -> Path:
@@ -185,7 +207,7 @@ def _fill(connection: Connection, home: Path, why: str, aside: Path | None) -> N
             num_runs += 1
         text = f"the run store was damaged ({why}): {kept}, and {num_runs:,} runs were rebuilt from their folders"
         if num_empty:
-            text += f"; {num_empty:,} folders held too little"
+            text += f"; {num_empty:,} folders held too little, or are damaged"
         connection.execute(
             "INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)",
             (NOTICE, json.dumps({"time": time.time(), "text": text})),

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from lazytrain.engine.records import Kind, Run, State, Wanted
+from lazytrain.engine.store.archive import SeriesHistory
 from lazytrain.engine.store.database import transaction
 from lazytrain.engine.store.journal import Journal
 from lazytrain.engine.store.printed import SPARE_LINES, Line, append_lines, drop_old_lines
 from lazytrain.engine.store.series import MetricRefused, Sample, append_samples
 from lazytrain.engine.store.store import NotPossible, RunNotFound
+from lazytrain.engine.store.stored_configuration import RunUnreadable
 from lazytrain.presets.plain_text import harmless
 
 
@@ -86,6 +89,16 @@ class ScriptJournal(Journal):
             self._set(run_id, updated=self.clock(), **columns)
         return refused
 
+    def end(
+        self, run_id: str, state: State, *, outcome: str | None = None, error: str | None = None, **columns: Any
+    ) -> None:
+        super().end(run_id, state, outcome=outcome, error=error, **columns)
+        # The store has them; without the room for a second copy the run has ended all the same.
+        folder = self.run_folder(run_id)
+        with contextlib.suppress(OSError):
+            if folder.is_dir():
+                SeriesHistory(folder).save(self, run_id)
+
     _num_printed = 0
 
     def write_printed(self, run_id: str, lines: Sequence[Line]) -> None:
@@ -119,9 +132,9 @@ class ScriptJournal(Journal):
         with transaction(self.connection):
             run = self.run(run_id)
             if run.kind is not Kind.COMMAND or not run.state.active:
-                raise NotPossible(f"{run.name} is no command that runs")
+                raise NotPossible(f"{run.shown_name} is no command that runs")
             if self.details(run_id).get("logs_itself"):
-                raise NotPossible(f"{run.name}: its program has logged to it before")
+                raise NotPossible(f"{run.shown_name}: its program has logged to it before")
             if not goes_on:
                 self._forget_series(run_id)
             all_tags = sorted({*run.tags, *map(harmless, tags)})
@@ -152,7 +165,7 @@ class ScriptJournal(Journal):
                 raise NotPossible(f"{run.shown_name} is trained by lazytrain: a script can't go on with it")
             anew = {"ended": None, "error": None, "outcome": None, "updated": self.clock()}
             self._set(run_id, state=State.STARTING, wanted=Wanted.RUN, **anew)
-            self._say(run_id, f"goes on in process {os.getpid()}")
+            self._say(run_id, f"goes on after step {run.step:,} in process {os.getpid()}")
         return self.run(run_id)
 
     def set_details(self, run_id: str, details: Mapping[str, Any]) -> None:
@@ -161,7 +174,10 @@ class ScriptJournal(Journal):
             self._merge_details(run_id, details)
 
     def _merge_details(self, run_id: str, details: Mapping[str, Any]) -> None:
-        merged = {**self.details(run_id), **details}
+        try:
+            merged = {**self.details(run_id), **details}
+        except RunUnreadable:
+            merged = details  # damaged: what is known now is better
         self._set(run_id, details=json.dumps(merged, ensure_ascii=False))
 
     def _forget_series(self, run_id: str) -> None:

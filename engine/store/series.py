@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import struct
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import NamedTuple
 
@@ -56,6 +56,20 @@ def read_metrics(connection: Connection, run_id: str) -> list[Metric]:
     """The run's metrics, in the order in which they first came."""
     rows = connection.execute(f"SELECT {_COLUMNS} FROM metrics WHERE run_id = ? ORDER BY id", (run_id,))
     return [Metric(**dict(row)) for row in rows]
+
+
+def read_some_metrics(
+    connection: Connection, run_ids: Sequence[str], names: Sequence[str]
+) -> Iterator[tuple[str, Metric]]:
+    """(run id, metric) of these runs and names, as far as they are there; `run_ids` are as many as a query takes."""
+    for name in names:
+        rows = connection.execute(
+            f"SELECT run_id, {_COLUMNS} FROM metrics WHERE name = ? AND run_id IN ({', '.join('?' * len(run_ids))})",
+            (name, *run_ids),
+        )
+        for row in rows:
+            values = dict(row)
+            yield values.pop("run_id"), Metric(**values)
 
 
 def read_series(connection: Connection, run_id: str, names: Sequence[str], since: int = 0) -> dict[str, bytes]:

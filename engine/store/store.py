@@ -387,7 +387,9 @@ class Store(Reader):
 
 def _refuse_if_read(run: Run) -> None:
     if run.kind is Kind.LOGS:
-        raise NotPossible(f"{run.name} is read from the logs of another program, which knows nothing of lazytrain")
+        raise NotPossible(
+            f"{run.shown_name} is read from the logs of another program, which knows nothing of lazytrain"
+        )
 
 
 def _checked(text: str, what: str, *, lines: bool = False, longest: int | None = None) -> str:

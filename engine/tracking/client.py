@@ -15,7 +15,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
-from lazytrain.engine.records import Run, State, Wanted
+from lazytrain.engine.records import GOALS, Run, State, Wanted
 from lazytrain.engine.store.locks import FileLock
 from lazytrain.engine.store.script_journal import ScriptJournal
 from lazytrain.engine.tracking.announcing import announce
@@ -193,10 +193,13 @@ class TrackedRun(Nothing):
             summary: `min`, `max`, `last`, `mean` or `none`.
             goal: `minimize` or `maximize`: which way is better.
         """
-        told = {"step_metric": step_metric, "summary": summary, "goal": goal}
-        self._details.setdefault("metrics", {})[str(name)] = {
-            key: each for key, each in told.items() if each is not None
-        }
+        given = {"step_metric": step_metric, "summary": summary, "goal": goal}
+        told = {key: each for key, each in given.items() if each is not None}
+        if goal is not None and str(goal).lower() not in GOALS:
+            self._say_once(f"goal {goal}", f"define_metric({name!r}): goal {goal!r} is not minimize or maximize")
+        before = dict(self._details.get("metrics", {}))
+        # A new one each time: the writer may be reading the old one. What was said last stands last.
+        self._details["metrics"] = {**before, str(name): before.pop(str(name), {}) | told}
         self._keep()
 
     def alert(self, title: str, text: str = "", level: Any = "info", **_: Any) -> None:

@@ -40,6 +40,7 @@ from lazytrain.engine.events import (
     StepsDone,
 )
 from lazytrain.engine.training.evaluation import Evaluation
+from lazytrain.engine.training.norms import NormGrid, NormLog
 from lazytrain.engine.training.schedule import LearningRates
 from lazytrain.engine.training.stopwatch import Stopwatch
 from lazytrain.engine.training.window import Window, window_steps
@@ -98,6 +99,7 @@ class Training:
         num_classes = len(dataset.classes)
         steps = window_steps(self.values, self._batches.num_images, self.steps_per_epoch, num_classes)
         self._window = Window(steps, self.values, num_classes, self._device)
+        self._norm_grid, self._norms = NormGrid(self.values, steps, self.steps_per_epoch), NormLog(net)
         self._rates = LearningRates(self.values, self.steps_per_epoch)
         self._run_ahead = RunAhead(self._device)
         # Where it stands. Epochs and steps count from 0 in here, and from 1 in what is said.
@@ -221,19 +223,31 @@ class Training:
         """Whole blocks of steps until the epoch ends, an event is due or somebody woke it; returns the time."""
         batches, window, path, watch = self._batches, self._window, self._path, self._watch
         clock, due, steps_per_epoch = watch.clock, watch.due, self.steps_per_epoch
+        watched = self._norm_grid.next(self._epoch, self._step)
         while True:
             block = batches.block(self._step)
             rates = self._rates.of(self.step, len(block.batches))
             path.enter(block, rates)
+            gradient = None
             for (images, goals), rate in zip(block.batches, rates, strict=True):
                 num_images = images.shape[0]  # len() of a tensor takes three times as long
-                path.step(images, goals, window.slot(num_images), rate)
+                slot = window.slot(num_images)
+                if self._step == watched:
+                    path.watch()
+                    path.step(images, goals, slot, rate)
+                    gradient = path.gradient_norm()
+                else:
+                    path.step(images, goals, slot, rate)
                 window.add(num_images, rate)
                 self._step += 1
                 if window.full:
                     window.close(watch.at(clock()))
             self._run_ahead.mark()
             now = clock()
+            if 0 <= watched < self._step:
+                # Only here is the net whole.
+                self._norms.add(self.step, watch.at(now), gradient)
+                watched = self._norm_grid.next(self._epoch, self._step)
             if now >= due or self.wake or self._step == steps_per_epoch:
                 return now
 
@@ -245,13 +259,15 @@ class Training:
         for each in closed:
             self._epoch_means.add(each.means)
         points = tuple(each.point for each in closed)
+        norms = tuple(self._norms.collect())
         seconds = self._hold()
         bad = window.first_bad_step
         if bad is not None and self.values.on_nan == "stop":
             self._phase = "done"
             # How far the steps after it came is the clock's doing, and no part of the curve.
             points = tuple(point for point in points if point.step < bad)
-            yield RunDiverged(epoch=self._epoch + 1, step=bad, loss=window.bad_loss, points=points)
+            norms = tuple(each for each in norms if each.step < bad)
+            yield RunDiverged(epoch=self._epoch + 1, step=bad, loss=window.bad_loss, points=points, norms=norms)
             return
         if bad is not None and not self._warned_nan:
             self._warned_nan = True
@@ -269,7 +285,7 @@ class Training:
             images_per_second=window.images_per_second,
             seconds=seconds,
         )
-        yield StepsDone(points=points, progress=progress)
+        yield StepsDone(points=points, progress=progress, norms=norms)
         self._watch.start()
 
     @torch.no_grad()

@@ -11,6 +11,7 @@ from lazytrain.engine.configuration import RunConfiguration
 from lazytrain.engine.events import POINT_FORMAT, EpochRecord
 from lazytrain.engine.queue.runner import Runner
 from lazytrain.engine.records import Run, State
+from lazytrain.engine.store.series import SAMPLE_FORMAT
 from lazytrain.engine.store.store import Store
 from lazytrain.presets import Architecture, Hyperparameters, load_catalogue
 
@@ -57,6 +58,8 @@ class Result(NamedTuple):
     weights: str | None
     points: list[tuple[float, ...]]
     epochs: list[tuple[float, ...]]
+    series: dict[str, list[tuple[int, float]]]
+    """Step and value, by metric."""
 
 
 def result(store: Store, run_id: str) -> Result:
@@ -66,7 +69,11 @@ def result(store: Store, run_id: str) -> Result:
         (each.epoch, each.step, each.train_loss, each.train_accuracy, each.test_loss, each.test_accuracy)
         for each in store.epochs(run_id)
     ]
-    return Result(store.run(run_id).weights_sha256, points, epochs)
+    packed = store.packed_series(run_id, [metric.name for metric in store.metrics(run_id)])
+    series = {
+        name: [(step, value) for step, _, value in SAMPLE_FORMAT.iter_unpack(values)] for name, values in packed.items()
+    }
+    return Result(store.run(run_id).weights_sha256, points, epochs, series)
 
 
 class Bench:

@@ -67,7 +67,7 @@ class House:
 
     def screen_processes(self) -> list[psutil.Process]:
         """The processes of `lazytrain` among them, not the shells and terminals around."""
-        return [process for process in self.processes() if process.cmdline()[1:3] == ["-m", "lazytrain"]]
+        return [process for process in self.processes() if _command(process)[1:3] == ["-m", "lazytrain"]]
 
     def trainer(self) -> psutil.Process:
         """The process that holds the device; where a user's own net trains in another, the one that started that."""
@@ -91,6 +91,13 @@ class House:
 
     def checkpoints(self, run: Run) -> list[Path]:
         return sorted((self.store.run_folder(run.id) / "checkpoints").glob("*"))
+
+
+def _command(process: psutil.Process) -> list[str]:
+    """Its command line, empty once it has ended: it may do so while one looks."""
+    with contextlib.suppress(psutil.Error):
+        return process.cmdline()
+    return []
 
 
 def wait_for(holds: Callable[[], bool], what: str, terminal: PtyTerminal | None = None) -> None:

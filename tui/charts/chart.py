@@ -6,7 +6,7 @@ are repainted, and a chart whose picture is the same isn't drawn again.
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from rich.style import Style
 from textual import events
@@ -42,18 +42,18 @@ class MetricChart(Widget):
     """ + component_css("MetricChart", "metric-chart")
 
     class Pointed(Message):
-        """The mouse chose a column of the canvas."""
+        """The mouse chose a column of a chart's canvas."""
 
-        def __init__(self, column: int) -> None:
+        def __init__(self, chart: MetricChart, column: int) -> None:
             super().__init__()
-            self.column = column
+            self.chart, self.column = chart, column
 
     class Turned(Message):
-        """The mouse's wheel was turned over a column: up (1) to look closer, or down (-1)."""
+        """The mouse's wheel was turned over a column of a chart: up (1) to look closer, or down (-1)."""
 
-        def __init__(self, column: int, direction: int) -> None:
+        def __init__(self, chart: MetricChart, column: int, direction: int) -> None:
             super().__init__()
-            self.column = column
+            self.chart, self.column = chart, column
             self.direction = direction
 
     def __init__(self, title: str, *, percent: bool = False, id: str | None = None) -> None:  # noqa: A002
@@ -102,6 +102,15 @@ class MetricChart(Widget):
         """The column that shows `x`, or the one at the edge beyond which it lies."""
         return self.plot.sheet.column_of(x) if self.plot.sheet else 0
 
+    def column_beside(self, other: MetricChart, column: int) -> int:
+        """The column that shows what a column of another chart does, whatever their sizes and axes."""
+        if other is self or not (self.plot.sheet and other.plot.sheet and self.data and other.data):
+            return column
+        x = other.x_at(column)
+        if other.data.axis != self.data.axis:
+            x = _along(_along(x, other.data.places, back=True), self.data.places)
+        return self.column_of(x)
+
     # ── Textual ────────────────────────────────────────────────────────────────────────────────────────────
 
     def render_line(self, y: int) -> Strip:
@@ -134,12 +143,13 @@ class MetricChart(Widget):
 
     def _point_to(self, x: int) -> None:
         if 0 <= x - COLUMN_BEFORE < self.canvas_width:
-            self.post_message(self.Pointed(x - COLUMN_BEFORE))
+            self.post_message(self.Pointed(self, x - COLUMN_BEFORE))
 
     def _turn(self, event: events.MouseEvent, direction: int) -> None:
         if self.canvas_width:
             event.stop()
-            self.post_message(self.Turned(max(0, min(self.canvas_width - 1, event.x - COLUMN_BEFORE)), direction))
+            column = max(0, min(self.canvas_width - 1, event.x - COLUMN_BEFORE))
+            self.post_message(self.Turned(self, column, direction))
 
     def _update(self) -> None:
         """Compose the lines anew and repaint the cells that differ."""
@@ -161,6 +171,16 @@ class MetricChart(Widget):
                 regions.append(Region(span[0], y, span[1] - span[0], 1))
         if regions:
             self.refresh(*regions)
+
+
+def _along(x: float, places: tuple[Any, Any] | None, *, back: bool = False) -> float:
+    """Where a step lies on an axis that counts something else; or the step of such a place."""
+    if places is None:
+        return x
+    import numpy as np  # with the first such chart
+
+    steps, values = places
+    return float(np.interp(x, values, steps) if back else np.interp(x, steps, values))
 
 
 class _Styles(dict[Tone, Style]):

@@ -96,6 +96,10 @@ class ChartData:
     marks: tuple[Mark, ...] = ()
     figures: tuple[Reading, ...] = ()
     """For the frame, the most important first: the last ones go where there is no room."""
+    axis: str = ""
+    """What the x axis counts, where it is none of the kinds that `view` knows: another metric."""
+    places: tuple[Any, Any] | None = None
+    """[N] each, increasing: steps and where they lie on such an axis; the other charts' axes count steps."""
 
     @property
     def smoothing(self) -> float:

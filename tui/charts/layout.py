@@ -10,7 +10,7 @@ from typing import Any
 from rich.cells import cell_len
 
 from lazytrain.tui.charts.axis import LogRange, StickyRange, YRange, log_labels, log_ticks, tick_labels, ticks
-from lazytrain.tui.charts.data import AxisKind, ChartData, Curve
+from lazytrain.tui.charts.data import ChartData, Curve
 from lazytrain.tui.charts.drawing import Picture
 from lazytrain.tui.charts.lines import Line, Reading, figures_width, fitting_start, lengthened, num_fitting, put_figures
 from lazytrain.tui.charts.sheet import AROUND, ChartSheet, framed
@@ -20,6 +20,8 @@ from lazytrain.tui.words.text import format_count, format_duration, format_fract
 
 SMALLEST = (40, 7)
 """Below this width or height, frame included, a chart is noise: its figures are shown instead."""
+ROOMY = 60
+"""From this width on, what is said of smoothing has room beside the figures at the cursor."""
 DOT_SPACING = 4
 """Cells between two dots of a curve, at least: closer together they would hide its shape."""
 MARKER_SPACING = 12
@@ -89,7 +91,7 @@ class Plot:
             self.sheet = None
             return self._compose_figures(width, height, data.figures if data else (), empty_text)
         # Where the cursor is, its figures have the room.
-        head = self._head(data, brief=cursor is not None)
+        head = self._head(data, brief=cursor is not None, smoothing=cursor is None or width >= ROOMY)
         told = self._told(data.figures, data) if data else ()
         if told and cursor is None:
             # Figures are what people look for; that it is smoothed they see, by the raw curve behind.
@@ -104,7 +106,9 @@ class Plot:
         values = self._limits(data, drawn) if data else None
         if values is not None:
             sheet.y_limits = values
-        lines = sheet.lines = self._framed(sheet, width, head, data.view.by if data and values is not None else None)
+        lines = sheet.lines = self._framed(
+            sheet, width, head, (data.axis or data.view.by) if data and values is not None else None
+        )
         if data is not None:
             room = width - 3 - len(head) - 6
             at_cursor = () if cursor is None else self._figures_at(sheet, data, cursor, room)
@@ -162,7 +166,7 @@ class Plot:
 
         x = sheet.x_at(min(cursor, sheet.width - 1))
         column = (sheet.x_limits[1] - sheet.x_limits[0]) / sheet.width
-        place = _place(data.view.by, x, column)
+        place = _place(data.axis or data.view.by, x, column)
         named, marked = [place], [place]
         for curve in data.curves:
             value = at(curve.x, curve.y, x / curve.x_scale)
@@ -308,7 +312,7 @@ class Plot:
             values = np.interp(places, x, y).tolist()
             sheet.put_points(zip(places, values, strict=True), drawn.curve.marker, drawn.curve.tone, inside=True)
 
-    def _framed(self, sheet: ChartSheet, width: int, head: str, by: AxisKind | None) -> list[Line]:
+    def _framed(self, sheet: ChartSheet, width: int, head: str, by: str | None) -> list[Line]:
         """Lines with a frame, a title and, unless `by` is None, axes; kept, since most charts have the last one's."""
         shown = (width, sheet.width, sheet.height, sheet.x_limits, sheet.y_limits, head, self._log, by)
         if shown != self._frame_of:
@@ -318,7 +322,7 @@ class Plot:
             self._frame_of, self._frame = shown, sheet.lines
         return [line.copy() for line in self._frame]
 
-    def _put_axes(self, sheet: ChartSheet, by: AxisKind) -> None:
+    def _put_axes(self, sheet: ChartSheet, by: str) -> None:
         low, high = sheet.y_limits
         if self._log:
             values = log_ticks(10**low, 10**high, max(2, min(8, sheet.height // 2)))
@@ -364,13 +368,13 @@ def _entering(x: Any, y: Any, limits: tuple[float, float]) -> tuple[Any, Any]:
     return np.insert(x[first:].astype("f8"), 0, entry), np.insert(y[first:].astype("f8"), 0, edge)
 
 
-def _place(by: AxisKind, x: float, column: float) -> Reading:
+def _place(by: str, x: float, column: float) -> Reading:
     """Where the cursor stands on the x axis, to a column's precision."""
     match by:
-        case "epoch":
-            digits = max(0, min(4, math.ceil(-math.log10(column))))
-            return Reading("epoch", f"{x:.{digits}f}", "cursor")
         case "time":
             return Reading("after", format_duration(x), "cursor")
-        case _:
+        case "step" | "images":
             return Reading(by, format_count(round(x)), "cursor")
+        case _:
+            digits = max(0, min(4, math.ceil(-math.log10(column))))
+            return Reading(by, f"{x:.{digits}f}", "cursor")

@@ -50,20 +50,21 @@ class RunAxis:
     def __init__(self, run: Run, curves: Curves, by: AxisKind, batch_size: int) -> None:
         self._run, self._curves, self._by = run, curves, by
         self._per_epoch = (run.num_steps or 1) / max(1, run.num_epochs)
-        self._scale = {"epoch": 1 / self._per_epoch, "step": 1.0, "images": float(batch_size), "time": 1.0}[by]
+        self.scale = {"epoch": 1 / self._per_epoch, "step": 1.0, "images": float(batch_size), "time": 1.0}[by]
+        """Of the axis' units a step has; 1 where it counts time."""
 
     def train(self) -> tuple[Any, float]:
         """[N] for the training windows, and the axis' units per unit of it."""
-        return (self._curves.seconds, 1.0) if self._by == "time" else (self._curves.steps, self._scale)
+        return (self._curves.seconds, 1.0) if self._by == "time" else (self._curves.steps, self.scale)
 
     def test(self) -> tuple[Any, float]:
         """[E] for the finished epochs, and the axis' units per unit of it."""
         steps = self._curves.of_epochs("step")
-        return (self._seconds_at(steps), 1.0) if self._by == "time" else (steps, self._scale)
+        return (self._seconds_at(steps), 1.0) if self._by == "time" else (steps, self.scale)
 
     def at(self, step: float) -> float:
         """Where a step lies."""
-        return float(self._seconds_at(step)) if self._by == "time" else step * self._scale
+        return float(self._seconds_at(step)) if self._by == "time" else step * self.scale
 
     @property
     def newest(self) -> float:
@@ -76,7 +77,7 @@ class RunAxis:
         run = self._run
         if self._by != "time":
             epochs = planned_end(run.step / self._per_epoch, run.num_epochs)
-            return epochs if self._by == "epoch" else epochs * self._per_epoch * self._scale
+            return epochs if self._by == "epoch" else epochs * self._per_epoch * self.scale
         return max(self.newest, 1e-3) if run.state.over else round_end(self.newest)
 
     def _seconds_at(self, steps: Any) -> Any:

@@ -49,7 +49,7 @@ def marks_on(
     bad = curves.bad_step(run)
     if bad is not None:
         steps.append(("bad", bad))
-    return [_mark(kind, axis.at(step), curve) for kind, step in steps]
+    return [mark_at(kind, axis.at(step), curve) for kind, step in steps]
 
 
 def mark_figures(marks: Iterable[Mark]) -> tuple[Reading, ...]:
@@ -58,8 +58,8 @@ def mark_figures(marks: Iterable[Mark]) -> tuple[Reading, ...]:
     return tuple(Reading(glyph, words) for kind, (glyph, words) in LOOKS.items() if kind in kinds)
 
 
-def _mark(kind: MarkKind, x: float, curve: Curve) -> Mark:
-    """On the curve; at the chart's edge, with the curve's marker, where it has no figure."""
+def mark_at(kind: MarkKind, x: float, curve: Curve) -> Mark:
+    """A mark on the curve; at the chart's edge, with the curve's marker, where it has no figure."""
     import numpy as np
 
     glyph = LOOKS[kind][0]

@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from lazytrain.tui.charts.axis import short_counts, tick_labels, ticks, time_unit
-from lazytrain.tui.charts.data import AxisKind, Mark, MarkKind
+from lazytrain.tui.charts.data import Mark, MarkKind
 from lazytrain.tui.charts.lines import Line
 from lazytrain.tui.charts.tones import Tone
+from lazytrain.tui.words.text import shorten
 
 if TYPE_CHECKING:
     from lazytrain.tui.replaced.cell_row import CellRow
@@ -173,10 +174,11 @@ class ChartSheet:
             line = self.lines[1 + self.row_of(place)]
             line.put(1, f"{label[:LABEL_WIDTH]:>{LABEL_WIDTH}}┤", "axis")
 
-    def put_x_axis(self, by: AxisKind) -> None:
+    def put_x_axis(self, by: str) -> None:
+        """The axis of one of the kinds that views know, or of a metric."""
         line, (left, right) = self.lines[-2], self.x_limits
         unit, factor = time_unit(right) if by == "time" else (by, 1.0)
-        line.put(1, f"{unit:>{LABEL_WIDTH}}", "axis")
+        line.put(1, f"{shorten(unit, LABEL_WIDTH):>{LABEL_WIDTH}}", "axis")
         count = max(1, min(10, self.width // 8))
         values = ticks(left / factor, right / factor, count, whole=by != "time")
         labels = short_counts(values) if by in ("step", "images") else tick_labels(values)

@@ -66,7 +66,7 @@ def import_logs(context: typer.Context, folders: Folders, as_json: AsJson = Fals
         print_json({**counts, "added": [{"id": run.id, "name": run.name} for run in added]})
         return
     for run in added:
-        write_line(sys.stdout, f"{run.id}  {run.name}")
+        write_line(sys.stdout, f"{run.id}  {run.shown_name}")
     write_line(
         sys.stdout,
         f"{follower.num_runs:,} run{'s' * (follower.num_runs != 1)} found, {len(added):,} of them new;"

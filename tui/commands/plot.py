@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 from rich.console import Console
-from rich.text import Text
 
 from lazytrain.engine.configuration import RunConfiguration
-from lazytrain.engine.records import Run
+from lazytrain.engine.records import Kind, Run
 from lazytrain.engine.store.store import Store
 from lazytrain.tui.commands.completion import runs as complete_runs
 from lazytrain.tui.commands.options import Home
+from lazytrain.tui.commands.plot_text import Parts, print_line, styled, tone_style
 from lazytrain.tui.plain.open_store import open_store
 from lazytrain.tui.plain.output import make_console
 from lazytrain.tui.plain.reporters import write_line
@@ -25,25 +25,17 @@ from lazytrain.tui.words.text import format_fraction, format_loss
 
 if TYPE_CHECKING:
     from lazytrain.engine.analysis.series import Curves
+    from lazytrain.tui.charts.compare_figures import Splits
     from lazytrain.tui.charts.data import AxisKind, ChartData, ChartView, Curve, Mark
-    from lazytrain.tui.charts.lines import Line
     from lazytrain.tui.charts.run_figures import Metric, Split
-    from lazytrain.tui.charts.tones import Tone
 
 WIDTH, HEIGHT = 80, 16
 """Of a chart in cells, where there is no terminal; its width is the terminal's."""
 MOST_RUNS = 8
 """There are as many colours and shapes."""
+BOTH = "both"
 CURVES, SIZE = "Curves", "Size"
 """What the options are listed under in the help."""
-
-
-class MetricChoice(StrEnum):
-    """What `--metric` takes."""
-
-    LOSS = "loss"
-    ACCURACY = "accuracy"
-    BOTH = "both"
 
 
 class AxisChoice(StrEnum):
@@ -77,8 +69,11 @@ def plot(
         ),
     ],
     metric: Annotated[
-        MetricChoice, typer.Option("--metric", help="Which chart.", rich_help_panel=CURVES)
-    ] = MetricChoice.BOTH,
+        str,
+        typer.Option(
+            "--metric", metavar="NAME", help="loss, accuracy, both, or any metric of the runs.", rich_help_panel=CURVES
+        ),
+    ] = BOTH,
     by: Annotated[
         AxisChoice, typer.Option("--by", help="What the x axis counts.", rich_help_panel=CURVES)
     ] = AxisChoice.EPOCH,
@@ -127,6 +122,13 @@ def plot(
         found = list({run.id: run for run in (store.find(reference) for reference in runs)}.values())
         if len(found) > MOST_RUNS:
             raise typer.BadParameter(f"at most {MOST_RUNS} runs can be told apart, not {len(found)}")
+        size = (width or (console.width if console.is_terminal else WIDTH), height)
+        if metric not in ("loss", "accuracy", BOTH) or any(run.kind is not Kind.OWN for run in found):
+            from lazytrain.tui.commands.plot_metrics import plot_metrics
+
+            which: Splits = "both" if train and test else "train" if train else "test"
+            plot_metrics(console, store, found, None if metric == BOTH else metric, which, view, size)
+            return
         plotted = [read_run(store, run) for run in found]
     for each in plotted:
         if not each.run.num_steps or not (len(each.curves.steps) or each.curves.epochs):
@@ -137,7 +139,6 @@ def plot(
     splits: list[Split] = ["train"] if train and not test else ["test"] if test and not train else ["train", "test"]
     if len(plotted) > 1 and not train and not test:
         splits = ["test"]
-    size = (width or (console.width if console.is_terminal else WIDTH), height)
     print_charts(console, plotted, _metrics(metric, plotted), splits, view, size)
 
 
@@ -151,11 +152,11 @@ def read_run(store: Store, run: Run) -> PlottedRun:
     return PlottedRun(run, curves, store.configuration(run.id), find_resumed_steps(store.messages(run.id)))
 
 
-def _metrics(choice: MetricChoice, plotted: Sequence[PlottedRun]) -> list[Metric]:
+def _metrics(choice: str, plotted: Sequence[PlottedRun]) -> list[Metric]:
     """The charts to print: losses of different kinds can't be laid over each other, and that is said."""
     from lazytrain.engine.analysis.comparison import loss_kinds
 
-    metrics: list[Metric] = ["loss", "accuracy"] if choice is MetricChoice.BOTH else [choice.value]
+    metrics: list[Metric] = ["loss", "accuracy"] if choice == BOTH else [cast("Metric", choice)]
     kinds = loss_kinds(each.configuration for each in plotted)
     if len(kinds) > 1 and "loss" in metrics:
         write_line(sys.stderr, f"losses of different kinds ({', '.join(kinds)}) aren't laid over each other: accuracy")
@@ -180,13 +181,13 @@ def print_charts(
         if data is not None:
             chart = Plot(metric, percent=metric == "accuracy", colours=coloured)
             for line in chart.compose(*size, data, empty_text="no figures"):
-                _print(console, _styled(line))
+                print_line(console, styled(line))
     if len(plotted) > 1:
         for number, each in enumerate(plotted):
-            _print(console, _legend(number, each))
+            print_line(console, _legend(number, each))
     elif plotted:
         run = plotted[0].run
-        _print(console, [(f"{run.shown_name} ({run.id}), {run.epoch} of {run.num_epochs} epochs", "")])
+        print_line(console, [(f"{run.shown_name} ({run.id}), {run.epoch} of {run.num_epochs} epochs", "")])
 
 
 def _one(each: PlottedRun, metric: Metric, splits: Sequence[Split], view: ChartView) -> ChartData | None:
@@ -251,45 +252,6 @@ def _smoothable(curve: Curve, view: ChartView) -> Curve:
     return curve if view.smoothing is None else replace(curve, smooth=True)
 
 
-# ── plain text ─────────────────────────────────────────────────────────────────────────────────────────────
-
-Parts = list[tuple[str, str]]
-"""Texts with their styles, as rich writes them."""
-
-
-def _print(console: Console, parts: Parts) -> None:
-    text = Text()
-    for words, style in parts:
-        text.append(words, style)
-    text.rstrip()
-    console.print(text, soft_wrap=True)
-
-
-def _styled(line: Line) -> Parts:
-    return [(words, _style(tone)) for words, tone in line.parts()]
-
-
-def _style(tone: Tone) -> str:
-    """As on the screen's dark background, but for what a light one would hide."""
-    from lazytrain.tui.charts.tones import COLOURS, faint
-
-    match tone:
-        case "frame" | "axis":
-            return "dim"
-        case "title" | "best":
-            return f"bold {COLOURS['test'][0]}" if tone == "best" else "bold"
-        case "bad":
-            return "bold red"
-        case "overfit":
-            return "yellow"
-        case "run-7":
-            return ""
-    if tone in COLOURS:
-        return COLOURS[tone][0]
-    behind: Tone | None = next((each for each in COLOURS if faint(each) == tone), None)
-    return f"dim {_style(behind)}".rstrip() if behind is not None else ""
-
-
 def _legend(number: int, each: PlottedRun) -> Parts:
     from lazytrain.tui.charts.tones import RUN_MARKERS, RUN_TONES
 
@@ -297,4 +259,4 @@ def _legend(number: int, each: PlottedRun) -> Parts:
     best = f", best {format_fraction(run.best_accuracy)} @ {run.best_epoch}" if run.best_epoch else ""
     tested = f"test loss {format_loss(run.test_loss)}, accuracy {format_fraction(run.test_accuracy)}{best}"
     said = f" {run.shown_name} ({run.id}), {run.epoch} of {run.num_epochs} epochs: {tested}"
-    return [(RUN_MARKERS[number], _style(RUN_TONES[number])), (said, "")]
+    return [(RUN_MARKERS[number], tone_style(RUN_TONES[number])), (said, "")]

@@ -8,7 +8,7 @@ from typing import Any
 
 from rich.console import Console
 
-from lazytrain.engine.analysis.queries import KnownSettings, parse_query, select
+from lazytrain.engine.analysis.queries import KnownSettings, names_in, parse_query, select
 from lazytrain.engine.configuration import flatten
 from lazytrain.engine.records import Run
 from lazytrain.engine.store.reading import Reader
@@ -37,7 +37,8 @@ CIFAR10_CLASSES = 10
 
 def find_runs(reader: Reader, words: Sequence[str], order: Order = "now") -> list[Run]:
     """The runs that fit a filter, each word of it an argument of the shell's. Raises QueryError."""
-    return sort_runs(select(parse_query(" ".join(words)), reader.runs(), reader, KnownSettings()), order)
+    query = parse_query(" ".join(words), lambda: names_in(reader))
+    return sort_runs(select(query, reader.runs(), reader, KnownSettings()), order)
 
 
 def print_presets(catalogue: Catalogue, misfits: Mapping[str, str], console: Console) -> None:

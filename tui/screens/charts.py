@@ -11,7 +11,7 @@ from textual.screen import Screen
 from textual.widget import Widget
 
 from lazytrain.tui.charts.chart import MetricChart
-from lazytrain.tui.charts.data import AXIS_KINDS, ChartData, ChartView, YRangeKind
+from lazytrain.tui.charts.data import AXIS_KINDS, AxisKind, ChartData, ChartView, YRangeKind
 from lazytrain.tui.charts.zoom import FACTOR, followed, pan, reset, zoom
 from lazytrain.tui.replaced.parts import replaces
 from lazytrain.tui.state.last_session import SMOOTHINGS
@@ -87,10 +87,16 @@ class ChartScreen(Screen[None]):
         return self.charts
 
     @property
+    def axis_kinds(self) -> tuple[AxisKind, ...]:
+        """What the x axis of these charts can count."""
+        return AXIS_KINDS
+
+    @property
     def _leading(self) -> tuple[MetricChart, ChartData] | None:
-        """The first chart that is drawn, and what it shows."""
-        drawn = ((chart, chart.data) for chart in self.charts if chart.canvas_width and chart.display)
-        return next(((chart, data) for chart, data in drawn if data is not None), None)
+        """The first chart that is drawn, and what it shows; one on the common axis, if there is one."""
+        shown = ((chart, chart.data) for chart in self.charts if chart.canvas_width and chart.display)
+        drawn = [(chart, data) for chart, data in shown if data is not None]
+        return next((each for each in drawn if not each[1].axis), drawn[0] if drawn else None)
 
     def new_figures(self, x_end: float, newest: float) -> None:
         """Before new figures are shown: a window whose right edge was the newest point goes on with it."""
@@ -109,9 +115,10 @@ class ChartScreen(Screen[None]):
         return next((chart.cursor for chart in self.charts), None)
 
     def point(self, column: int | None) -> None:
-        """Put the cursor on a column of all charts, or take it away."""
+        """Put the cursor on a column of the first chart that is drawn and the same place in all others, or away."""
+        leading = self._leading
         for chart in self.charts:
-            chart.point(column)
+            chart.point(chart.column_beside(leading[0], column) if leading and column is not None else column)
 
     def action_move_cursor(self, columns: int) -> None:
         if self._leading is None:
@@ -129,7 +136,10 @@ class ChartScreen(Screen[None]):
 
     @on(MetricChart.Pointed)
     def _pointed(self, event: MetricChart.Pointed) -> None:
-        self.point(event.column)
+        self.point(self._in_leading(event.chart, event.column))
+
+    def _in_leading(self, chart: MetricChart, column: int) -> int:
+        return self._leading[0].column_beside(chart, column) if self._leading is not None else column
 
     # ── the window ─────────────────────────────────────────────────────────────────────────────────────────
 
@@ -153,7 +163,7 @@ class ChartScreen(Screen[None]):
 
     @on(MetricChart.Turned)
     def _turned(self, event: MetricChart.Turned) -> None:
-        self._zoom(event.direction, event.column)
+        self._zoom(event.direction, self._in_leading(event.chart, event.column))
 
     # ── how it is looked at ────────────────────────────────────────────────────────────────────────────────
 
@@ -188,7 +198,10 @@ class ChartScreen(Screen[None]):
         self.look(replace(self.view, y=kinds[(kinds.index(self.view.y) + 1) % len(kinds)]))
 
     def action_next_axis(self) -> None:
-        by = AXIS_KINDS[(AXIS_KINDS.index(self.view.by) + 1) % len(AXIS_KINDS)]
+        kinds = self.axis_kinds
+        # Of a kind that there isn't here, the first one is shown.
+        now = kinds.index(self.view.by) if self.view.by in kinds else 0
+        by = kinds[(now + 1) % len(kinds)]
         # A window is a part of its own axis.
         self.point(None)
         self.look(replace(reset(self.view), by=by))

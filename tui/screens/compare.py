@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, ClassVar, cast
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from textual import on
 from textual.app import ComposeResult
@@ -16,10 +17,14 @@ from lazytrain.engine.records import Kind, Run
 from lazytrain.engine.store.store import RunNotFound
 from lazytrain.engine.store.stored_configuration import RunUnreadable
 from lazytrain.tui.charts.chart import MetricChart
+from lazytrain.tui.charts.data import AxisKind
+from lazytrain.tui.charts.metric_figures import METRIC_AXES
 from lazytrain.tui.charts.run_figures import find_resumed_steps
 from lazytrain.tui.lists.run_list import RunList
 from lazytrain.tui.screens.charts import Y_TOOLTIP, ChartScreen
 from lazytrain.tui.screens.details import DetailsScreen
+from lazytrain.tui.screens.pick import PickScreen
+from lazytrain.tui.state.arrangement import keep_columns, recall_columns
 from lazytrain.tui.widgets.compare_table import ComparisonTable
 from lazytrain.tui.widgets.key_footer import KeyFooter
 from lazytrain.tui.widgets.top_bar import TopBar
@@ -27,6 +32,7 @@ from lazytrain.tui.words.text import shorten
 
 if TYPE_CHECKING:
     from lazytrain.engine.analysis.comparison import Compared, Family
+    from lazytrain.engine.analysis.metrics import RunMetrics
     from lazytrain.engine.analysis.series import Curves
     from lazytrain.engine.configuration import RunConfiguration
     from lazytrain.tui.charts.compare_figures import Splits
@@ -54,6 +60,22 @@ class CompareScreen(ChartScreen):
         Binding("space", "mark", "mark", id="compare.mark", tooltip="Lay the selected run's curves over the others"),
         Binding("u", "unmark_all", "unmark all", id="compare.unmark_all", tooltip="Begin anew", show=False),
         Binding("a", "metric", "accuracy/loss", id="compare.metric", tooltip="Show accuracy, loss, or both"),
+        Binding(
+            "v",
+            "pick_metric",
+            "any metric",
+            id="compare.pick_metric",
+            tooltip="Show any metric that one of the marked runs has",
+            show=False,
+        ),
+        Binding(
+            "e",
+            "pick_columns",
+            "columns",
+            id="compare.columns",
+            tooltip="Further columns: any setting, any metric's best or last",
+            show=False,
+        ),
         Binding("d", "split", "test/train", id="compare.split", tooltip="Show test figures, train figures, or both"),
         Binding(
             "s",
@@ -97,7 +119,11 @@ class CompareScreen(ChartScreen):
         self.families: list[Family] = []
         self._runs: Sequence[Run] = ()
         self._curves: dict[str, Curves] = {}
+        """Of marked runs that lazytrain trains."""
+        self._series: dict[str, RunMetrics] = {}
         self._configurations: dict[str, tuple[RunConfiguration, str]] = {}
+        self._details: dict[str, tuple[object, dict[str, Any]]] = {}
+        """Id of a marked run that somebody else trains → what it was like when it was asked, and its details."""
         self._unreadable: dict[str, str] = {}
         """Id of a marked run → its name, where its configuration can't be used."""
         self._resumed: dict[str, tuple[object, tuple[int, ...]]] = {}
@@ -118,11 +144,14 @@ class CompareScreen(ChartScreen):
             with Container(id="charts"):
                 yield MetricChart("accuracy", percent=True, id="accuracy")
                 yield MetricChart("loss", id="loss")
+                yield MetricChart("", id="metric")
         yield Static(id="said")
         yield ComparisonTable(id="table")
         yield KeyFooter()
 
     def on_mount(self) -> None:
+        self._columns_file = self.lazytrain.home / "columns.json"
+        self.columns = recall_columns(self._columns_file)
         self._ready = True
         self.show_runs(self.lazytrain.store.runs())
 
@@ -162,36 +191,68 @@ class CompareScreen(ChartScreen):
 
     def _read(self) -> tuple[list[Compared], bool]:
         """Read what is new of the marked runs; whether there was anything."""
-        from lazytrain.engine.analysis.comparison import Compared, setting_identity
-        from lazytrain.engine.analysis.series import Curves
-
-        store, compared, grown = self.lazytrain.store, list[Compared](), False
+        compared: list[Compared] = []
+        grown = False
         self._unreadable = {run.id: run.shown_name for run in self.marked if run.id in self._unreadable}
         for run in self.marked:
             if run.id in self._unreadable:
                 continue
-            if run.id not in self._curves:
-                try:
-                    configuration = store.configuration(run.id)
-                except RunNotFound:
-                    # Another process discarded it since the runs were read: the next ones are without it.
-                    continue
-                except RunUnreadable:
-                    self._unreadable[run.id] = run.shown_name
-                    continue
-                self._configurations[run.id] = configuration, setting_identity(configuration)
-                self._curves[run.id] = Curves(store, run.id)
-            curves, (configuration, setting) = self._curves[run.id], self._configurations[run.id]
-            life = run.revision, run.state
-            if self._resumed.get(run.id, (None,))[0] != life:
-                self._resumed[run.id] = life, find_resumed_steps(store.messages(run.id))
-            grown |= curves.update(run)
-            compared.append(
-                Compared(run=run, configuration=configuration, epochs=tuple(curves.epochs), setting=setting)
-            )
-        for run_id in [each for each in self._curves if each not in self.lazytrain.marks]:
-            del self._curves[run_id], self._configurations[run_id], self._resumed[run_id]
+            try:
+                found, new = self._read_own(run) if run.kind is Kind.OWN else self._read_other(run)
+            except RunNotFound:
+                # Another process discarded it since the runs were read: the next ones are without it.
+                continue
+            except RunUnreadable:
+                self._unreadable[run.id] = run.shown_name
+                continue
+            compared.append(found)
+            grown |= new
+        for known in (self._curves, self._series, self._configurations, self._resumed, self._details):
+            for run_id in [each for each in known if each not in self.lazytrain.marks]:
+                del known[run_id]
         return compared, grown
+
+    def _read_own(self, run: Run) -> tuple[Compared, bool]:
+        """A run that lazytrain trains, and whether there is anything new of it. Raises RunNotFound, RunUnreadable."""
+        from lazytrain.engine.analysis.comparison import Compared, setting_identity
+        from lazytrain.engine.analysis.metrics import OwnMetrics
+        from lazytrain.engine.analysis.series import Curves
+
+        store = self.lazytrain.store
+        if run.id not in self._curves:
+            configuration = store.configuration(run.id)
+            self._configurations[run.id] = configuration, setting_identity(configuration)
+            self._curves[run.id] = Curves(store, run.id)
+            self._series[run.id] = OwnMetrics(store, self._curves[run.id])
+        curves, (configuration, setting) = self._curves[run.id], self._configurations[run.id]
+        self._find_resumed(run)
+        grown = curves.update(run)
+        if grown or not self._series[run.id].metrics:
+            self._series[run.id].update()
+        metrics = self._series[run.id].metrics
+        found = Compared(
+            run=run, configuration=configuration, epochs=tuple(curves.epochs), setting=setting, metrics=metrics
+        )
+        return found, grown
+
+    def _read_other(self, run: Run) -> tuple[Compared, bool]:
+        """A run that somebody else trains. Raises RunNotFound."""
+        from lazytrain.engine.analysis.comparison import Compared
+        from lazytrain.engine.analysis.metrics import RunMetrics
+
+        store, life = self.lazytrain.store, (run.updated, run.state, run.revision)
+        grown = self._details.get(run.id, (None,))[0] != life
+        if grown:
+            self._details[run.id] = life, store.details(run.id)
+            self._series.setdefault(run.id, RunMetrics(store, run.id)).update()
+            self._find_resumed(run)
+        details, metrics = self._details[run.id][1], self._series[run.id].metrics
+        return Compared(run=run, configuration=None, details=details, metrics=metrics), grown
+
+    def _find_resumed(self, run: Run) -> None:
+        life = run.revision, run.state
+        if self._resumed.get(run.id, (None,))[0] != life:
+            self._resumed[run.id] = life, find_resumed_steps(self.lazytrain.store.messages(run.id))
 
     def _follow_newest(self) -> None:
         data = next((chart.data for chart in self.charts if chart.data is not None), None)
@@ -201,25 +262,70 @@ class CompareScreen(ChartScreen):
     # ── what is shown ──────────────────────────────────────────────────────────────────────────────────────
 
     @property
+    def charts(self) -> list[MetricChart]:
+        """Accuracy and loss, or any metric in their place."""
+        names = ("metric",) if self.shown_metric else ("accuracy", "loss")
+        return [chart for chart in super().charts if chart.id in names]
+
+    @property
     def full_charts(self) -> list[MetricChart]:
-        """Losses of different kinds aren't among them."""
-        return [chart for chart in self.charts if chart.id == "accuracy" or len(self._loss_kinds()) <= 1]
+        """Those that there are to be."""
+        known = self._chart_names() if self.has_class("full") else self.metrics
+        return [chart for chart in self.charts if chart.id in known]
+
+    @property
+    def _members(self) -> list[Compared]:
+        return [member for family in self.families for member in family.members]
+
+    @property
+    def shown_metric(self) -> str:
+        """The title of the metric that is drawn, where it is neither loss nor accuracy."""
+        if self.metric not in METRICS:
+            return self.metric if any(member.group(self.metric) for member in self._members) else ""
+        if not self._members or self._chart_names():
+            return ""
+        # Runs with neither: the first metric of which somebody knows which way is better.
+        groups = [group for member in self._members for group in member.groups]
+        return next((group.title for group in (*(each for each in groups if each.goal), *groups)), "")
+
+    def _chart_names(self) -> tuple[str, ...]:
+        """Of accuracy and loss, what the marked runs have and can be laid over each other."""
+        members = self._members
+        if self.metric not in METRICS and any(member.group(self.metric) for member in members):
+            return ("metric",)
+        names = tuple(
+            name
+            for name in ("accuracy", "loss")
+            if not members or any(member.configuration is not None or member.group(name) for member in members)
+        )
+        return ("accuracy",) if len(self._loss_kinds()) > 1 else names
 
     @property
     def metrics(self) -> tuple[str, ...]:
         """The charts there are to be: both where there is room, and only the accuracy where losses don't compare."""
-        if len(self._loss_kinds()) > 1:
-            return ("accuracy",)
+        if self.shown_metric:
+            return ("metric",)
+        names = self._chart_names()
+        if len(names) < 2:
+            return names or ("accuracy",)
         if self.has_class("full"):
             return ("loss",) if self.query_one("#accuracy").has_class("away") else ("accuracy",)
-        if self.metric == "both":
-            return ("accuracy", "loss") if self.size.height >= LOW else ("accuracy",)
-        return (self.metric,)
+        if self.metric in names:
+            return (self.metric,)
+        return names if self.size.height >= LOW else ("accuracy",)
+
+    @property
+    def axis_kinds(self) -> tuple[AxisKind, ...]:
+        """Of programs' runs nobody knows epochs."""
+        own = all(member.configuration is not None for member in self._members)
+        return super().axis_kinds if own else METRIC_AXES
 
     def show_charts(self) -> None:
         from lazytrain.tui.charts.compare_figures import Overlaid, overlay
 
-        if self.query_one("#accuracy").has_class("away") and len(self._loss_kinds()) > 1:
+        if self.has_class("full") and not any(
+            chart.id in self._chart_names() or self.shown_metric for chart in self.charts if not chart.has_class("away")
+        ):
             self.leave_full()
         marks, wide = self.lazytrain.marks, self.size.width >= NARROW
         resumed = {run_id: steps for run_id, (_, steps) in self._resumed.items()}
@@ -230,13 +336,22 @@ class CompareScreen(ChartScreen):
             )
             for family in self.families
         ]
-        for chart in self.charts:
-            metric = "loss" if chart.id == "loss" else "accuracy"
-            chart.set_class(metric not in self.metrics, "off")
-            if metric not in self.metrics:
+        kinds = self.axis_kinds
+        view = self.view if self.view.by in kinds else replace(self.view, by=kinds[0])
+        for chart in self.query(MetricChart):
+            chart.set_class(chart.id not in self.metrics, "off")
+            if chart.id not in self.metrics:
                 chart.show(None)
                 continue
-            data = overlay(metric, shown, self._curves, self.view, self.splits, named=wide, resumed=resumed)
+            metric = self.shown_metric if chart.id == "metric" else chart.id or ""
+            if chart.id == "metric":
+                chart.plot.title = shorten(metric, max(10, chart.size.width // 2))
+            data = overlay(
+                *(metric, shown, self._curves, view, self.splits),
+                named=wide,
+                resumed=resumed,
+                series=self._series,
+            )
             chart.show(data, empty_text="no figures yet" if shown else "no run is marked")
         self._say()
 
@@ -244,9 +359,10 @@ class CompareScreen(ChartScreen):
         from lazytrain.tui.words.compare_rows import make_table
 
         marks, table = self.lazytrain.marks, self.query_one(ComparisonTable)
-        self._table = make_table(self.families) if self.families else None
+        self._table = make_table(self.families, self.shown_metric, self.columns) if self.families else None
         table.set_class(self._table is None, "off")
         if self._table is not None:
+            table.border_subtitle = "v any metric · e columns"
             table.show_table(
                 self._table, {row.key: (marks.marker(row.key), marks.tone(row.key)) for row in self._table.rows}
             )
@@ -254,11 +370,13 @@ class CompareScreen(ChartScreen):
     def _say(self) -> None:
         """What has to be said of how the curves are shown, in one line."""
         kinds, parts = self._loss_kinds(), list[str]()
-        foreign = {run.id: run.shown_name for run in self.marked if run.kind is not Kind.OWN}
-        if damaged := [name for run_id, name in self._unreadable.items() if run_id not in foreign]:
-            parts.append(f"the settings of {', '.join(damaged)} can't be read: i says why")
-        elif foreign:
-            parts.append(f"Monitor alone draws what programs of your own log: {', '.join(foreign.values())}")
+        lacking = [member.run.shown_name for member in self._members if self._lacks(member)]
+        if self._unreadable:
+            parts.append(f"the settings of {', '.join(self._unreadable.values())} can't be read: i says why")
+        elif lacking:
+            what = self.shown_metric or " nor ".join(self._chart_names())
+            who = f"{lacking[0]} has" if len(lacking) == 1 else f"{len(lacking)} of these have"
+            parts.append(f"{who} no {what}: v chooses another metric")
         elif not self.families:
             parts.append(EMPTY)
         elif len(kinds) > 1:
@@ -271,6 +389,13 @@ class CompareScreen(ChartScreen):
         text = " · ".join(parts)
         self.query_one("#said", Static).update(shorten(text, max(10, self.size.width - 2)))
         self.query_one("#said", Static).display = bool(text)
+
+    def _lacks(self, member: Compared) -> bool:
+        """Whether there is nothing of a run in these charts, whatever it has logged."""
+        if self.shown_metric:
+            return member.group(self.shown_metric) is None
+        names = self._chart_names()
+        return bool(names) and member.configuration is None and not any(member.group(name) for name in names)
 
     def _loss_kinds(self) -> tuple[str, ...]:
         from lazytrain.engine.analysis.comparison import loss_kinds
@@ -286,7 +411,9 @@ class CompareScreen(ChartScreen):
             case "unmark_all" | "split" | "fold":
                 return bool(self.families)
             case "metric":
-                return bool(self.families) and len(self._loss_kinds()) == 1
+                return bool(self.families) and (len(self._loss_kinds()) <= 1 or self.metric not in METRICS)
+            case "pick_metric" | "pick_columns":
+                return bool(self.families)
             case _:
                 return True
 
@@ -310,12 +437,63 @@ class CompareScreen(ChartScreen):
         self._show_again()
 
     def action_metric(self) -> None:
+        if self.metric not in METRICS:
+            # Back from another metric.
+            self.metric = METRICS[0]
+            self._show_again()
+            return
         if self.size.height >= LOW:
             self.metric = METRICS[(METRICS.index(self.metric) + 1) % len(METRICS)]
         else:
             self.metric = "accuracy" if self.metrics == ("loss",) else "loss"
         self.leave_full()
         self.show_charts()
+
+    def action_pick_metric(self) -> None:
+        """Choose any metric of the marked runs."""
+        counts: dict[str, int] = {}
+        for member in self._members:
+            own = ("accuracy", "loss") if member.configuration is not None else ()
+            for title in dict.fromkeys([*own, *(group.title for group in member.groups)]):
+                counts[title] = counts.get(title, 0) + 1
+        total = len(self._members)
+        options = [(title, "" if count == total else f"{count} of {total} runs") for title, count in counts.items()]
+        now = self.shown_metric or (self.metric if self.metric in counts else "")
+        self.app.push_screen(PickScreen("the metric", options, [now] if now else []), self._pick_metric)
+
+    def _pick_metric(self, chosen: list[str] | None) -> None:
+        if chosen:
+            self.metric = chosen[0]
+            self.leave_full()
+            self._show_again()
+
+    def action_pick_columns(self) -> None:
+        """Choose further columns of the table."""
+        from lazytrain.engine.analysis.comparison import settings_of
+
+        settings = dict.fromkeys(name for member in self._members for name in settings_of(member))
+        goals = {group.title: group.goal for member in self._members for group in member.groups}
+        names = {
+            name: title
+            for member in self._members
+            for group in member.groups
+            for _, name in group.members
+            for title in [group.title]
+        }
+        figures = [
+            (f"{figure} {name}", "")
+            for name, title in names.items()
+            for figure in (("best", "last") if goals[title] else ("last", "lowest", "highest"))
+        ]
+        options = [*figures, *((name, "setting") for name in settings if name not in ("net", "architecture"))]
+        known = {name for name, _ in options}
+        options = [*((name, "") for name in self.columns if name not in known), *options]
+        self.app.push_screen(PickScreen("further columns", options, self.columns, many=True), self._pick_columns)
+
+    def _pick_columns(self, chosen: list[str] | None) -> None:
+        self.columns = chosen or []
+        keep_columns(self._columns_file, self.columns)
+        self._show_again()
 
     def action_split(self) -> None:
         self.splits = SPLITS[(SPLITS.index(self.splits) + 1) % len(SPLITS)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, ClassVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from textual import on
 from textual.app import ComposeResult
@@ -18,6 +18,8 @@ from lazytrain.engine.records import Kind, Run, State
 from lazytrain.engine.store.store import RunNotFound
 from lazytrain.engine.store.stored_configuration import RunUnreadable
 from lazytrain.tui.charts.chart import MetricChart
+from lazytrain.tui.charts.data import AxisKind
+from lazytrain.tui.charts.metric_figures import METRIC_AXES, MetricAxis, metric_chart
 from lazytrain.tui.charts.run_figures import RunAxis, ShownRun, accuracy_chart, find_resumed_steps, loss_chart
 from lazytrain.tui.lists.run_list import RunList
 from lazytrain.tui.screens.charts import ChartScreen
@@ -25,12 +27,14 @@ from lazytrain.tui.screens.details import DetailsScreen
 from lazytrain.tui.screens.inspections import Inspections
 from lazytrain.tui.screens.learned import LearnedScreen
 from lazytrain.tui.screens.log import LogScreen
+from lazytrain.tui.state.arrangement import Arrangements
 from lazytrain.tui.widgets.key_footer import KeyFooter
 from lazytrain.tui.widgets.metric_grid import MetricGrid
 from lazytrain.tui.widgets.run_status import RunStatus
 from lazytrain.tui.widgets.top_bar import TopBar
 
 if TYPE_CHECKING:
+    from lazytrain.engine.analysis.metric_names import MetricRules
     from lazytrain.engine.analysis.metrics import RunMetrics
     from lazytrain.engine.analysis.series import Curves
     from lazytrain.engine.configuration import RunConfiguration
@@ -111,7 +115,7 @@ class MonitorScreen(ChartScreen):
             "more charts",
             key_display="]",
             id="monitor.next_page",
-            tooltip="Of a run with more metrics than fit: the next charts",
+            tooltip="More charts: what else a run has logged, page by page",
             show=False,
         ),
         Binding(
@@ -141,7 +145,11 @@ class MonitorScreen(ChartScreen):
         self._unreadable: tuple[str, str] | None = None
         """Id of the selected run, and why its configuration can't be used, if it can't."""
         self._metrics: RunMetrics | None = None
-        """Of a run that somebody else trains."""
+        """What is shown as a grid; None where it is the two charts."""
+        self._told: tuple[object, MetricRules, tuple[int, ...]] | None = None
+        """What that run was like when it was asked, what it says of its metrics, and where it was taken up again."""
+        self._further = False
+        """Whether the metrics of runs that lazytrain trains are shown in place of their two charts."""
         self._runs: Sequence[Run] = ()
         self._inspections: Inspections | None = None
         self._ready = False
@@ -164,6 +172,7 @@ class MonitorScreen(ChartScreen):
         yield KeyFooter()
 
     def on_mount(self) -> None:
+        self._arrangements = Arrangements(self.lazytrain.home / "charts.json")
         self._ready = True
         self.show_runs(self.lazytrain.store.runs())
 
@@ -207,11 +216,21 @@ class MonitorScreen(ChartScreen):
             self.query_one(RunStatus).show(None)
             return
         if run.kind is not Kind.OWN:
-            self._show_metrics(run)
+            trouble = ""
+            try:
+                self._show_metrics(run)
+            except RunNotFound:
+                return  # as below
+            except RunUnreadable as error:
+                trouble = str(error)
+            self.query_one(RunStatus).show(run, waits_for=self._waits_for(run), trouble=trouble)
             return
-        self._hide_metrics()
+        if self._metrics is not None and (not self._further or self._metrics.run_id != run.id):
+            self._hide_metrics()
         try:
             changed = self._read(run)
+            if self._further:
+                self._show_metrics(run)
         except RunNotFound:
             # Another process discarded it since the list was read: the next list is without it.
             return
@@ -227,43 +246,121 @@ class MonitorScreen(ChartScreen):
         self.query_one(RunStatus).show(run, waits_for=self._waits_for(run), overfitting=overfitting)
 
     def _show_metrics(self, run: Run) -> None:
-        """Show what a run has logged that somebody else trains: a grid of charts."""
-        from lazytrain.engine.analysis.metrics import RunMetrics  # numpy, with the first such run
+        """Show what a run has logged: a grid of charts. Raises RunNotFound."""
+        from lazytrain.engine.analysis.metric_names import MetricRules
+        from lazytrain.engine.analysis.metrics import OwnMetrics, RunMetrics  # numpy, with the first such run
 
         grids = self.query(MetricGrid)
         if not grids:
             self.query_one("#body").mount(MetricGrid())
-            return  # it says when it has a size
+            self.call_after_refresh(self._grid_turned)
+            return
+        store = self.lazytrain.store
         if self._metrics is None or self._metrics.run_id != run.id:
-            self._unreadable = self.curves = self.shown = self.configuration = None
-            self._metrics = RunMetrics(self.lazytrain.store, run.id)
-            grids.first().page = 0
-            self.other_figures()
+            if run.kind is Kind.OWN and self.curves is not None:
+                self._metrics = OwnMetrics(store, self.curves)
+            else:
+                self._unreadable = self.curves = self.shown = self.configuration = None
+                self._metrics = RunMetrics(store, run.id)
+                self.other_figures()
+            self._told = None
+            grids.first().begin()
         self.query_one("#charts").display, grids.first().display = False, True
-        if self._metrics.update():
-            read_off = run.kind is Kind.COMMAND and self.lazytrain.store.details(run.id).get("from_output")
-            grids.first().note = READ_OFF if read_off else ""
-            newest = max((metric.highest_step for metric in self._metrics.metrics), default=0)
-            self.new_figures(float(newest), float(newest) if self.view.by != "time" else run.seconds)
+        changed, life = self._metrics.update(), (run.revision, run.state)
+        if self._told is None or changed or self._told[0] != life:
+            details = self._details_of(run)
+            grids.first().note = READ_OFF if run.kind is Kind.COMMAND and details.get("from_output") else ""
+            resumed = self._told[2] if self._told is not None else ()
+            if self._told is None or self._told[0] != life:
+                resumed = find_resumed_steps(store.messages(run.id))
+            self._told, changed = (life, MetricRules.of(details), resumed), True
+        if changed:
+            axis = self._metric_axis(run, self._metrics)
+            self.new_figures(axis.end, axis.newest)
             self.show_charts()
-        self.query_one(RunStatus).show(run, waits_for=self._waits_for(run))
+
+    def _details_of(self, run: Run) -> dict[str, Any]:
+        """What is stored of it beside its series; nothing where that is damaged or gone, as `i` says."""
+        try:
+            return self.lazytrain.store.details(run.id)
+        except (RunNotFound, RunUnreadable):
+            return {}
 
     def _hide_metrics(self) -> None:
         if self._metrics is not None:
             self._metrics = None
+            self.leave_full()
             self.other_figures()
             self.query_one("#charts").display = True
             self.query_one(MetricGrid).display = False
+
+    def _metric_axis(self, run: Run, metrics: RunMetrics) -> MetricAxis:
+        if self.shown is not None and self.curves is not None and run.num_steps:
+            return MetricAxis.of_epochs(RunAxis(run, self.curves, self.view.by, self.shown.batch_size), self.view)
+        highest = max((metric.highest_step for metric in metrics.metrics), default=0)
+        return MetricAxis.of_steps(run, highest, self.view.by)
+
+    def _show_grid(self, metrics: RunMetrics) -> None:
+        from lazytrain.engine.analysis.metric_names import group_metrics
+
+        run = self.selected
+        if run is None or self._told is None:
+            return
+        _, rules, resumed = self._told
+        axis = self._metric_axis(run, metrics)
+        groups = group_metrics([metric.name for metric in metrics.metrics], rules)
+        self.query_one(MetricGrid).show(
+            metrics,
+            groups,
+            self._arrangements.of(run),
+            lambda group, series: metric_chart(run, group, series, axis, self.view, resumed),
+        )
 
     @on(MetricGrid.Turned)
     def _grid_turned(self) -> None:
         self._show_selected()
         self.show_charts()
 
-    def action_turn(self, pages: int) -> None:
-        if self._metrics is not None:
-            self.query_one(MetricGrid).turn(pages)
+    @on(MetricGrid.Arranged)
+    def _arranged(self, event: MetricGrid.Arranged) -> None:
+        if self.selected is not None and self._metrics is not None:
+            self._arrangements.put(self.selected, event.arrangement)
             self.show_charts()
+
+    @on(MetricChart.Pointed)
+    def _chosen(self, event: MetricChart.Pointed) -> None:
+        if self._metrics is not None:
+            self.query_one(MetricGrid).choose_chart(event.chart)
+
+    def action_turn(self, pages: int) -> None:
+        """Of a run that lazytrain trains, the charts of its metrics come after the two that count most."""
+        run = self.selected
+        if run is None or (self._metrics is None and (run.kind is not Kind.OWN or pages < 0)):
+            return
+        if self._metrics is None:
+            self._further = True
+        elif self.query_one(MetricGrid).turn(pages) or run.kind is not Kind.OWN or pages > 0:
+            return
+        else:
+            self._further = False
+        self.leave_full()
+        self._show_selected()
+        self.show_charts()
+
+    def action_full(self) -> None:
+        if self._metrics is None:
+            super().action_full()
+            return
+        grid = self.query_one(MetricGrid)
+        if not self.leave_full():
+            self._focused_before = self.focused
+            self.add_class("full")
+            grid.focus()
+        self.show_charts()
+
+    @property
+    def axis_kinds(self) -> tuple[AxisKind, ...]:
+        return METRIC_AXES if self._metrics is not None and self.shown is None else super().axis_kinds
 
     @property
     def charts(self) -> list[MetricChart]:
@@ -321,14 +418,6 @@ class MonitorScreen(ChartScreen):
         loss.show(loss_chart(self.shown, self.curves, self.view), empty_text=empty)
         accuracy.show(accuracy_chart(self.shown, self.curves, self.view), empty_text=empty)
 
-    def _show_grid(self, metrics: RunMetrics) -> None:
-        from lazytrain.engine.analysis.metrics import group_metrics
-
-        run = self.selected
-        if run is not None:
-            groups = group_metrics([metric.name for metric in metrics.metrics])
-            self.query_one(MetricGrid).show(run, metrics, groups, self.view)
-
     def _waits_for(self, run: Run) -> str:
         """Why a queued run isn't trained now, as far as this screen knows."""
         if run.state is not State.QUEUED:
@@ -370,7 +459,11 @@ class MonitorScreen(ChartScreen):
         if self._unreadable is not None:
             self.notify(self._unreadable[1], severity="error", markup=False)
         elif self.selected is not None and self.selected.kind is not Kind.OWN:
-            details = self.lazytrain.store.details(self.selected.id)
+            try:
+                details = self.lazytrain.store.details(self.selected.id)
+            except (RunNotFound, RunUnreadable) as error:
+                self.notify(str(error), severity="error", markup=False)
+                return
             self.app.push_screen(DetailsScreen(self.selected, details, self.lazytrain.store.runners()))
         elif self.selected is not None and self.configuration is not None:
             self.app.push_screen(DetailsScreen(self.selected, self.configuration, self.lazytrain.store.runners()))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, Literal, get_args
 
-from lazytrain.engine.analysis.queries import KnownSettings, Query, QueryError, parse_query, select
+from lazytrain.engine.analysis.queries import KnownSettings, Names, Query, QueryError, names_in, parse_query, select
 from lazytrain.engine.records import Run
 from lazytrain.engine.store.reading import Reader
 
@@ -48,6 +48,8 @@ class RunView:
         self.order: Order = "now"
         self._query = Query()
         self._known = KnownSettings()
+        self._reader: Reader | None = None
+        """Of the runs that were shown last: it tells what they call their metrics."""
 
     @property
     def narrowed(self) -> bool:
@@ -63,7 +65,7 @@ class RunView:
         """Show only what fits; the empty text shows everything that isn't archived."""
         self.text = text
         try:
-            self._query, self.error = parse_query(text), None
+            self._query, self.error = parse_query(text, self._names), None
         except QueryError as error:
             self.error = str(error)
 
@@ -77,8 +79,12 @@ class RunView:
         self.order = ORDERS[(ORDERS.index(self.order) + 1) % len(ORDERS)]
         return self.order
 
+    def _names(self) -> Names:
+        return names_in(self._reader) if self._reader is not None else Names()
+
     def apply(self, runs: Sequence[Run], reader: Reader) -> list[Run]:
         """The runs to show, in their order; equals stand as the store has them."""
+        self._reader = reader
         return sort_runs(select(self._query, runs, reader, self._known), self.order)
 
 

@@ -80,7 +80,7 @@ class CommandPanel(Vertical):
             return
         preset = self.preset.value
         runs = self.query_one("#command-runs")
-        runs.border_title = (preset.title if preset is not None else self.preset.name).replace("[", r"\[")
+        runs.border_title = Content(preset.title if preset is not None else self.preset.name)
         self._twins = find_twins(self.app.store, self._planned)
         self._fill("#command-lines", Content("\n").join(self._lines()))
         refused = Content.assemble((f"{WARNING} can't be run: ", "bold"), self.refusal) if self.refusal else None

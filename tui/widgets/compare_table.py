@@ -12,7 +12,7 @@ from textual.message import Message
 from textual.widgets import DataTable
 
 from lazytrain.tui.charts.tones import COLOURS, Tone
-from lazytrain.tui.words.compare_rows import BEST, BEST_ACCURACY, NAME, Column, CompareTable, TableRow
+from lazytrain.tui.words.compare_rows import BEST, NAME, Column, CompareTable, TableRow
 from lazytrain.tui.words.names import tell_apart
 
 FIXED = 2
@@ -35,6 +35,7 @@ class ComparisonTable(DataTable[Text]):
         border: round $foreground 25%;
         border-title-color: $foreground;
         border-title-style: bold;
+        border-subtitle-color: $foreground 60%;
         background: $background;
         scrollbar-size-vertical: 1;
         scrollbar-size-horizontal: 1;
@@ -186,15 +187,15 @@ class ComparisonTable(DataTable[Text]):
             text = row.cells[column.key].text
             if column.key == NAME:
                 text = self._names[text]
-            style = "bold" if column.key == BEST_ACCURACY and row.best else ""
+            style = "bold" if column.key == self.table.main and row.best else ""
             cells.append(Text(text, style=style, justify="right" if column.right else "left"))
         return cells
 
     def _show_title(self) -> None:
         count = len(self.table.rows)
         sorted_by = next((column.title for column in self.table.columns if column.key == self.sort_key), None)
-        scored = any(row.cells[BEST_ACCURACY].value is not None for row in self.table.rows)
-        best = f"{BEST} best, {self.table.chosen}" if scored else ""
+        scored = any(row.cells[self.table.main].value is not None for row in self.table.rows)
+        best = ", ".join(part for part in (f"{BEST} best", self.table.chosen) if part) if scored else ""
         there, shown = len(self.table.columns) - FIXED, len(self._columns) - FIXED
         more = f"columns {self._first + 1}–{self._first + shown} of {there}: ←→" if shown < there else ""
         parts = (f"{count} compared", f"by {sorted_by}" if sorted_by else "as marked", best, more)

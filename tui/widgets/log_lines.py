@@ -37,7 +37,7 @@ class Row(NamedTuple):
 
 
 class LogLines(ScrollView, can_focus=False):
-    """Messages with their times, the newest at the end, long ones in several lines."""
+    """Messages with their times under their days, the newest at the end, long ones in several lines."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {"log--muted", "log--warning", "log--error"}
     DEFAULT_CSS: ClassVar[str] = """

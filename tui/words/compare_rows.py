@@ -12,21 +12,27 @@ from typing import Any
 from lazytrain.engine.analysis.comparison import (
     ARCHITECTURE,
     SEED,
+    SEED_NAMES,
     Compared,
     Family,
     Outcome,
     best_of,
     differing,
     family_outcome,
+    metric_outcome,
+    settings_of,
 )
+from lazytrain.engine.analysis.queries import CONFIG
 from lazytrain.engine.configuration import SHORT_NAMES
-from lazytrain.tui.words.text import NOTHING, chosen_on, format_duration, format_fraction, format_setting
+from lazytrain.tui.words.text import NOTHING, chosen_on, format_duration, format_fraction, format_loss, format_setting
 
 BEST = "★"
 """Stands before the best figure: it is not only coloured."""
 MOST_FIELDS = 3
 """In a short label."""
 NAME, BEST_ACCURACY, SEEDS = "name", "best", "seeds"
+FIGURES = {"best": "best", "last": "last", "lowest": "smallest", "highest": "largest"}
+"""How figures of a metric are called in columns."""
 _OWN_PART = re.compile(r" (?:seed=\d+|#\d+)(?= |$)")
 """Of a suggested name, what only one of several seeds has."""
 
@@ -71,6 +77,8 @@ class CompareTable:
     rows: tuple[TableRow, ...] = ()
     chosen: str = ""
     """On which images the best epochs were chosen."""
+    main: str = BEST_ACCURACY
+    """The column that says how good each got."""
 
     def sorted_by(self, key: str | None, *, reverse: bool = False) -> list[TableRow]:
         """The rows by a column, equals as they stand; as they were marked without one."""
@@ -82,26 +90,59 @@ class CompareTable:
         return known + [row for row in rows if row.cells[key].value is None]
 
 
-def make_table(families: Sequence[Family]) -> CompareTable:
-    """The table of what is compared."""
+@dataclass(frozen=True, slots=True)
+class Extra:
+    """A column that a person asks for: a setting, or a figure of a metric."""
+
+    figure: str
+    """`setting`, or which figure: `best`, `last`, `lowest`, `highest`."""
+    name: str
+
+    @classmethod
+    def parse(cls, key: str) -> Extra:
+        """`config.lr`, `best val/bleu`."""
+        figure, _, name = key.partition(" ")
+        return cls(figure, name) if figure in FIGURES and name else cls("setting", key)
+
+
+def make_table(families: Sequence[Family], metric: str = "", extra: Sequence[str] = ()) -> CompareTable:
+    """The table of what is compared.
+
+    Args:
+        metric: the title of the metric whose best is told in place of the accuracy's, if any.
+        extra: further columns, as `Extra.parse` reads them.
+    """
     firsts = [family.members[0] for family in families]
     folded = any(len(family.members) > 1 for family in families)
-    fields = differing(firsts, without=(SEED,) if folded else ())
+    fields = differing(firsts, without=(SEED, *(f"{CONFIG}{name}" for name in SEED_NAMES)) if folded else ())
     outcomes = {family.key: family_outcome(family) for family in families}
     best, reported = best_of(outcomes), any(each.report_accuracy is not None for each in outcomes.values())
-    by_validation = [each.configuration.hyperparameters.validation_fraction > 0 for each in firsts]
-    mixed = len(set(by_validation)) > 1
+    by_validation = [each.validated for each in firsts]
+    mixed = len({each.validated for each in firsts if each.configuration is not None}) > 1
+    own = any(each.configuration is not None for each in firsts)
+    scored = own or any(each.best_accuracy is not None for each in outcomes.values())
+    wanted = [Extra("best", metric), Extra("last", metric)] if metric else []
+    wanted += [each for key in extra if (each := Extra.parse(key)) not in wanted]
+    made = [_extra_column(each, families) for each in wanted if each.figure != "setting" or each.name not in fields]
+    accuracy = Column(BEST_ACCURACY, "best test", higher_first=True)
+    head = [column for column, _ in made[: 1 if metric else 0]] + ([accuracy] if scored or not metric else [])
     columns = (
         Column(NAME, "run", right=False),
-        Column(BEST_ACCURACY, "best test", higher_first=True),
-        *(Column(name, field_title(name), right=_is_number(values)) for name, values in fields.items()),
+        head[0],
+        *(column for column, _ in made[1 if metric else 0 :]),
+        *(
+            # Beside runs that lazytrain trains, whose settings may be called the same.
+            Column(name, name if own and name.startswith(CONFIG) else field_title(name), right=_is_number(values))
+            for name, values in fields.items()
+        ),
+        *head[1:],
         *((Column(SEEDS, "seeds", higher_first=True),) if folded else ()),
-        *((Column("range", "of the seeds", higher_first=True),) if folded else ()),
-        Column("epoch", "at epoch"),
-        Column("last", "last test", higher_first=True),
-        Column("gap", "train − test"),
+        *((Column("range", "of the seeds", higher_first=True),) if folded and scored else ()),
+        *((Column("epoch", "at epoch"),) if own else ()),
+        *((Column("last", "last test", higher_first=True),) if scored else ()),
+        *((Column("gap", "train − test"),) if own else ()),
         Column("time", "time"),
-        Column("rate", "images/s", higher_first=True),
+        *((Column("rate", "images/s", higher_first=True),) if own else ()),
         *((Column("report", "report", higher_first=True),) if reported else ()),
     )
     labels = short_labels(firsts, fields)
@@ -113,13 +154,37 @@ def make_table(families: Sequence[Family]) -> CompareTable:
             NAME: Cell(name, name.casefold()),
             **{each: _field_cell(values[number]) for each, values in fields.items()},
             **_figure_cells(figures, best=family.key in best, star=("*" if by_validation[number] else " ") * mixed),
+            **{column.key: found[number] for column, found in made},
         }
         if folded:
             used, members = len(family.used), len(family.members)
             cells[SEEDS] = Cell(str(used) if used == members else f"{used} of {members}", used)
-        rows.append(TableRow(family.key, name, cells, family.key in best, label))
+        leads = cells[head[0].key].text.startswith(BEST)
+        rows.append(TableRow(family.key, name, cells, leads, label))
     chosen = f"{chosen_on(validated=False)}, * on validation" if mixed else chosen_on(validated=any(by_validation))
-    return CompareTable(columns, tuple(rows), chosen)
+    return CompareTable(columns, tuple(rows), "" if metric else chosen, head[0].key)
+
+
+def _extra_column(extra: Extra, families: Sequence[Family]) -> tuple[Column, list[Cell]]:
+    """The column, and its cell in each row."""
+    if extra.figure == "setting":
+        values = [settings_of(family.members[0]).get(extra.name) for family in families]
+        column = Column(extra.name, field_title(extra.name), right=_is_number(values))
+        return column, [_field_cell(value) for value in values]
+    outcomes = [metric_outcome(family, extra.name) for family in families]
+    goal = next((each.goal for each in outcomes if each.goal is not None), None)
+    figures = [getattr(each, FIGURES[extra.figure]) for each in outcomes]
+    known = [value for value in figures if value is not None and math.isfinite(value)]
+    best = None
+    if extra.figure == "best" and len(families) > 1:
+        best = (min if goal == "min" else max)(known, default=None)
+    cells = [
+        Cell(
+            f"{BEST} {format_loss(value)}" if value is not None and value == best else format_loss(value), _known(value)
+        )
+        for value in figures
+    ]
+    return Column(f"{extra.figure} {extra.name}", f"{extra.figure} {extra.name}", higher_first=goal == "max"), cells
 
 
 def family_name(family: Family) -> str:
@@ -128,6 +193,8 @@ def family_name(family: Family) -> str:
     if len(family.members) == 1:
         return family.members[0].run.name
     configuration = family.members[0].configuration
+    if configuration is None:
+        return names.pop() if len(names) == 1 else family.members[0].run.project
     edits = tuple(name for name in configuration.edits if name != SEED)
     return names.pop() if len(names) == 1 else configuration.model_copy(update={"edits": edits}).suggested_name
 
@@ -146,7 +213,7 @@ def short_labels(compared: Sequence[Compared], fields: dict[str, tuple[Any, ...]
         chosen = max(made, key=lambda field: len(set(made[field])))  # the first of equals
         labels = made[chosen]
         del left[chosen]
-    return labels if len(set(labels)) == len(labels) and labels != [""] else names
+    return labels if len(set(labels)) == len(labels) and all(labels) else names
 
 
 def _without_common_start(values: tuple[Any, ...]) -> tuple[Any, ...]:
@@ -158,6 +225,8 @@ def _without_common_start(values: tuple[Any, ...]) -> tuple[Any, ...]:
 
 
 def _say_field(name: str, value: Any) -> str:
+    if value is None:
+        return ""  # what a run doesn't have tells nothing
     return format_setting(value) if isinstance(value, str) else f"{field_title(name)} {format_setting(value)}"
 
 
@@ -165,6 +234,8 @@ def field_title(name: str) -> str:
     """`lr`, `batch`, `flip`: a field's name in a column's head."""
     if name == ARCHITECTURE:
         return "architecture"
+    if name.startswith(CONFIG):
+        return name.removeprefix(CONFIG)
     return SHORT_NAMES.get(name, name.rpartition(".")[2]).replace("_", " ")
 
 

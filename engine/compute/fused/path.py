@@ -95,6 +95,12 @@ class FusedPath:
         # Computed when its block was entered.
         logits.copy_(self._next.pop())
 
+    def watch(self) -> None:
+        """Nothing: a block is one call, in which no gradient can be looked at."""
+
+    def gradient_norm(self) -> Tensor | None:
+        return None
+
     def evaluate(self, images: Tensor) -> Tensor:
         logits = torch.empty(images.shape[0], self._num_classes)
         self._predict(images.contiguous().view(images.shape[0], -1).numpy(), logits.numpy(), *self._arrays)

@@ -70,6 +70,7 @@ def test_a_device_differs_only_where_it_is_known(home: Path) -> None:
 def test_nets_of_one_name_are_told_apart(home: Path) -> None:
     filler = Filler(home)
     here, other = compared(filler, filler.queue("coolnet-v10"), filler.queue("coolnet-v2"))
+    assert other.configuration is not None
     changed = other.configuration.model_copy(update={"architecture_name": "coolnet-v10"})
     found = differing([here, replace(other, configuration=changed)])
     assert set(found) == {"net"}

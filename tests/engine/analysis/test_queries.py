@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
+import math
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from lazytrain.engine.analysis.queries import KnownSettings, QueryError, fields, parse_query, select, short_names
+from lazytrain.engine.analysis.queries import (
+    KnownSettings,
+    QueryError,
+    fields,
+    names_in,
+    parse_query,
+    select,
+    short_names,
+)
 from lazytrain.engine.records import State
+from lazytrain.engine.store.script_journal import ScriptJournal
+from lazytrain.engine.store.series import Sample
 from tests.helpers.monitor_data import Filler, fill
 
 ALL = {
@@ -158,3 +169,77 @@ def test_a_filter_on_what_the_list_tells_takes_no_pydantic() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["3", "False"]
+
+
+@pytest.fixture
+def scripts(home: Path) -> ScriptJournal:
+    """Three programs' runs beside those of lazytrain."""
+    fill(home).journal.close()
+    journal = ScriptJournal(home)
+    for name, rate, bleu in (("small", 0.1, 20.0), ("large", 0.001, 35.0), ("broken", 0.01, math.nan)):
+        run = journal.add_script(
+            name,
+            project="mnist" if name == "small" else "wmt",
+            group="sweep",
+            details={
+                "config": {"lr": rate, "model": {"kind": name, "wide": name == "large"}},
+                "summary": {"score": bleu} if name == "large" else {},
+                "metrics": {"val/speed": {"goal": "minimize", "summary": "best"}},
+            },
+        )
+        samples = [Sample(step, 0.0, bleu - step) for step in range(3)]
+        journal.write_series(run.id, {"val/bleu": samples, "val/speed": samples, "my loss": samples}, {})
+    return journal
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("bleu>30", {"large"}),
+        ("val/bleu<=18", {"small"}),
+        ("bleu=33", {"large"}),
+        ("bleu.best>=35", {"large"}),
+        ("bleu.max>19 bleu.min<19", {"small"}),
+        ("bleu.last<0", set[str]()),
+        ("speed>17 speed<30", {"small"}),
+        ('"my loss">20', {"large"}),
+        ("score>30", {"large"}),
+        ("project:mnist", {"small"}),
+        ("group=sweep config.lr<0.01", {"large"}),
+        ("config.lr<=0.01 kind:script", {"large", "broken"}),
+        ("config.lr>1", {"coolnet-v7 lr-10"}),
+        ("lr=0.001", {"large"}),
+        ("model.wide:yes", {"large"}),
+        ("config.model.kind:small", {"small"}),
+        ("model.kind=large,broken", {"large", "broken"}),
+        ("wmt large", {"large"}),
+        ("lr=0.01 kind:script", {"broken"}),
+    ],
+)
+def test_metrics_and_configs_are_fields(scripts: ScriptJournal, text: str, names: set[str]) -> None:
+    query = parse_query(text, lambda: names_in(scripts))
+    known = KnownSettings()
+    assert {run.name for run in select(query, scripts.runs(), scripts, known)} == names
+    assert {run.name for run in select(query, scripts.runs(), scripts, known)} == names
+
+
+def test_a_run_at_work_is_looked_at_again(scripts: ScriptJournal) -> None:
+    known, query = KnownSettings(), parse_query("bleu>40", lambda: names_in(scripts))
+    assert select(query, scripts.runs(), scripts, known) == []
+    run = scripts.find("small")
+    scripts.write_series(run.id, {"val/bleu": [Sample(9, 0.0, 50.0)]}, {})
+    assert [each.id for each in select(query, scripts.runs(), scripts, known)] == [run.id]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("blue>30", "there is no field blue; did you mean bleu"),
+        ("config.rate>30", "there is no field config.rate"),
+        ("loss<1", "loss has no order"),
+        ("val/bleu>high", "high is no number"),
+    ],
+)
+def test_what_no_metric_is_called(scripts: ScriptJournal, text: str, said: str) -> None:
+    with pytest.raises(QueryError, match=said):
+        parse_query(text, lambda: names_in(scripts))

@@ -70,9 +70,12 @@ def test_blocks_of_any_length_are_autograds_steps(
         for some_images, some_targets in zip(images.split(sizes), targets.split(sizes), strict=True):
             outputs = [torch.empty(len(some_images), 4, dtype=torch.float64) for _ in range(2)]
             with blocked.mode():
+                blocked.watch()
                 blocked.step(some_images, blocked.goals(some_targets).double(), outputs[0], rate)
             autograd.step(some_images, some_targets, outputs[1], rate)
             torch.testing.assert_close(*outputs)
+            norms = [float(path.gradient_norm() or 0.0) for path in (blocked, autograd)]
+            assert norms[0] == pytest.approx(norms[1], rel=1e-4, abs=1e-6)
     for ours, theirs in zip(nets[0].parameters(), nets[1].parameters(), strict=True):
         torch.testing.assert_close(ours, theirs)
 

@@ -78,12 +78,16 @@ def test_three_steps_are_autograds(
         images = torch.randn(batch_size, *shape, dtype=torch.float64)
         targets = torch.randint(0, 4, (batch_size,))
         outputs = [torch.empty(batch_size, 4, dtype=torch.float64) for _ in paths]
+        norms = []
         for path, output in zip(paths, outputs, strict=True):
             with path.mode():
+                path.watch()
                 path.step(
                     images, path.goals(targets).to(targets.dtype if path is paths[1] else torch.float64), output, rate
                 )
+                norms.append(float(path.gradient_norm() or 0.0))
         torch.testing.assert_close(*outputs)
+        assert norms[0] == pytest.approx(norms[1], rel=1e-4, abs=1e-6)
     for ours, theirs in zip(nets[0].parameters(), nets[1].parameters(), strict=True):
         torch.testing.assert_close(ours, theirs)
 

@@ -64,6 +64,8 @@ def test_two_runs_train_at_once_one_is_killed_and_trained_again_and_all_come_out
     assert len(set(supervisor.pids.values()) | {os.getpid()}) == 3, "each in a process of its own"
     assert bench.state(runs[2]) is State.QUEUED, "a third waits"
     assert "trains 2 runs at once" in supervisor.status.text
+    bench.store.pause(runs[1].id)  # keeps its place, and leaves the processor to the others
+    bench.reaches(runs[1], State.PAUSED)
     killed = supervisor.pids[runs[0].id]
     os.kill(killed, signal.SIGKILL)
     wait_for(lambda: supervisor.pids.get(runs[0].id, killed) != killed, "another process for the run")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -234,6 +235,33 @@ def test_a_client_that_meets_damage_has_it_rebuilt(bench: Bench) -> None:
     assert bench.store.rename(run.id, "mine").name == "mine"
     assert bench.store.generation == generation + 2
     assert result(bench.store, run.id) == expected
+
+
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [("created", "x"), ("step", "abc"), ("tags", ["a"]), ("seed", 2**70), ("name", None), ("name", "\ud800")],
+)
+def test_one_damaged_folder_keeps_no_other_run_from_a_rebuilt_store(home: Path, column: str, value: object) -> None:
+    with Store(home) as store:
+        spoilt, sound = store.add_run(configuration(), "spoilt"), store.add_run(configuration(), "sound")
+        path = store.path
+    file = home / "runs" / spoilt.id / "run.json"
+    file.write_text(json.dumps({**json.loads(file.read_text()), column: value}))
+    path.write_bytes(b"no database")
+    with Store(home) as store:
+        assert [run.id for run in store.runs()] == [sound.id]
+        assert "1 runs were rebuilt from their folders; 1 folders held too little, or are damaged" in (
+            store.notice or ""
+        )
+        assert file.exists()
+        assert store.connection.execute("PRAGMA integrity_check").fetchone()[0] == "ok"
+
+
+def test_an_error_of_the_store_is_not_its_own_cause(home: Path) -> None:
+    """It would never be let go of, and keep its statement open: a closed store's journal stays beside the file then."""
+    with Store(home) as store, pytest.raises(sqlite3.IntegrityError) as refused:
+        store.connection.execute("INSERT INTO meta (key, value) VALUES (NULL, NULL)")
+    assert refused.value.__cause__ is None
 
 
 def test_a_history_is_read_up_to_where_it_is_damaged(home: Path) -> None:

@@ -10,6 +10,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sklearn.metrics import f1_score
 from torch import Tensor, nn
 
 import lazytrain.engine.training.evaluation
@@ -278,3 +279,14 @@ def test_the_store_keeps_the_last_and_the_best(home: Path) -> None:
         assert journal.confusions(run_id) == {}
         journal.discard(run_id)
         assert journal.connection.execute("SELECT count(*) FROM confusions").fetchone()[0] == 0
+
+
+@given(st.lists(st.lists(st.integers(0, 5), min_size=3, max_size=3), min_size=3, max_size=3))
+def test_macro_f1_is_scikit_learns(counts: list[list[int]]) -> None:
+    confusion = Confusion(("a", "b", "c"), tuple(map(tuple, counts)))
+    pairs = [(true, taken) for true in range(3) for taken in range(3) for _ in range(counts[true][taken])]
+    if not pairs:
+        assert confusion.macro_f1 is None
+        return
+    truth, taken = zip(*pairs, strict=True)
+    assert confusion.macro_f1 == pytest.approx(f1_score(truth, taken, average="macro"))

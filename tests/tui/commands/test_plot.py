@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 
 from lazytrain.engine.records import State
+from lazytrain.engine.store.script_journal import ScriptJournal
+from lazytrain.engine.store.series import Sample
 from lazytrain.tui.charts.data import ChartView
 from lazytrain.tui.charts.tones import RUN_MARKERS
 from lazytrain.tui.commands.plot import MOST_RUNS, print_charts, read_run
@@ -181,3 +183,26 @@ def test_it_imports_neither_torch_nor_textual(home: Path, filler: Filler) -> Non
     )
     assert done.returncode == 0, done.stderr
     assert "╭ loss" in done.stdout
+
+
+def test_metrics_of_programs_are_plotted_alone_and_over_others(run: Command, filler: Filler) -> None:
+    with ScriptJournal(filler.home) as journal:
+        for name in ("one", "two"):
+            script = journal.add_script(name, project="wmt", details={})
+            ramp = [Sample(step, float(step), step / 10) for step in range(100)]
+            series = {"train/loss": ramp, "val/loss": ramp, "val/bleu": ramp}
+            journal.write_series(script.id, series, {"step": 99, "seconds": 99.0})
+            journal.end(script.id, State.FINISHED)
+    filler.journal.write(filler.journal.find("first").id, series={"gradient norm": [Sample(5, 1.0, 2.5)]})
+    alone = run("plot", "one").out
+    assert "╭ loss" in alone
+    assert "╭ bleu" in alone
+    assert "● best val 9.9" in alone
+    over = run("plot", "one", "two", "--metric", "val/bleu").out
+    assert over.count("╭") == 1
+    assert "▲ two" in over
+    assert "● first" in run("plot", "first", "one", "--metric", "loss").out
+    assert "2.500" in run("plot", "first", "--metric", "gradient norm").out
+    refused = run("plot", "one", "--metric", "f1")
+    assert refused.status == 2
+    assert "no metric 'f1' in these runs: they have loss, bleu" in refused.err

@@ -15,6 +15,7 @@ from lazytrain.engine.store.series import Sample
 from lazytrain.tui.lists.preset_list import PresetList
 from lazytrain.tui.screens.details import DetailsScreen
 from lazytrain.tui.screens.log import LogScreen
+from lazytrain.tui.widgets.log_lines import LogLines
 from lazytrain.tui.widgets.run_status import RunStatus
 from tests.helpers.launch_app import launch, settle, started, text_of, toasts, until, write_preset
 from tests.helpers.monitor_app import MonitorApp
@@ -131,7 +132,8 @@ async def test_monitor_watches_a_command(home: Path) -> None:
         status = app.monitor.query_one(RunStatus)
         assert "step 60/80" in status.text
         assert "Epoch 1 on cpu · 20/40" in status.text
-        assert "1 chart · read off its output" in str(app.monitor.query_one("#pages").render())
+        pages = app.monitor.query_one("#pages")
+        await until(pilot, lambda: "1 chart · read off its output" in str(pages.render()))
         await pilot.press("i")
         await pilot.pause()
         assert isinstance(app.screen, DetailsScreen)
@@ -140,7 +142,7 @@ async def test_monitor_watches_a_command(home: Path) -> None:
         await pilot.press("escape", "l")
         await pilot.pause()
         assert isinstance(app.screen, LogScreen)
-        assert "│ hello" in app.screen.lines.text
+        assert "│ hello" in app.screen.query_one(LogLines).text
         await pilot.press("escape", "space")
         assert app.asked[-1] == ("pause", run.id)
     app.store.close()

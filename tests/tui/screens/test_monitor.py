@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
@@ -20,8 +21,9 @@ from lazytrain.tui.lists.run_list import RunList
 from lazytrain.tui.screens.details import DetailsScreen
 from lazytrain.tui.screens.log import LogScreen
 from lazytrain.tui.screens.monitor import MonitorScreen
+from lazytrain.tui.state.arrangement import Arrangements
 from lazytrain.tui.state.host import Host
-from lazytrain.tui.widgets.metric_grid import MetricGrid
+from lazytrain.tui.widgets.metric_grid import CHOSEN, MetricGrid
 from lazytrain.tui.widgets.run_status import RunStatus
 from tests.helpers.launch_app import make_app, until
 from tests.helpers.monitor_app import MonitorApp
@@ -397,16 +399,95 @@ async def test_what_a_script_logs_is_a_grid_of_charts_in_pages(home: Path, size:
         assert data is not None
         assert [curve.label for curve in data.curves] == ["train", "val"]
         await pilot.press("left")
-        assert len({chart.cursor for chart in grid.charts}) == 1
-        assert grid.charts[0].cursor is not None
+        assert all(chart.cursor == chart.column_of(49) for chart in grid.charts)
         await pilot.press("right_square_bracket")
         await until(pilot, lambda: grid.charts[0].plot.title == f"m{charts - 1}")
         await pilot.press("left_square_bracket", "f")
-        await until(pilot, lambda: sum(not chart.has_class("away") for chart in grid.charts) == 1)
+        await until(pilot, lambda: len(grid.charts) == 1)
         await pilot.press("escape", "escape")
         app.store.discard(run.id)
         app.refresh_runs()
         await until(pilot, lambda: not grid.display)
+
+
+async def test_a_grid_is_narrowed_ordered_and_hidden_as_its_project_remembers(home: Path) -> None:
+    details = {"metrics": {"f1": {"step_metric": "epoch"}, "loss": {"goal": "maximize"}}}
+    with ScriptJournal(home) as journal:
+        run = journal.add_script("mine", project="mnist", details=details)
+        values = {
+            name: [Sample(step, float(step), step / 10) for step in range(0, 50, 7)] for name in ("f1", "m1", "m2")
+        }
+        values["loss"] = [Sample(1, 0.0, 1.0), Sample(20, 1.0, math.nan), Sample(49, 2.0, -math.inf)]
+        values["epoch"] = [Sample(step, 0.0, step // 10) for step in range(50)]
+        journal.write_series(run.id, values, {"step": 49, "seconds": 49.0})
+        journal.end(run.id, State.FINISHED)
+    app = make_app(home)
+
+    def titles() -> list[str]:
+        grids = app.screen.query(MetricGrid)
+        return [chart.plot.title for chart in grids.first().charts] if grids else []
+
+    def said() -> str:
+        return str(app.screen.query_one("#pages", Static).content)
+
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press("2")
+        await until(pilot, lambda: titles() == ["f1", "m1", "m2", "loss", "epoch"])
+        grid = app.screen.query_one(MetricGrid)
+        shown = {chart.plot.title: chart.data for chart in grid.charts}
+        loss, f1 = shown["loss"], shown["f1"]
+        assert loss is not None
+        assert [(mark.kind, mark.x) for mark in loss.marks] == [("bad", 20), ("bad", 49), ("best", 1)]
+        assert f1 is not None
+        assert (f1.axis, f1.x_end) == ("epoch", 4.0)
+        await pilot.press("left", *12 * ["left"])
+        leading, by_epoch = grid.charts[1], grid.charts[0]
+        step = leading.x_at(leading.cursor or 0)
+        assert abs(by_epoch.x_at(by_epoch.cursor or 0) - step // 10) < 1
+        await pilot.press("escape", "tab")
+        await until(pilot, lambda: titles()[0] == f"{CHOSEN}f1")
+        await pilot.press("slash", "m", "[", "1")
+        await until(pilot, lambda: "no regular expression" in said() and not titles())
+        await pilot.press("backspace", "backspace", "enter")
+        await until(pilot, lambda: titles() == [f"{CHOSEN}m1", "m2"])
+        await pilot.press("escape", "h")
+        await until(pilot, lambda: "1 hidden" in said())
+        await pilot.press("J")
+        await until(pilot, lambda: titles() == ["f1", "loss", f"{CHOSEN}m2", "epoch"])
+        await pilot.press("enter")
+        await until(pilot, lambda: titles() == ["m2"])
+        await pilot.press("right_square_bracket")
+        await until(pilot, lambda: titles() == ["epoch"])
+        await pilot.press("escape")
+        await until(pilot, lambda: len(titles()) == 4)
+    again = Arrangements(home / "charts.json").of(run)
+    assert again.hidden == {"m1"}
+    assert again.arranged(["m1", "m2", "new", "epoch", "loss"]) == ["m1", "loss", "m2", "epoch", "new"]
+
+
+async def test_metrics_of_a_net_trained_here_come_on_a_further_page(home: Path, filler: Filler) -> None:
+    run = filler.journal.find("coolnet-v10 default")
+    norms = [Sample(step, step / 1000, 1 / step) for step in range(1000, 380_000, 1000)]
+    filler.journal.write(run.id, series={"gradient norm": norms, "test/macro F1": norms[::100]})
+    async with monitor(home, filler.clock) as pilot:
+        screen = screen_of(pilot)
+        await until(pilot, lambda: screen.selected is not None and screen.selected.id == run.id)
+        main = screen.charts
+        await pilot.press("right_square_bracket")
+        await until(pilot, lambda: len(screen.charts) == 4)
+        assert [chart.plot.title for chart in screen.charts] == [
+            "learning rate",
+            "images/s",
+            "gradient norm",
+            "macro F1",
+        ]
+        data = screen.charts[2].data
+        assert data is not None
+        assert (data.view.by, data.x_end) == ("epoch", 50)
+        assert round(float(data.curves[0].x[-1]) * data.curves[0].x_scale, 1) == 30.3
+        await pilot.press("left_square_bracket")
+        await until(pilot, lambda: screen.charts == main)
+        assert screen.query_one("#charts").display
 
 
 SCRIPT_METRICS = ("train/loss", "val/loss", *(f"m{number}" for number in range(30)))

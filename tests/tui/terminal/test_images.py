@@ -162,7 +162,7 @@ def wait_for_pictures(terminal: ImageTerminal, count: int, what: str = "pictures
     return set(terminal.shown())
 
 
-@pytest.mark.parametrize("answers", [KITTY, GHOSTTY], ids=["kitty", "ghostty"])
+@pytest.mark.parametrize("answers", [KITTY, pytest.param(GHOSTTY, marks=pytest.mark.slow)], ids=["kitty", "ghostty"])
 def test_real_pixels_come_and_go_with_their_cells(place: Place, answers: Mapping[str, str]) -> None:
     with place.open(answers) as terminal:
         see(terminal, "CoolNet v10")
@@ -215,7 +215,7 @@ def test_real_pixels_come_and_go_with_their_cells(place: Place, answers: Mapping
 
 @pytest.mark.parametrize(
     "answers",
-    [{}, XTERM, SIXEL, OLD_KITTY, KONSOLE, REFUSES],
+    [{}, *(pytest.param(each, marks=pytest.mark.slow) for each in (XTERM, SIXEL, OLD_KITTY, KONSOLE)), REFUSES],
     ids=["nothing", "xterm", "sixel", "kitty 0.26", "konsole", "refuses"],
 )
 def test_half_blocks_where_it_does_not_say_that_it_can(place: Place, answers: Mapping[str, str]) -> None:
@@ -233,7 +233,9 @@ def test_half_blocks_where_it_does_not_say_that_it_can(place: Place, answers: Ma
 
 
 @pytest.mark.parametrize(
-    "more", [{"TMUX": "/tmp/tmux-0/default,1,0"}, {"STY": "1.pts"}, {"NO_COLOR": "1"}], ids=["tmux", "screen", "grey"]
+    "more",
+    [{"TMUX": "/tmp/tmux-0/default,1,0"}, pytest.param({"STY": "1.pts"}, marks=pytest.mark.slow), {"NO_COLOR": "1"}],
+    ids=["tmux", "screen", "grey"],
 )
 def test_nothing_is_asked_through_another_program_or_without_colours(place: Place, more: dict[str, str]) -> None:
     with place.open(KITTY, **more) as terminal:
