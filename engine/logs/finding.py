@@ -15,8 +15,8 @@ from lazytrain.engine.logs.trackio import ENDING, TrackioFile, TrackioRun
 MOST_RUNS = 10_000
 """Found in all: beyond that somebody has named a folder far too high."""
 WANDB = (
-    "W&B's own files (.wandb) can't be read: the wandb package has no reader for them. `wandb sync` sends them to a"
-    " server; a script that logs with `import lazytrain as wandb` needs none"
+    "W&B's own files (.wandb) can't be read: the wandb package has no reader that a program could call. `wandb sync`"
+    " sends them to a server; a script that logs with `import lazytrain as wandb` needs none"
 )
 
 

@@ -61,7 +61,7 @@ class Follower:
     def __init__(
         self, journal: LogJournal, roots: list[Path], *, mirror: bool = False, clock: Callable[[], float] = time.time
     ) -> None:
-        self._journal, self._clock = journal, clock
+        self._journal, self._clock, self._mirror = journal, clock, mirror
         self._lock = FileLock(journal.lock_path("logs.lock"))
         self._lock.path.parent.mkdir(parents=True, exist_ok=True)
         try:
@@ -195,11 +195,19 @@ class Follower:
             outcome = "as its logs say" if told else "its logs are no longer written to"
             self._journal.set_log_state(followed.run_id, state, followed.changed, outcome)
             followed.state = state
-            if not live and followed.lock is not None:
-                followed.lock.release()
-                followed.lock = None
+            if not live:
+                self._keep(followed.run_id)
+                if followed.lock is not None:
+                    followed.lock.release()
+                    followed.lock = None
         if followed.lock is not None:
             touch(followed.lock.path, now)
+
+    def _keep(self, run_id: str) -> None:
+        """In the run's folder, too; what only mirrors logs can be read from them again."""
+        if not self._mirror:
+            self._journal.keep_series(run_id)
+            self._journal.archive(run_id)
 
     def _is_discarded(self, followed: _Followed) -> bool:
         if followed.run_id is None or self._journal.wanted(followed.run_id) is not Wanted.DISCARD:
@@ -216,6 +224,7 @@ class Follower:
                 self._journal.set_log_state(
                     followed.run_id, State.FINISHED, followed.changed, "as far as its logs were read"
                 )
+                self._keep(followed.run_id)
             if followed.lock is not None:
                 followed.lock.release()
         self._lock.release()

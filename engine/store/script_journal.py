@@ -93,6 +93,10 @@ class ScriptJournal(Journal):
         self, run_id: str, state: State, *, outcome: str | None = None, error: str | None = None, **columns: Any
     ) -> None:
         super().end(run_id, state, outcome=outcome, error=error, **columns)
+        self.keep_series(run_id)
+
+    def keep_series(self, run_id: str) -> None:
+        """Write the run's series into its folder, from which a lost store is rebuilt."""
         # The store has them; without the room for a second copy the run has ended all the same.
         folder = self.run_folder(run_id)
         with contextlib.suppress(OSError):

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from lazytrain.engine.records import State, Wanted
+from lazytrain.engine.store.archive import SeriesHistory
 from lazytrain.engine.store.database import StoreDamaged, StoreError
 from lazytrain.engine.store.locks import touch
 from lazytrain.engine.store.printed import MOST_LINES, Line
@@ -25,6 +26,8 @@ WRITE_SECONDS = 0.2
 """How often it writes what was logged meanwhile: what is lost at most when a process ends without a word."""
 PRINTED_SECONDS = 1.0
 """How often it writes what was printed."""
+SAVE_SECONDS = 30.0
+"""How often it keeps the series in the run's folder."""
 RETRY_SECONDS = 2.0
 SEEN_SECONDS = 2.0
 MOST_KEPT = 1_000_000
@@ -72,6 +75,8 @@ class Writer:
         self._lines: list[Line] = []
         """Printed, and not written yet."""
         self._next_lines = 0.0
+        self._history = SeriesHistory(home / "runs" / run_id)
+        self._next_save = time.monotonic() + SAVE_SECONDS
         self._home, self._run_id, self._logged, self._wishes, self._warn = home, run_id, logged, wishes, say
         self._asked = threading.Event()
         self._ended = threading.Event()
@@ -161,6 +166,7 @@ class Writer:
                 raise StoreDamaged("another file stands in the run store's place", "damaged")
             self._write(journal)
             self._write_lines(journal, last=last)
+            self._save(journal)
             while self._acts:
                 self._acts[0](journal)
                 self._acts.popleft()
@@ -194,6 +200,15 @@ class Writer:
             if not self._refused:
                 self._warn(str(next(iter(refused.values()))))
             self._refused.update(refused)
+
+    def _save(self, journal: ScriptJournal) -> None:
+        """Now and then, in the run's folder too: a store that is lost meanwhile is rebuilt from there."""
+        now = time.monotonic()
+        if now < self._next_save:
+            return
+        self._next_save = now + SAVE_SECONDS
+        with contextlib.suppress(OSError):  # the store has it; the next time may find room for a second copy
+            self._history.save(journal, self._run_id)
 
     def _write_lines(self, journal: ScriptJournal, *, last: bool) -> None:
         now = time.monotonic()

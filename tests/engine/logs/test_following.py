@@ -371,6 +371,23 @@ def test_again_only_what_is_new_is_taken(
     assert points(journal, run, "loss") == [(step, step) for step in range(110)]
 
 
+def test_a_lost_store_is_rebuilt_with_what_was_imported(journal: LogJournal, logs: Path, home: Path) -> None:
+    write_events(logs / "a" / "events.out.tfevents.1.x", *(scalar("loss", step, step) for step in range(5)))
+    follower = Follower(journal, [logs])
+    read_all(follower)
+    follower.close()
+    run = named(journal, "a")
+    journal.close()
+    for path in home.glob("store.sqlite3*"):
+        path.unlink()
+    with LogJournal(home) as rebuilt:
+        assert points(rebuilt, rebuilt.run(run.id), "loss") == [(step, step) for step in range(5)]
+        again = Follower(rebuilt, [logs])
+        read_all(again)
+        again.close()
+        assert (again.num_read, again.added) == (0, [])
+
+
 def test_what_runs_and_what_has_ended(journal: LogJournal, logs: Path, home: Path) -> None:
     live, old = logs / "live" / "events.out.tfevents.1.x", logs / "old" / "events.out.tfevents.1.x"
     for path in (live, old):

@@ -20,6 +20,7 @@ import torch
 
 import lazytrain
 from lazytrain.engine.records import PRINTED, Kind, Run, State
+from lazytrain.engine.store.archive import read_series_history
 from lazytrain.engine.store.journal import Journal
 from lazytrain.engine.store.series import SAMPLE_FORMAT, Sample
 from lazytrain.engine.store.store import NotPossible, Store
@@ -236,10 +237,11 @@ def test_a_store_in_trouble_costs_no_value_and_stops_nothing(
     assert "".join(told).count("kept in memory") == 1
 
 
-def test_a_store_that_was_replaced_takes_the_run_up(store: Store, home: Path) -> None:
+def test_a_store_that_was_replaced_takes_the_run_up(store: Store, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(writer, "SAVE_SECONDS", 0.0)
     run = begin()
     lazytrain.log({"x": 1.0})
-    wait_for(lambda: bool(store.metrics(run.id)), "the first value")
+    wait_for(lambda: bool(read_series_history(home / "runs" / run.id)), "the first value in the folder")
     with Journal(home) as journal:
         # As an older copy of the store has it.
         journal.connection.execute("DELETE FROM runs WHERE id = ?", (run.id,))
@@ -248,7 +250,7 @@ def test_a_store_that_was_replaced_takes_the_run_up(store: Store, home: Path) ->
     wait_for(lambda: store.run(run.id).state is State.RUNNING, "its state")
     lazytrain.finish()
     assert store.run(run.id).state is State.FINISHED
-    assert 2.0 in [each.value for each in series(store, run.id, "x")]
+    assert [each.value for each in series(store, run.id, "x")] == [1.0, 2.0]
 
 
 # ── what is printed ────────────────────────────────────────────────────────────────────────────────────────────────
