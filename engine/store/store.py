@@ -18,8 +18,9 @@ from typing import TYPE_CHECKING, Any
 from lazytrain.engine.errors import encodable
 from lazytrain.engine.records import CHUNK_POINTS, Answer, Kind, Run, State, Wanted
 from lazytrain.engine.store.archive import write_run
+from lazytrain.engine.store.connected import mending
 from lazytrain.engine.store.database import StoreDamaged, StoreError, StoreTrouble, transaction
-from lazytrain.engine.store.reading import LAST, Reader, RunNotFound, mending
+from lazytrain.engine.store.reading import LAST, Reader, RunNotFound
 from lazytrain.engine.store.stored_configuration import RunUnreadable
 from lazytrain.presets.plain_text import find_unsafe, harmless
 
