@@ -43,14 +43,14 @@ def test_a_named_pipe_is_refused_and_never_waited_for(home: Path) -> None:
 def test_every_field_can_be_written(home: Path) -> None:
     write(
         home,
-        'images = "sixel"\n'
+        'images = "sixel"\nstop_grace_seconds = 60\n'
         'nice = 19\nkeep_core_free = false\nonly_between = "23:00-07:00"\npause_on_battery = true\nnotify_bell = true\n'
         'notify_command = "notify-send done"\nnotify_webhook = "http://localhost:8080/"\nnotify_on = ["stopped"]\n'
         'notify = ["json://localhost:8080/done", "mailto://me:word@gmail.com?name=My net, at night"]\n',
     )
     settings = load_settings(home)
     assert settings.model_fields_set == set(Settings.model_fields)
-    assert settings.images == "sixel"
+    assert (settings.images, settings.stop_grace_seconds) == ("sixel", 60.0)
     assert settings.only_between == Hours(time(23), time(7))
     assert settings.notify_on == ("stopped",)
     assert settings.notify == ("json://localhost:8080/done", "mailto://me:word@gmail.com?name=My net, at night")
