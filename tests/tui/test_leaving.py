@@ -109,6 +109,7 @@ def test_coming_back_opens_monitor_on_the_run_and_a_screen_that_never_trained_en
     assert [run.state for run in house.store.runs()] == [State.RUNNING, State.QUEUED]
 
 
+@pytest.mark.slow
 def test_without_fork_the_run_is_handed_to_a_process_of_its_own(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     run = house.queue(50)
     runner = Runner(house.home, house.home / "data", device="cpu")

@@ -71,7 +71,12 @@ SCREENS: dict[str, Open] = {
 }
 
 
-@pytest.mark.parametrize("name", SCREENS)
+BY_DAY = ("launch", "edit", "one chart", "compare")
+
+
+@pytest.mark.parametrize(
+    "name", [*BY_DAY, *(pytest.param(n, marks=pytest.mark.slow) for n in SCREENS if n not in BY_DAY)]
+)
 async def test_a_storm_of_sizes_ends_no_screen(home: Path, name: str) -> None:
     fill(home)
     async with started(home, runner=FakeRunner()) as (app, pilot):
@@ -87,6 +92,7 @@ async def test_a_storm_of_sizes_ends_no_screen(home: Path, name: str) -> None:
         assert app.return_code in (None, 0)
 
 
+@pytest.mark.slow
 def test_the_real_program_in_a_storm_of_sizes(home: Path, tmp_path: Path) -> None:
     with House(home, tmp_path) as house:
         house.queue()

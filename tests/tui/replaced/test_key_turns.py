@@ -138,6 +138,7 @@ async def test_a_question_is_answered_in_the_burst_that_asks_it(home: Path) -> N
         assert not app.screen.query(OptionList)
 
 
+@pytest.mark.slow
 def test_tab_and_a_number_in_one_write_to_the_real_program(home: Path, tmp_path: Path) -> None:
     with House(home, tmp_path) as house, house.open() as terminal:
         see(terminal, "1 Launch", "CoolNet v10 × quick", "measured")
