@@ -17,7 +17,7 @@ from tests.helpers.learned_app import inspection
 
 
 class Run:
-    name = "a run"
+    name = shown_name = "a run"
 
 
 def main() -> None:

@@ -38,7 +38,7 @@ class LogScreen(ModalScreen[None]):
 
     def compose(self) -> ComposeResult:
         lines = LogLines(NOTHING, id="panel")
-        lines.border_title = Content(f"Log of {self.run.shown_name}").markup
+        lines.border_title = Content(f"Log of {self.run.shown_name}")
         yield lines
         yield KeyFooter()
 
