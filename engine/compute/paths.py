@@ -1,8 +1,8 @@
 """How one step is computed. The path's name is part of a run's record, since paths differ in the last bits.
 
 The rule, in one place: on the CPU a plain stack of layers takes the fused path, whole blocks of steps in one compiled
-call, where it has a program and the training is long enough to be worth its compilation: by the multiplications of all
-its epochs. Other stacks that `engine.compute.derived` serves, trained with SGD without Nesterov momentum, take the
+call, where it has a program, its batches are small, and the training is long enough to be worth its compilation: by the
+multiplications of all its epochs. Other stacks that `engine.compute.derived` serves, trained with SGD without Nesterov momentum, take the
 derived path, which is up to five times faster for small nets: on the CPU, the blocked path if it
 begins with a large linear layer and the batches are small, which is faster still; on CUDA, blocks of steps as CUDA
 graphs. Everything else takes autograd, and so does all on devices other than these two. `compile = true` has the first

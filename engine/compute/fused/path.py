@@ -27,6 +27,8 @@ from lazytrain.presets.schema import Hyperparameters
 BLOCK_OPERATIONS = 10**8
 """Multiplications of a block, about: some milliseconds, so that a pause is obeyed at once."""
 BLOCK_IMAGES = 128
+MOST_BATCH_IMAGES = 16
+"""Of a batch: with more, torch's products of matrices are as fast, and more threads help them."""
 WORTH_OPERATIONS = 10**11
 """Multiplications of a whole training from which on it is worth its compilation."""
 
@@ -127,7 +129,12 @@ def find_program(net: nn.Module, values: Hyperparameters, input_shape: tuple[int
 def worthwhile_program(
     net: nn.Module, values: Hyperparameters, input_shape: tuple[int, ...], num_images: int
 ) -> Program | None:
-    """The program that a training on `num_images` an epoch takes: None where it has none, or is too short for one."""
+    """The program that a training on `num_images` an epoch takes.
+
+    None where it has none, where it is too short for one, and where its batches are large.
+    """
+    if values.batch_size > MOST_BATCH_IMAGES:
+        return None
     try:
         program = find_program(net, values, input_shape)
     except NotServed:

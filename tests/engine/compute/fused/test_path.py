@@ -116,6 +116,8 @@ def test_only_long_trainings_are_compiled_for(monkeypatch: pytest.MonkeyPatch) -
     assert make_path(net, values, input_shape=SHAPE, num_images=999).name == "derived"
     assert make_path(net, values, input_shape=SHAPE, num_images=1000, micro_batches=2).name == "autograd"
     assert make_path(net, values).name == "derived"
+    large = values.model_copy(update={"batch_size": 17})
+    assert worthwhile_program(net, large, SHAPE, 10**9) is None
     # What autograd alone computes has none.
     assert worthwhile_program(net, values.model_copy(update={"precision": "bfloat16"}), SHAPE, 10**9) is None
 
