@@ -2,11 +2,11 @@
 
 The rule, in one place: on the CPU a plain stack of layers takes the fused path, whole blocks of steps in one compiled
 call, where it has a program, its batches are small, and the training is long enough to be worth its compilation: by the
-multiplications of all its epochs. Other stacks that `engine.compute.derived` serves, trained with SGD without Nesterov momentum, take the
-derived path, which is up to five times faster for small nets: on the CPU, the blocked path if it
-begins with a large linear layer and the batches are small, which is faster still; on CUDA, blocks of steps as CUDA
-graphs. Everything else takes autograd, and so does all on devices other than these two. `compile = true` has the first
-kind computed in compiled blocks, and the second with a compiled net.
+multiplications of all its epochs. Other stacks that `engine.compute.derived` serves, trained with SGD without Nesterov
+momentum, take the derived path, which is up to five times faster than autograd for small nets: on the CPU, the blocked
+path if they begin with a large linear layer and the batches are small, which is faster still; on CUDA, blocks of steps
+as CUDA graphs. Everything else takes autograd, and so does all on devices other than these two. `compile = true` has
+the derived kind computed in compiled blocks, and the rest with a compiled net.
 """
 
 from __future__ import annotations
