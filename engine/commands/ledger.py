@@ -53,7 +53,7 @@ class Ledger:
             self._troubled = float("-inf")
             if self.attempt(lambda: found.append(act())):
                 return found[0] if found else None
-            time.sleep(RETRY_SECONDS)
+            time.sleep(RETRY_SECONDS)  # this process has nothing else to do any more
         return None
 
     def _reopen(self) -> None:
