@@ -267,6 +267,8 @@ class LazytrainApp(Host):
             write_log(self.home, complaint)
 
     async def _be_prepared(self, runner: Runner | None) -> None:
+        if not self.is_running:
+            return  # it was left meanwhile: a screen that isn't there any more would be waited for without end
         await self.launch_screen.open_desk()
         self.attendance.begin()
         self.runner, self._make_runner = runner, None
@@ -275,8 +277,8 @@ class LazytrainApp(Host):
         threading.Thread(target=_import_charts, name="lazytrain-charts", daemon=True).start()
 
     async def _show_background(self, run_id: str) -> None:
-        # Unless they have begun something else meanwhile.
-        if self.screen is self.launch_screen:
+        # Unless they have begun something else meanwhile, or left: see `_be_prepared`.
+        if self.is_running and self.screen is self.launch_screen:
             await self._open_monitor(run_id)
 
     def _fit(self, screen: Screen[None]) -> None:
