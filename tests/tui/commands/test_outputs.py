@@ -160,5 +160,6 @@ def test_a_run_nobody_can_be_told_of_is_not_left_behind(home: Path, verb: str, o
 
 @pytest.mark.parametrize("verb", ["presets", "--help", "doctor"])
 def test_a_reader_that_has_seen_enough_ends_it_as_it_ends_others(home: Path, verb: str) -> None:
-    told = shell(home, f"$L {verb} | head -1 >/dev/null; exit ${{PIPESTATUS[0]}}")
+    # Gone before a word is written: a pipe takes more than all of it, and nobody would notice one that leaves later.
+    told = shell(home, f"$L {verb} | true; exit ${{PIPESTATUS[0]}}")
     assert (told.returncode, told.stderr) == (141, "")
