@@ -2,6 +2,9 @@
 
 Textual's compositor renders, for a few cells that changed, every widget in the box around them all, whole, those behind
 others too. This one replaces that step alone, in the private `Compositor.render_partial_update`.
+
+It is about the time of a frame: two live charts take 21 % less with it (8.0 and 10.1 ms of processor time, medians of
+3 pairs on a quiet machine: `python -m benchmarks.screen --plain compositor --seconds 8 --pairs 3`).
 """
 
 from __future__ import annotations

@@ -69,6 +69,8 @@ def load_program(text: str) -> ModuleType:
     folder = program_folder(text)
     try:
         return _load(folder, text)
+    except CannotCompile:
+        raise
     except Exception:  # noqa: BLE001  what is damaged shows in whatever way: it is made anew, once
         shutil.rmtree(folder, ignore_errors=True)
     try:
@@ -87,7 +89,7 @@ def compile_apart(text: str, sleep: Callable[[float], Any] = time.sleep) -> Gene
     _write(folder, text)
     command = python_command("lazytrain.engine.compute.fused.compiling", str(folder))
     process = subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env=outer_environment()
+        command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env=outer_environment()
     )
     began = time.monotonic()
     try:
