@@ -6,11 +6,11 @@ from collections.abc import Sequence
 
 from lazytrain.engine.confusion import Confusion
 from lazytrain.engine.events import Norms
-from lazytrain.engine.store.series import LONGEST_NAME, Sample
+from lazytrain.engine.store.series import EVALUATED, LONGEST_NAME, Sample
 from lazytrain.presets.plain_text import harmless
 
-GRADIENT_NORM, WEIGHT_NORM, MACRO_F1 = "gradient norm", "weight norm", "test/macro F1"
-CLASS_ACCURACY = "test/class accuracy/"
+GRADIENT_NORM, WEIGHT_NORM, MACRO_F1 = "gradient norm", "weight norm", f"{EVALUATED}macro F1"
+CLASS_ACCURACY = f"{EVALUATED}class accuracy/"
 
 Series = dict[str, list[Sample]]
 

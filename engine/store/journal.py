@@ -313,7 +313,8 @@ class Journal(Store):
             kept = take_back_points(self.connection, run_id, step, self.packed_points(run_id))
             for table in ("epochs", "confusions"):
                 self.connection.execute(f"DELETE FROM {table} WHERE run_id = ? AND epoch > ?", (run_id, epoch))
-            take_back(self.connection, run_id, step)
+            evaluated = max((record.step for record in self.epochs(run_id)), default=0)
+            take_back(self.connection, run_id, step, evaluated)
             self.connection.execute("UPDATE runs SET revision = revision + 1 WHERE id = ?", (run_id,))
             self._set(
                 run_id, step=step, epoch=epoch, num_points=kept, progress=None, **epoch_columns(self.epochs(run_id))

@@ -13,6 +13,8 @@ from lazytrain.engine.store.database import Connection
 MOST_METRICS = 10_000
 """Names a run may have: beyond that it is a mistake, such as a name with the step in it."""
 LONGEST_NAME = 200
+EVALUATED = "test/"
+"""How the names of an own training's series begin that an evaluation gives."""
 CHUNK_SAMPLES = 256
 """Samples a row of the store holds: few enough that adding to hundreds of series rewrites little."""
 
@@ -105,12 +107,20 @@ def append_samples(connection: Connection, run_id: str, series: Mapping[str, Ite
             _append(connection, run_id, name, added)
 
 
-def take_back(connection: Connection, run_id: str, step: int) -> None:
-    """Delete what series hold of the steps after `step`, inside the caller's transaction."""
-    late = connection.execute("SELECT name FROM metrics WHERE run_id = ? AND highest_step > ?", (run_id, step))
-    for name in [row["name"] for row in late]:
+def take_back(connection: Connection, run_id: str, step: int, evaluated: int | None = None) -> None:
+    """Delete what series hold of the steps after `step`, inside the caller's transaction.
+
+    `evaluated` is the step of the last evaluation that stays, if that is another: a checkpoint may lie between an
+    epoch's last step and its evaluation, which is then made anew.
+    """
+    evaluated = step if evaluated is None else min(step, evaluated)
+    found = connection.execute(
+        "SELECT name, highest_step FROM metrics WHERE run_id = ? AND highest_step > ?", (run_id, evaluated)
+    )
+    last = {row["name"]: evaluated if row["name"].startswith(EVALUATED) else step for row in found}
+    for name, last_step in last.items():
         packed = read_series(connection, run_id, [name])[name]
-        kept = [Sample(*values) for values in SAMPLE_FORMAT.iter_unpack(packed) if values[0] <= step]
+        kept = [Sample(*values) for values in SAMPLE_FORMAT.iter_unpack(packed) if values[0] <= last_step]
         connection.execute("DELETE FROM metrics WHERE run_id = ? AND name = ?", (run_id, name))
         append_samples(connection, run_id, {name: kept})
 

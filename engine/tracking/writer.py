@@ -168,6 +168,7 @@ class Writer:
             self._write_lines(journal, last=last)
             self._save(journal)
             while self._acts:
+                self._write(journal)  # it may have come since, and both be waiting
                 self._acts[0](journal)
                 self._acts.popleft()
             if self._troubled:
