@@ -13,9 +13,15 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from lazytrain.engine.data.datasets import DatasetError
 from lazytrain.engine.export.files import ExportError, write_files
 from lazytrain.engine.export.formats import Format, plan_export
-from lazytrain.engine.records import Run
+from lazytrain.engine.export.logged_report import LoggedReport, report_logged
+from lazytrain.engine.export.report_view import WrittenReport
+from lazytrain.engine.records import Run, State
 from lazytrain.engine.store.script_journal import ScriptJournal
 from lazytrain.engine.store.series import Sample
+from lazytrain.presets import load_catalogue
+from lazytrain.tui.state.report_files import make_written_report, report_files
+from lazytrain.tui.words.written_report import write_markdown
+from tests.helpers.bench import configuration
 
 COUNT = 400
 DETAILS = {"config": {"lr": 0.1, "net": {"depth": 3}, "name": "a | b"}}
@@ -52,7 +58,16 @@ def take(journal: ScriptJournal, runs: Sequence[Run], form: Format, output: Path
 def test_a_picture_has_a_chart_a_figure(journal: ScriptJournal, runs: list[Run], tmp_path: Path) -> None:
     (path,) = take(journal, runs[:1], Format.SVG, tmp_path / "one.svg")
     drawn = path.read_text()
-    for words in (">first<", ">mnist · lr 0.1 · net {", ">loss (logarithmic)<", ">noise<", ">bad<", ">train<", ">val<", ">step<"):
+    for words in (
+        ">first<",
+        ">mnist · lr 0.1 · net {",
+        ">loss (logarithmic)<",
+        ">noise<",
+        ">bad<",
+        ">train<",
+        ">val<",
+        ">step<",
+    ):
         assert words in drawn
     assert drawn.count(">step<") == 3, "train and val share a chart"
     assert "Left out: 2 values that are NaN or infinite." in drawn
@@ -99,3 +114,42 @@ def test_what_there_is_not_is_refused(journal: ScriptJournal, runs: list[Run], t
     silent = journal.add_script("silent", details={})
     with pytest.raises(ExportError, match="silent: nothing was logged yet"):
         take(journal, [journal.run(silent.id)], Format.PNG, tmp_path / "silent.png")
+
+
+def test_the_report_tells_what_differs_and_the_best(journal: ScriptJournal, runs: list[Run], tmp_path: Path) -> None:
+    third = journal.add_script("third", project="mnist", details={"config": {"lr": 0.2}, "command": "python a|b.py"})
+    journal.write_series(third.id, {"val/loss": [Sample(1, 0.1, 0.001)]}, {})
+    journal.end(third.id, State.FAILED, error="exit code 3")
+    report = report_logged(journal, [*runs, journal.run(third.id)], "three")
+    assert report.columns == (("loss", "lowest"), ("noise", "last"), ("bad", "last"))
+    assert [[figure.value for figure in each.figures] for each in report.runs] == [
+        [3 / COUNT, (COUNT - 1) * 7919 % 97, 2.0],
+        [3 / COUNT, (COUNT - 1) * 7919 % 97, 2.0],
+        [0.001, None, None],
+    ]
+    assert [each.figures[0].is_best for each in report.runs] == [False, False, True]
+    assert dict(report.differing)["config.lr"] == (0.1, 0.1, 0.2)
+    assert report.common == {"project": "mnist"}
+    text = write_markdown(report, describe_nothing, now=0.0, version="1.0", pictures=["three-files/three.svg"])
+    for words in (
+        "3 runs: 1 failed, 2 starting.",
+        "**0.001** |",
+        r"python a\|b.py",
+        "exit code 3",
+        "](three-files/three",
+    ):
+        assert words in text
+    files = report_files(report, describe_nothing, tmp_path / "three.md", now=0.0, version="1.0")
+    assert [file.name for file in write_files(files, force=False)] == ["three.svg", "three.md"]
+
+
+def test_a_report_is_of_one_kind_of_runs(journal: ScriptJournal, runs: list[Run]) -> None:
+    own = journal.add_run(configuration())
+    catalogue = load_catalogue()
+    with pytest.raises(ExportError, match=r"first: trained by programs .* apart from other runs"):
+        make_written_report(journal, catalogue, [own.id, runs[0].id], describe_nothing)
+    assert isinstance(make_written_report(journal, catalogue, [runs[0].id], describe_nothing), LoggedReport)
+    told = list[str]()
+    report = make_written_report(journal, catalogue, [], describe_nothing, tell=told.append)
+    assert isinstance(report, WrittenReport)
+    assert len(told) == 2
