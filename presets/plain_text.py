@@ -13,6 +13,8 @@ _UNSAFE_IN_LINES = re.compile(rf"(?![\n\t]){UNSAFE.pattern}")
 _CONTROLS = re.compile(rb"[\x00-\x08\x0e-\x1f]")
 """Bytes of no text in any encoding of a byte a letter."""
 _REPLACE = "put a text file in its place, in UTF-8"
+_FORMULA = ("=", "+", "-", "@", "＝", "＋", "－", "＠")
+"""How what a spreadsheet runs begins; tabs and line ends, which do too, are written out."""
 _SHORT = {"\n": r"\n", "\t": r"\t", "\r": r"\r"}
 
 
@@ -37,6 +39,12 @@ def harmless(text: str, *, lines: bool = False) -> str:
     if text.isprintable():
         return text
     return (_UNSAFE_IN_LINES if lines else UNSAFE).sub(_show, text)
+
+
+def harmless_cell(text: str) -> str:
+    """`text` for a cell of a CSV: what a spreadsheet would run as a formula has a quote before it, as OWASP advises."""
+    text = harmless(text)
+    return f"'{text}" if text.startswith(_FORMULA) else text
 
 
 def invisible(text: str) -> str:
