@@ -12,10 +12,10 @@ import torch
 
 from lazytrain.engine.compute.device import DeviceChoice
 from lazytrain.engine.run.diary import part_of
+from lazytrain.engine.run.launching import Trains
 from lazytrain.engine.store.archive import RUN, History, write_run
 from lazytrain.engine.store.checkpoint import CheckpointError, best_path, load_checkpoint, save_best, save_checkpoint
 from lazytrain.engine.store.journal import Journal
-from lazytrain.engine.training.loop import Training
 
 SAVE_SECONDS = 30.0
 """A checkpoint is at most this old."""
@@ -69,7 +69,7 @@ class Saver:
         self.folder: Path = journal.run_folder(run_id) / "checkpoints"
         self._journal = journal
         self._run_id = run_id
-        self._place = place_of(choice)
+        self.place = place_of(choice)
         self._clock = clock
         self._history = History(journal.run_folder(run_id))
         self._best_saved = 0
@@ -98,7 +98,7 @@ class Saver:
         """Whether, after `seconds` of training, one save more keeps the cost of all of them small."""
         return self._cost + self._last_cost <= SAVE_SHARE * seconds
 
-    def save(self, training: Training, *, say: bool = False) -> None:
+    def save(self, training: Trains, *, say: bool = False) -> None:
         """Save the training as it stands between two events. Tried again after an error, it does what is left.
 
         The run's log tells every save that `say`s so, and some of the others.
@@ -112,7 +112,7 @@ class Saver:
         """
         started = self._clock()
         journal, run_id = self._journal, self._run_id
-        snapshot: dict[str, Any] = {**training.snapshot(), "place": self._place}
+        snapshot: dict[str, Any] = {**training.snapshot(), "place": self.place}
         if not (self.folder.parent / RUN).exists() and (line := journal.line(run_id)) is not None:
             # Somebody deleted the run's folder: all that it held is written anew.
             write_run(self.folder.parent, line)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -63,16 +63,17 @@ class Journal(Store):
         self.archive(run_id)
         return self.run(run_id)
 
-    def recover(self, ends: Mapping[str, str] | None = None) -> list[Run]:
+    def recover(self, ends: Mapping[str, str] | None = None, but: Collection[str] = ()) -> list[Run]:
         """Queue runs whose trainer died in front, or end them if that was wanted; returns them as they stand now.
 
         A trainer's life is the lock on its run, never a process id.
 
         Args:
             ends: run id → how its process ended, of those where that is known.
+            but: ids of runs to leave: of a process that has ended just now, how it ended will be known in a moment.
         """
         recovered: list[Run] = []
-        for run in (run for run in self.runs() if run.state in ACTIVE):
+        for run in (run for run in self.runs() if run.state in ACTIVE and run.id not in but):
             lock = FileLock(self.run_folder(run.id) / "lock")
             make_folder(lock.path.parent, 2)
             missing = not lock.path.exists()

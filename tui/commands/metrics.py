@@ -10,6 +10,7 @@ import typer
 
 from lazytrain.engine.store.series import SAMPLE_FORMAT, Metric, Sample
 from lazytrain.engine.store.store import Store
+from lazytrain.presets.plain_text import harmless_cell
 from lazytrain.tui.commands.options import AsJson, Home, RunReference
 from lazytrain.tui.commands.shared import Refused, places_of
 from lazytrain.tui.plain.open_store import open_store
@@ -55,7 +56,9 @@ def metrics(
         rows = csv.writer(sys.stdout, lineterminator="\n")
         rows.writerow(("metric", "step", "seconds", "value"))
         for each, samples in values.items():
-            rows.writerows((each, sample.step, f"{sample.seconds:.3f}", repr(sample.value)) for sample in samples)
+            rows.writerows(
+                (harmless_cell(each), sample.step, f"{sample.seconds:.3f}", repr(sample.value)) for sample in samples
+            )
 
 
 def _samples(store: Store, run_id: str, name: str, since_step: int) -> list[Sample]:
