@@ -23,10 +23,13 @@ from lazytrain.engine.training.loop import Training
 class Trains(Protocol):
     """A training, here or on another machine: its events, and its state between two of them."""
 
-    wake: bool
     best_weights: dict[str, Any] | None
     configuration: RunConfiguration
 
+    @property
+    def wake(self) -> bool: ...
+    @wake.setter
+    def wake(self, wake: bool, /) -> None: ...
     @property
     def num_parameters(self) -> int: ...
     @property

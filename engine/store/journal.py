@@ -243,12 +243,13 @@ class Journal(Store):
     def wanted(self, run_id: str) -> Wanted:
         """What clients want of the run now; a run that is gone counts as discarded."""
         row = self.connection.execute("SELECT wanted FROM runs WHERE id = ?", (run_id,)).fetchone()
-        if row is None:
-            return Wanted.DISCARD
-        try:
-            return Wanted(row["wanted"])
-        except ValueError:
-            return Wanted.RUN  # damaged: as the list of runs takes it
+        return Wanted.DISCARD if row is None else _wanted(row["wanted"])
+
+    def wanted_of_active(self) -> dict[str, Wanted]:
+        """As `wanted`, of every run that is trained: id → what clients want of it."""
+        states = ", ".join("?" * len(ACTIVE))
+        rows = self.connection.execute(f"SELECT id, wanted FROM runs WHERE state IN ({states})", tuple(ACTIVE))
+        return {row["id"]: _wanted(row["wanted"]) for row in rows}
 
     def note_weights(self, run_id: str, digest: str, text: str | None = None, level: str = "info") -> None:
         """The newest checkpoint holds weights of this SHA-256; `text` is for the run's log."""
@@ -415,3 +416,10 @@ class Journal(Store):
         self._set(run.id, state=State.QUEUED, wanted=Wanted.RUN, position=position, error=None, **counted)
         how = f" ({end})" if end else ""
         self._say(run.id, f"interrupted {at}: its process ended{how}; queued in front", "warning")
+
+
+def _wanted(text: str) -> Wanted:
+    try:
+        return Wanted(text)
+    except ValueError:
+        return Wanted.RUN  # damaged: as the list of runs takes it
