@@ -16,8 +16,6 @@ from typing import Any
 
 from lazytrain.engine.errors import DeviceError, first_line
 
-RAY = "ray"
-"""What a runner on a cluster holds, as another holds `cuda:0`."""
 LOCAL, AUTO = "local", "auto"
 INSTALL = "pip install 'lazytrain[ray]'"
 LEAST = (2, 40)
