@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import prod
 
 from lazytrain.engine.compute.fused.planes import Plane
-from lazytrain.engine.compute.fused.stages import Stage, scalars, states, text
+from lazytrain.engine.compute.fused.stages import Array, Stage, scalars, states, text
 from lazytrain.engine.compute.fused.updates import Optimizer
 
 MOST_TAPS = 27
@@ -22,7 +23,7 @@ class Load(Stage):
         return {
             f"load_{self.name}": text(
                 """
-                def load_«name»(image, y):
+                def load_«name»(image: f32[:], y: «to»):
                     for c in range(«channels»):
                         for i in range(«height»):
                             for j in range(«width»):
@@ -35,6 +36,7 @@ class Load(Stage):
                 origin=to.origin,
                 row=to.row,
                 area=to.height * to.width,
+                to=to.type,
             )
         }
 
@@ -65,7 +67,7 @@ class Copy(Stage):
 def _copy(name: str, source: Plane, to: Plane) -> str:
     return text(
         """
-        def «name»(x, y):
+        def «name»(x: «source», y: «to»):
             for c in range(«channels»):
                 for i in range(«height»):
                     for j in range(«width»):
@@ -79,6 +81,8 @@ def _copy(name: str, source: Plane, to: Plane) -> str:
         to_row=to.row,
         origin=source.origin,
         row=source.row,
+        source=source.type,
+        to=to.type,
     )
 
 
@@ -110,13 +114,12 @@ class Convolution(Stage):
             made[f"convolve_back_{self.name}"] = self._back()
         return made
 
-    def buffers(self) -> dict[str, str]:
-        channels, inputs, (height, width) = self.output.channels, self.source.channels, self.kernel
-        return {
-            f"gw{self.number}": f"np.zeros(({channels}, {inputs}, {height}, {width}), f32)",
-            f"flat_gw{self.number}": f"gw{self.number}.reshape({channels * inputs * height * width})",
-            f"gb{self.number}": f"np.zeros({channels}, f32)",
-        }
+    def buffers(self) -> dict[str, Array]:
+        return {f"gw{self.number}": Array(self.shapes["w"]), f"gb{self.number}": Array((self.output.channels,))}
+
+    @property
+    def _weight(self) -> str:
+        return Array(self.shapes["w"]).type
 
     def _taps(self) -> list[list[tuple[int, int]]]:
         """The kernel's places, those of one loop together."""
@@ -128,7 +131,8 @@ class Convolution(Stage):
         ]
 
     def _forward(self) -> str:
-        lines = [f"def convolve_{self.name}(x, w, b, y):" if self.bias else f"def convolve_{self.name}(x, w, y):"]
+        bias = f"b: f32[{self.output.channels}], " if self.bias else ""
+        lines = [f"def convolve_{self.name}(x: {self.source.type}, w: {self._weight}, {bias}y: {self.output.type}):"]
         lines += _in_pairs(self.output.channels, "o", self._forward_lines)
         return "\n".join(lines)
 
@@ -148,7 +152,7 @@ class Convolution(Stage):
         return lines
 
     def _back(self) -> str:
-        lines = [f"def convolve_back_{self.name}(dy, w, dx):"]
+        lines = [f"def convolve_back_{self.name}(dy: {self.gradient.type}, w: {self._weight}, dx: {self.source.type}):"]
         return "\n".join([*lines, *_in_pairs(self.source.channels, "c", self._back_lines)])
 
     def _back_lines(self, each: list[str]) -> list[str]:
@@ -169,7 +173,11 @@ class Convolution(Stage):
     def _weights(self) -> str:
         """Running sums over planes, a kernel row at a time."""
         name, origin, size = self.name, self.gradient.origin, self.output.size
-        lines = [f"def convolve_weights_{name}(x, dy, gw, gb):", f"    for o in range({self.output.channels}):"]
+        lines = [
+            f"def convolve_weights_{name}(x: {self.source.type}, dy: {self.gradient.type}, gw: {self._weight}, "
+            f"gb: f32[{self.output.channels}]):",
+            f"    for o in range({self.output.channels}):",
+        ]
         if self.bias:
             lines += ["        s = f32(0)", f"        for p in range({size}):", f"            s += dy[o, p + {origin}]"]
             lines.append("        gb[o] += s")
@@ -183,10 +191,12 @@ class Convolution(Stage):
         return "\n".join(lines)
 
     def _update(self, optimizer: Optimizer) -> str:
-        count = self.output.channels * self.source.channels * self.kernel[0] * self.kernel[1]
+        count, channels = prod(self.shapes["w"]), f"f32[{self.output.channels}]"
+        weights = f"f32[{count}]"
+        bias = f", bias: {channels}, gb: {channels}{states(optimizer, 'bias', channels)}" if self.bias else ""
         lines = [
-            f"def convolve_update_{self.name}(weight, gw{states(optimizer, 'weight')}"
-            f"{', bias, gb' + states(optimizer, 'bias') if self.bias else ''}{scalars(optimizer)}):",
+            f"def convolve_update_{self.name}(weight: {weights}, gw: {weights}{states(optimizer, 'weight', weights)}"
+            f"{bias}{scalars(optimizer, 'f32')}):",
             f"    for i in range({count}):",
             optimizer.update(8, "weight", "gw[i]", "i"),
             "        gw[i] = f32(0)",
@@ -208,7 +218,9 @@ class Convolution(Stage):
     def end(self, optimizer: Optimizer) -> str:
         n = self.number
         bias = f", b{n}, gb{n}{states(optimizer, f'b{n}')}" if self.bias else ""
-        arguments = f"flat_w{n}, flat_gw{n}{states(optimizer, f'flat_w{n}')}{bias}{scalars(optimizer)}"
+        count = prod(self.shapes["w"])
+        flat = "".join(f", {state}_w{n}.reshape({count})" for state in optimizer.states)
+        arguments = f"w{n}.reshape({count}), gw{n}.reshape({count}){flat}{bias}{scalars(optimizer)}"
         return f"convolve_update_{self.name}({arguments})"
 
 
@@ -234,9 +246,12 @@ class MaxPool(Stage):
     stride: tuple[int, int]
     keeps_forward = True
 
-    def buffers(self) -> dict[str, str]:
-        to = self.output
-        return {f"a{self.number}": f"np.zeros((most, {to.channels}, {to.height * to.width}), np.int32)"}
+    def buffers(self) -> dict[str, Array]:
+        return {f"a{self.number}": Array((0, *self._places), "i32")}
+
+    @property
+    def _places(self) -> tuple[int, int]:
+        return self.output.channels, self.output.height * self.output.width
 
     def functions(self, optimizer: Optimizer) -> dict[str, str]:
         (height, width), row = self.window, self.source.row
@@ -246,7 +261,7 @@ class MaxPool(Stage):
         made = {
             f"pool_{self.name}": text(
                 """
-                def pool_«name»(x, y, places):
+                def pool_«name»(x: «source», y: «to», places: «places»):
                     for c in range(«channels»):
                         for i in range(«height»):
                             for j in range(«width»):
@@ -267,13 +282,16 @@ class MaxPool(Stage):
                 looks=looks,
                 to_origin=to.origin,
                 to_row=to.row,
+                source=self.source.type,
+                to=to.type,
+                places=Array(self._places, "i32").type,
             )
         }
         if not self.first:
             overlap = self.stride[0] < height or self.stride[1] < width
             made[f"pool_back_{self.name}"] = text(
                 """
-                def pool_back_«name»(dy, places, dx):
+                def pool_back_«name»(dy: «gradient», places: «places», dx: «owed»):
                     for c in range(«channels»):
                         for p in range(«size»):
                             dx[c, p + «origin»] = f32(0)
@@ -288,6 +306,9 @@ class MaxPool(Stage):
                 height=to.height,
                 width=to.width,
                 assign="+=" if overlap else "=",
+                gradient=self.gradient.type,
+                places=Array(self._places, "i32").type,
+                owed=back.type,
                 **{"from": self.gradient.origin, "row": self.gradient.row},
             )
         return made
@@ -324,7 +345,7 @@ class AvgPool(Stage):
         made = {
             f"average_{self.name}": text(
                 """
-                def average_«name»(x, y):
+                def average_«name»(x: «source», y: «to»):
                     for c in range(«channels»):
                         for i in range(«height»):
                             for j in range(«width»):
@@ -339,13 +360,15 @@ class AvgPool(Stage):
                 row=self.source.row,
                 to_origin=to.origin,
                 to_row=to.row,
+                source=self.source.type,
+                to=to.type,
                 **common,
             )
         }
         if not self.first:
             made[f"average_back_{self.name}"] = text(
                 """
-                def average_back_«name»(dy, dx):
+                def average_back_«name»(dy: «gradient», dx: «owed»):
                     for c in range(«channels»):
                         for p in range(«size»):
                             dx[c, p + «origin»] = f32(0)
@@ -361,6 +384,8 @@ class AvgPool(Stage):
                 origin=back.origin,
                 row=back.row,
                 from_row=self.gradient.row,
+                gradient=self.gradient.type,
+                owed=back.type,
                 **{"from": self.gradient.origin},
                 **common,
             )
