@@ -65,7 +65,10 @@ class Linear(Stage):
         four = "d0 * x[0, i] + d1 * x[1, i] + d2 * x[2, i] + d3 * x[3, i]"
         return text(
             """
-            def linear_back_«name»(x: f32[:, «inputs»], weight: «kind»«weights»«bias», d: f32[:, «outputs»], «dx»row: f32[«inputs»], count: i64«scalars»):
+            def linear_back_«name»(
+                x: f32[:, «inputs»], weight: «kind»«weights»«bias», d: f32[:, «outputs»],
+                «dx»row: f32[«inputs»], count: i64«scalars»
+            ):
                 if count == 4:
                     «clear»
                     for o in range(«outputs»):

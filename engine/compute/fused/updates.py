@@ -61,8 +61,8 @@ def scalars_of(optimizer: Optimizer, rate: float, count: int) -> tuple[float, ..
 
 def gradient_of(values: Hyperparameters, before: Tensor, after: Tensor, state: Tensor | None) -> Tensor:
     """The loss's gradient, of what a step of rate 1 made of weights and of their first state, which was zero."""
-    if state is None:
-        gradient = before - after
-    else:
-        gradient = state if values.optimizer == "sgd" else state / (1 - FIRST_DECAY)
-    return gradient - values.weight_decay * before if values.optimizer != "adamw" else gradient
+    if values.optimizer == "adamw" and state is not None:
+        return state / (1 - FIRST_DECAY)
+    if values.optimizer == "adam" and state is not None:
+        return state / (1 - FIRST_DECAY) - values.weight_decay * before
+    return (before - after if state is None else state) - values.weight_decay * before

@@ -132,14 +132,15 @@ def test_the_norm_of_a_steps_gradient_is_autograds(values: dict[str, Any]) -> No
     block = Block(images, targets, list(zip(images.split(4), targets.split(4), strict=True)))
     for each in paths:
         each.prepare(SHAPE)
-    logits = [each.enter(block, rates, watched) for each, watched in zip(paths[:2], (1, None), strict=True)]
-    assert logits[0] is not None
-    assert torch.equal(logits[0], logits[1])
-    for index, ((some, goals), rate) in enumerate(zip(block.batches, rates, strict=True)):
+    logits, others = paths[0].enter(block, rates, 1), paths[1].enter(block, rates)
+    assert logits is not None
+    assert others is not None
+    assert torch.equal(logits, others)
+    norms: list[Tensor | None] = []
+    for (some, goals), rate in zip(block.batches, rates, strict=True):
         paths[2].step(some, goals, torch.empty(len(some), 3), rate)
-        if index == 1:
-            norm = paths[2].gradient_norm()
-    torch.testing.assert_close(paths[0].gradient_norm(), norm, rtol=1e-5, atol=0)
+        norms.append(paths[2].gradient_norm())
+    torch.testing.assert_close(paths[0].gradient_norm(), norms[1], rtol=1e-5, atol=0)
     for mine, other, theirs in zip(*(net.parameters() for net in nets), strict=True):
         assert torch.equal(mine, other)
         torch.testing.assert_close(mine, theirs, rtol=1e-4, atol=1e-4)

@@ -74,10 +74,10 @@ def run_compiled(text: str) -> dict[str, Any]:
     def given(value: Any) -> Any:
         return ctypes.c_void_p(value.ctypes.data) if isinstance(value, np.ndarray) else ctypes.c_uint64(int(value))
 
-    def caller(function: Any) -> Any:
-        return lambda *arguments: function(*map(given, arguments)) or (loaded.functions and None)
+    def caller(name: str) -> Any:
+        return lambda *arguments: loaded.functions[name](*map(given, arguments))
 
-    return {name: caller(function) for name, function in loaded.functions.items()}
+    return {name: caller(name) for name in loaded.functions}
 
 
 def zeros(arrays: dict[str, Array], most: int) -> list[np.ndarray]:
