@@ -3,7 +3,8 @@
 A program is functions of plain Python whose parameters say their types: `i64`, `u64`, `f32`, or an array that lies
 row by row in memory, `f32[3, 1024]` (`f32[:, 1024]` where its length is nobody's business here). It is made of
 assignments, `for … in range(…)`, `if`, calls of functions that stand above, numbers, and the names in `_MATHS`; a
-local name has the type of what it is first given. The same text can be run by Python itself, which tests do.
+local name has the type of what it is first given. `x[c, p : p + 16]` is a vector of 16 numbers, `.sum()` its sum, and
+`np.zeros(16, f32)` one of zeros; of a vector and a number, the number is taken for each. The same text can be run by Python itself, which tests do.
 """
 
 from __future__ import annotations
@@ -54,6 +55,8 @@ class Kind:
     """`f32`, `i64`, `u64`, `i32` or `i1`."""
     shape: tuple[int, ...] | None = None
     """Of an array; its first is never asked for."""
+    lanes: int = 0
+    """Of a vector."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,7 +185,11 @@ class _Function:
                 place = self._element(target)
                 if place.kind.number == "i32":
                     value = Value(self._make(f"trunc i64 {self._as(value, I64)} to i32"), place.kind)
-                self.lines.append(f"store {self._type(place.kind)} {self._as(value, place.kind)}, ptr {place.name}")
+                if place.kind.lanes != value.kind.lanes:
+                    raise self._unknown(target)
+                kind = self._type(place.kind)
+                said = f"store {kind} {self._as(value, place.kind)}, ptr {place.name}{self._alignment(place.kind)}"
+                self.lines.append(said)
             case _:
                 raise self._unknown(target)
 
@@ -267,6 +274,12 @@ class _Function:
                 return self._made(node, name, arguments)
             case ast.Call(func=ast.Attribute(value=ast.Name(id="math"), attr=name), args=[argument]):
                 return self._maths(node, name, self._any(argument))
+            case ast.Call(
+                func=ast.Attribute(value=ast.Name(id="np"), attr="zeros"), args=[ast.Constant(value=lanes), _]
+            ):
+                return Value("zeroinitializer", Kind("f32", None, int(lanes)))  # type: ignore[arg-type]
+            case ast.Call(func=ast.Attribute(value=vector, attr="sum"), args=[]):
+                return self._sum(node, self._any(vector))
             case ast.Call(func=ast.Attribute(value=array, attr="reshape"), args=sizes):
                 value = self._any(array)
                 shape = tuple(each.value if isinstance(each, ast.Constant) else 0 for each in sizes)
@@ -312,12 +325,32 @@ class _Function:
     def _operate(self, node: ast.AST, operator: ast.operator, left: Value, right: Value) -> Value:
         floats, wholes = _ARITHMETIC.get(type(operator), ("", ""))
         self._as(right, left.kind)
-        if left.kind == F32 and floats:
-            return Value(self._make(f"{floats} {FAST} {self.number} {left.name}, {right.name}"), F32)
+        lanes = max(left.kind.lanes, right.kind.lanes)
+        if lanes:
+            left, right = self._spread(left, lanes), self._spread(right, lanes)
+        if left.kind.number == "f32" and left.kind.shape is None and floats:
+            return Value(self._make(f"{floats} {FAST} {self._type(left.kind)} {left.name}, {right.name}"), left.kind)
         if left.kind.number not in _WHOLE or left.kind.shape is not None or not wholes:
             raise self._unknown(node)
         signed = " nsw" if left.kind == I64 and wholes in ("add", "sub", "mul") else ""
         return Value(self._make(f"{wholes}{signed} i64 {left.name}, {right.name}"), left.kind)
+
+    def _spread(self, value: Value, lanes: int) -> Value:
+        """A vector, of a number that each of its own is."""
+        if value.kind.lanes:
+            return value
+        kind = Kind("f32", None, lanes)
+        one = self._make(f"insertelement {self._type(kind)} poison, {self.number} {value.name}, i64 0")
+        zeros = f"<{lanes} x i32> zeroinitializer"
+        return Value(self._make(f"shufflevector {self._type(kind)} {one}, {self._type(kind)} poison, {zeros}"), kind)
+
+    def _sum(self, node: ast.AST, value: Value) -> Value:
+        if not value.kind.lanes:
+            raise self._unknown(node)
+        kind, letter = self._type(value.kind), "f32" if self.number == "float" else "f64"
+        name = f"llvm.vector.reduce.fadd.v{value.kind.lanes}{letter}"
+        zero = self._constant(-0.0).name
+        return Value(self._make(f"call {FAST} {self.number} @{name}({self.number} {zero}, {kind} {value.name})"), F32)
 
     def _compare(self, node: ast.AST, operator: ast.cmpop, left: Value, right: Value) -> Value:
         if type(operator) not in _COMPARED:
@@ -342,11 +375,14 @@ class _Function:
         array = self._any(node.value)
         if array.kind.shape is None:
             raise self._unknown(node)
-        shape = array.kind.shape
+        shape, lanes = array.kind.shape, 0
         match node.slice:
-            case ast.Slice(lower=ast.expr() as first):
+            case ast.Slice(lower=ast.expr() as first, upper=None):
                 indices = [first]
                 left: tuple[int, ...] = (0, *shape[1:])
+            case ast.Tuple(elts=[*before, ast.Slice() as last]):
+                first, lanes = self._vector(node, last)
+                indices, left = [*before, first], ()
             case ast.Tuple(elts=indices):
                 left = shape[len(indices) :]
             case index:
@@ -359,13 +395,23 @@ class _Function:
         made = self._make(
             f"getelementptr inbounds {self._type(Kind(array.kind.number))}, ptr {array.name}, i64 {place}"
         )
-        return Value(made, Kind(array.kind.number, left or None))
+        return Value(made, Kind(array.kind.number, left or None, lanes))
+
+    def _vector(self, node: ast.AST, where: ast.Slice) -> tuple[ast.expr, int]:
+        """Of `at : at + lanes`, both."""
+        match where:
+            case ast.Slice(
+                lower=ast.expr() as first,
+                upper=ast.BinOp(left=ast.expr() as again, op=ast.Add(), right=ast.Constant(value=int(lanes))),
+            ) if ast.dump(first) == ast.dump(again):
+                return first, lanes
+        raise self._unknown(node)
 
     def _read(self, node: ast.Subscript) -> Value:
         place = self._element(node)
         if place.kind.shape is not None:
             return place
-        value = self._make(f"load {self._type(place.kind)}, ptr {place.name}")
+        value = self._make(f"load {self._type(place.kind)}, ptr {place.name}{self._alignment(place.kind)}")
         if place.kind.number == "i32":
             return Value(self._make(f"sext i32 {value} to i64"), I64)
         return Value(value, place.kind)
@@ -381,7 +427,13 @@ class _Function:
     def _type(self, kind: Kind) -> str:
         if kind.shape is not None:
             return "ptr"
+        if kind.lanes:
+            return f"<{kind.lanes} x {self.number}>"
         return {"f32": self.number, "u64": "i64"}.get(kind.number, kind.number)
+
+    def _alignment(self, kind: Kind) -> str:
+        """Vectors begin at any number."""
+        return f", align {4 if self.number == 'float' else 8}" if kind.lanes else ""
 
     def _next(self) -> int:
         self.count += 1
