@@ -14,10 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from lazytrain.engine.child_process import ROOT
 from lazytrain.engine.errors import DeviceError, first_line
 
-RAY = "ray"
-"""What a runner on a cluster holds, as another holds `cuda:0`."""
 LOCAL, AUTO = "local", "auto"
 INSTALL = "pip install 'lazytrain[ray]'"
 LEAST = (2, 40)
@@ -90,6 +89,9 @@ class Cluster:
                 "the cluster, with --ray auto"
             )
         workers = {"PYTHONHASHSEED": "0", "OMP_NUM_THREADS": str(max(1, int(self.share.cpus)))}
+        if _probe()()["lazytrain"] == SOURCES:
+            # Nodes on this machine run the same; others look there in vain, and say so.
+            workers["PYTHONPATH"] = os.pathsep.join(filter(None, (os.environ.get("PYTHONPATH"), str(ROOT))))
         common: dict[str, Any] = {
             "namespace": "lazytrain",
             "log_to_driver": False,
@@ -221,7 +223,7 @@ class Cluster:
         return minor
 
 
-MISSING = "not installed"
+MISSING, SOURCES = "not installed", "from its sources"
 
 
 def _probe() -> Any:

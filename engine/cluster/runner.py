@@ -6,11 +6,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lazytrain.engine.cluster.nodes import RAY, Cluster, Share, describe_nodes
+from lazytrain.engine.cluster.nodes import Cluster, Share, describe_nodes
 from lazytrain.engine.compute.preload import load_torch
 from lazytrain.engine.queue.duty import LOOK_SECONDS
 from lazytrain.engine.queue.runner import Runner
 from lazytrain.engine.queue.turns import Turns
+from lazytrain.engine.records import RAY
 from lazytrain.engine.store.journal import Journal
 from lazytrain.engine.store.locks import FileLock, LockHeld
 

@@ -169,6 +169,10 @@ class ClusterTurns(Turns):
             self._journal.wait_for(run_id, reason)
         return not lacks
 
+    @property
+    def _for_commands(self) -> str:
+        return self._choice.device if self._tasks.has_gpus else "cpu"
+
     # ── the cluster ────────────────────────────────────────────────────────────────────────────────────────
 
     @property

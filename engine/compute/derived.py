@@ -61,7 +61,7 @@ class DerivedPath:
     def prepare(self, input_shape: tuple[int, ...]) -> None:
         """Nothing has to be made beforehand."""
 
-    def enter(self, block: Block, rates: Sequence[float]) -> None:
+    def enter(self, block: Block, rates: Sequence[float], watched: int | None = None) -> Tensor | None:
         """Every step is a block of its own."""
 
     def mode(self) -> AbstractContextManager[Any]:

@@ -48,8 +48,16 @@ class Path(Protocol):
         """
         ...
 
-    def enter(self, block: Block, rates: Sequence[float]) -> None:
-        """Begin a block, with the learning rate of each of its steps."""
+    def enter(self, block: Block, rates: Sequence[float], watched: int | None = None) -> Tensor | None:
+        """Begin a block, with the learning rate of each of its steps.
+
+        Args:
+            watched: the step of the block, from 0, whose gradient is wanted.
+
+        Returns:
+            The logits of all its images, float [N, classes], before each one's step, where all steps are done now;
+            None where they are yet to be computed, one by one.
+        """
         ...
 
     def mode(self) -> AbstractContextManager[Any]:
@@ -106,7 +114,7 @@ class AutogradPath:
     def prepare(self, input_shape: tuple[int, ...]) -> None:
         """Nothing has to be made beforehand."""
 
-    def enter(self, block: Block, rates: Sequence[float]) -> None:
+    def enter(self, block: Block, rates: Sequence[float], watched: int | None = None) -> Tensor | None:
         """Every step is a block of its own."""
 
     def mode(self) -> AbstractContextManager[Any]:

@@ -35,7 +35,8 @@ def describe_start(started: RunStarted, choice: DeviceChoice, configuration: Run
 
     Or `resumed at step 1,234: …`. `Message.begun_at` reads it.
     """
-    threads = f", {started.threads} thread{'s' * (started.threads != 1)}" if started.device == "cpu" else ""
+    kind = started.device.partition("@")[0]
+    threads = f", {started.threads} thread{'s' * (started.threads != 1)}" if kind == "cpu" else ""
     return (
         f"{f'resumed at step {started.step:,}' if started.step else 'starts'}: {started.num_epochs} epoch"
         f"{'s' * (started.num_epochs != 1)} of {started.steps_per_epoch:,} steps on {started.device} "

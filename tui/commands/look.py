@@ -19,6 +19,7 @@ from lazytrain.tui.commands.options import (
     Device,
     Filter,
     Home,
+    Ray,
     RunReference,
     Settings,
 )
@@ -173,14 +174,16 @@ def doctor(
     service: Annotated[
         bool, typer.Option("--service", help="Print a systemd user unit that trains the queue from boot on.")
     ] = False,
+    ray: Ray = None,
     home: Home = None,
     data: Data = None,
     device: Device = None,
 ) -> None:
     """Say what is found here: device, data, terminal, store.
 
-    Versions, the device and why, threads, the data, the settings, the terminal, the store. Exit status 1 if a file of
-    yours can't be used: settings, a preset, the store.
+    Versions, the device and why, threads, the data, the settings, the terminal, the store; with --ray the nodes of
+    a cluster and what differs there. Exit status 1 if a file of yours can't be used (settings, a preset, the store), or
+    nothing could be trained on the cluster.
     """
     if service:
         from lazytrain.tui.plain.service import service_unit
@@ -189,7 +192,7 @@ def doctor(
         return
     from lazytrain.tui.commands.doctor import examine, has_broken, print_findings  # imports torch
 
-    findings = examine(places_of(context, home, data), device_of(context, device))
+    findings = examine(places_of(context, home, data), device_of(context, device), cluster=ray)
     if as_json:
         print_json({section: dict(lines) for section, lines in findings.items()})
     else:

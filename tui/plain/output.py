@@ -135,6 +135,7 @@ def print_runs(
         return
     wide = not console.is_terminal or console.width >= WIDE
     rows: list[tuple[str | Text, ...]] = []
+    on_nodes = any(run.node for run in runs)
     for run in runs:
         accuracy = (logged or {}).get(run.id)
         best = f"{format_fraction(run.best_accuracy)} @ {run.best_epoch}" if run.best_epoch else NOTHING
@@ -147,11 +148,13 @@ def print_runs(
             _chosen_on(run, validated, wide=wide),
             format_fraction(run.test_accuracy if accuracy is None else accuracy.last),
             format_duration(run.seconds if run.seconds else None),
+            *((run.node or NOTHING,) if on_nodes else ()),
             *((format_moment(run.created),) if wide else ()),
         )
         rows.append(cells)
     chosen = "chosen on" if wide else "by"
-    heads = ("state", "+name", "id", ">epochs", ">best", chosen, ">last", ">time", *(("created",) if wide else ()))
+    heads = ("state", "+name", "id", ">epochs", ">best", chosen, ">last", ">time")
+    heads = (*heads, *(("node",) if on_nodes else ()), *(("created",) if wide else ()))
     print_table(console, heads, rows)
 
 
@@ -179,6 +182,7 @@ def run_record(store: Store, run: Run) -> dict[str, Any]:
         "trainer": run.trainer.value if run.state.active else None,
         "device": run.device,
         "device_reason": run.device_reason,
+        "node": run.node,
         "path": run.path,
         "threads": run.threads,
         "seed": run.seed,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from lazytrain.engine.compute.fused.planes import Plane
-from lazytrain.engine.compute.fused.stages import Stage, scalars, states, text
+from lazytrain.engine.compute.fused.stages import Array, Stage, scalars, states, text
 from lazytrain.engine.compute.fused.updates import Optimizer
 
 
@@ -18,8 +18,8 @@ class Linear(Stage):
     bias: bool
     needs_input = True
 
-    def buffers(self) -> dict[str, str]:
-        return {f"g{self.number}": f"np.zeros({self.inputs}, f32)"}
+    def buffers(self) -> dict[str, Array]:
+        return {f"g{self.number}": Array((self.inputs,))}
 
     def functions(self, optimizer: Optimizer) -> dict[str, str]:
         return {f"linear_{self.name}": self._forward(), f"linear_back_{self.name}": self._back(optimizer)}
@@ -27,7 +27,7 @@ class Linear(Stage):
     def _forward(self) -> str:
         return text(
             """
-            def linear_«name»(x, w«b», y, count):
+            def linear_«name»(x: f32[:, «inputs»], w: f32[«outputs», «inputs»]«b», y: f32[:, «outputs»], count: i64):
                 fours = count - count % 4
                 for n in range(0, fours, 4):
                     for o in range(«outputs»):
@@ -53,7 +53,7 @@ class Linear(Stage):
                         y[n, o] = s0
             """,
             name=self.name,
-            b=", b" if self.bias else "",
+            b=f", b: f32[{self.outputs}]" if self.bias else "",
             start="b[o]" if self.bias else "f32(0)",
             inputs=self.inputs,
             outputs=self.outputs,
@@ -61,10 +61,14 @@ class Linear(Stage):
 
     def _back(self, optimizer: Optimizer) -> str:
         clear = f"for n in range(count):\n    for i in range({self.inputs}):\n        dx[n, i] = f32(0)"
+        kind, channels = f"f32[{self.outputs}, {self.inputs}]", f"f32[{self.outputs}]"
         four = "d0 * x[0, i] + d1 * x[1, i] + d2 * x[2, i] + d3 * x[3, i]"
         return text(
             """
-            def linear_back_«name»(x, weight«weights»«bias», d, «dx»row, count«scalars»):
+            def linear_back_«name»(
+                x: f32[:, «inputs»], weight: «kind»«weights»«bias», d: f32[:, «outputs»],
+                «dx»row: f32[«inputs»], count: i64«scalars»
+            ):
                 if count == 4:
                     «clear»
                     for o in range(«outputs»):
@@ -103,10 +107,11 @@ class Linear(Stage):
                     «update_bias»
             """,
             name=self.name,
-            weights=states(optimizer, "weight"),
-            bias=f", bias{states(optimizer, 'bias')}" if self.bias else "",
-            dx="" if self.first else "dx, ",
-            scalars=scalars(optimizer),
+            kind=kind,
+            weights=states(optimizer, "weight", kind),
+            bias=f", bias: {channels}{states(optimizer, 'bias', channels)}" if self.bias else "",
+            dx="" if self.first else f"dx: f32[:, {self.inputs}], ",
+            scalars=scalars(optimizer, "f32"),
             outputs=self.outputs,
             inputs=self.inputs,
             clear="" if self.first else clear,
@@ -170,35 +175,40 @@ class Activation(Stage):
 
     def functions(self, optimizer: Optimizer) -> dict[str, str]:
         there, back = (form.replace("«slope»", repr(self.slope)) for form in FORMS[self.kind])
+        # What is written over is one array: two of a function's never share memory.
+        common = {"name": self.name, "size": self.output.size, "kind": f"f32[:, {self.output.size}]"}
         made = {
             f"activate_{self.name}": text(
                 """
-                def activate_«name»(x, y, count):
+                def activate_«name»(«arrays», count: i64):
                     for c in range(count):
                         for p in range(«size»):
-                            v = x[c, p]
+                            v = «x»[c, p]
                             y[c, p] = «form»
                 """,
-                name=self.name,
-                size=self.output.size,
+                arrays=f"y: {common['kind']}" if self.in_place else f"x: {common['kind']}, y: {common['kind']}",
+                x="y" if self.in_place else "x",
                 form=there,
+                **common,
             )
         }
         if not self.first:
+            to, owed = self.source_gradient, f"dx: f32[:, {self.source_gradient.size}]"
             made[f"activate_back_{self.name}"] = text(
                 """
-                def activate_back_«name»(values, dy, dx, count):
+                def activate_back_«name»(values: «kind», «arrays», count: i64):
                     for c in range(count):
                         for p in range(«size»):
                             v = values[c, p]
-                            d = dy[c, p + «from»]
+                            d = «dy»[c, p + «from»]
                             dx[c, p + «to»] = «form»
                 """,
-                name=self.name,
-                size=self.output.size,
-                to=self.source_gradient.origin - self.source.origin,
+                arrays=owed if self.in_place else f"dy: f32[:, {self.gradient.size}], {owed}",
+                dy="dx" if self.in_place else "dy",
+                to=to.origin - self.source.origin,
                 form=back,
                 **{"from": self.gradient.origin - self.output.origin},
+                **common,
             )
         return made
 
@@ -207,11 +217,11 @@ class Activation(Stage):
         return str(self.output.channels) if self.per_image else "size"
 
     def forward(self, x: str, y: str) -> str:
-        return f"activate_{self.name}({x}, {y}, {self._count})"
+        return f"activate_{self.name}({y if self.in_place else f'{x}, {y}'}, {self._count})"
 
     def backward(self, x: str, y: str, dy: str, dx: str, optimizer: Optimizer) -> str:
-        values = y if self.in_place else x
-        return "" if self.first else f"activate_back_{self.name}({values}, {dy}, {dx}, {self._count})"
+        arrays = f"{y}, {dx}" if self.in_place else f"{x}, {dy}, {dx}"
+        return "" if self.first else f"activate_back_{self.name}({arrays}, {self._count})"
 
 
 @dataclass(slots=True, kw_only=True)
@@ -232,7 +242,7 @@ class Dropout(Stage):
             "scale": repr(1 / (1 - self.probability)),
         }
         template = """
-        def «function»(x, y, count, key):
+        def «function»(x: f32[:, «from_size»], y: f32[:, «to_size»], count: i64, key: u64):
             for c in range(count):
                 for p in range(«size»):
                     z = key + u64(c * «size» + p) * u64(0x9E3779B97F4A7C15)
@@ -242,18 +252,23 @@ class Dropout(Stage):
                     y[c, p + «to»] = x[c, p + «from»] * f32(«scale») if kept else f32(0)
         """
         keep = """
-        def keep_«name»(x, y, count):
+        def keep_«name»(x: f32[:, «size»], y: f32[:, «size»], count: i64):
             for c in range(count):
                 for p in range(«size»):
                     y[c, p] = x[c, p]
         """
         made = {f"keep_{self.name}": text(keep, name=self.name, size=self.output.size)}
-        made |= {f"drop_{self.name}": text(template, function=f"drop_{self.name}", to=0, **{"from": 0}, **common)}
+        sizes = {"to_size": self.output.size, "from_size": self.output.size}
+        made |= {
+            f"drop_{self.name}": text(template, function=f"drop_{self.name}", to=0, **{"from": 0}, **sizes, **common)
+        }
         if not self.first:
             made[f"drop_back_{self.name}"] = text(
                 template,
                 function=f"drop_back_{self.name}",
                 to=self.source_gradient.origin - self.source.origin,
+                to_size=self.source_gradient.size,
+                from_size=self.gradient.size,
                 **{"from": self.gradient.origin - self.output.origin},
                 **common,
             )
@@ -299,7 +314,7 @@ class GlobalAverage(Stage):
         made = {
             f"means_{self.name}": text(
                 """
-                def means_«name»(x, y):
+                def means_«name»(x: «kind», y: «to»):
                     for c in range(«channels»):
                         s = f32(0)
                         for i in range(«height»):
@@ -309,13 +324,15 @@ class GlobalAverage(Stage):
                 """,
                 origin=source.origin,
                 row=source.row,
+                kind=source.type,
+                to=self.output.type,
                 **common,
             )
         }
         if not self.first:
             made[f"means_back_{self.name}"] = text(
                 """
-                def means_back_«name»(dy, dx):
+                def means_back_«name»(dy: «gradient», dx: «kind»):
                     for c in range(«channels»):
                         d = dy[c, 0] * f32(«share»)
                         for i in range(«height»):
@@ -324,6 +341,8 @@ class GlobalAverage(Stage):
                 """,
                 origin=back.origin,
                 row=back.row,
+                kind=back.type,
+                gradient=self.gradient.type,
                 **common,
             )
         return made

@@ -9,7 +9,7 @@ from torch import nn
 
 from lazytrain.engine.compute.fused.on_planes import AvgPool, Convolution, Copy, Load, MaxPool
 from lazytrain.engine.compute.fused.on_vectors import MONOTONE, Activation, Dropout, GlobalAverage, Linear
-from lazytrain.engine.compute.fused.planes import Plane
+from lazytrain.engine.compute.fused.planes import Plane, whole_vectors
 from lazytrain.engine.compute.fused.stages import Stage
 
 MOST_CHANNELS = 64
@@ -98,8 +98,8 @@ class _Builder:
         for module in self._modules[index + 1 :]:
             kind = _ACTIVATIONS.get(type(module))
             if isinstance(module, nn.Conv2d):
-                padding = _both(module.padding, "padding")
-                return Plane.padded(plane.channels, plane.height, plane.width, padding[0])
+                kernel, padding = _both(module.kernel_size, "kernel size"), _both(module.padding, "padding")
+                return Plane.padded(plane.channels, plane.height, plane.width, padding[0], kernel)
             if (kind is None and not isinstance(module, nn.Dropout)) or kind == "sigmoid":
                 break
         return Plane.compact(plane.channels, plane.height, plane.width)
@@ -159,12 +159,12 @@ class _Builder:
         if padding[0] != padding[1] or max(module.in_channels, module.out_channels) > MOST_CHANNELS:
             raise NotServed(f"{module} has more than {MOST_CHANNELS} channels, or padding of two sizes")
         plane = self._plane
-        padded = Plane.padded(plane.channels, plane.height, plane.width, padding[0])
+        padded = Plane.padded(plane.channels, plane.height, plane.width, padding[0], kernel)
         self._lay(index, padded)
         height, width = (
             size + 2 * padding[0] - window + 1 for size, window in zip((plane.height, plane.width), kernel, strict=True)
         )
-        size = (height - 1) * padded.row + width
+        size = whole_vectors((height - 1) * padded.row + width)
         output = Plane(module.out_channels, height, width, padded.row, 0, size)
         stage = Convolution(
             number=0,

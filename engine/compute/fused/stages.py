@@ -12,6 +12,19 @@ from lazytrain.engine.compute.fused.planes import Plane
 from lazytrain.engine.compute.fused.updates import Optimizer
 
 
+@dataclass(frozen=True, slots=True)
+class Array:
+    """Numbers that lie row by row; a shape that begins with 0 has one row for each image of a batch."""
+
+    shape: tuple[int, ...]
+    number: str = "f32"
+
+    @property
+    def type(self) -> str:
+        """In a program's text."""
+        return f"{self.number}[{', '.join(str(size) if size else ':' for size in self.shape)}]"
+
+
 @dataclass(slots=True, kw_only=True)
 class Stage:
     """One layer of the program. `number` counts from 1; 0 are the images.
@@ -47,8 +60,8 @@ class Stage:
         """The text of each function that its lines call, by name; stages alike share them."""
         return {}
 
-    def buffers(self) -> dict[str, str]:
-        """What it keeps beside its output: name → how it is made, for `batch` images at most."""
+    def buffers(self) -> dict[str, Array]:
+        """What it keeps beside its output, zeros at first."""
         return {}
 
     def forward(self, x: str, y: str) -> str:
@@ -80,10 +93,12 @@ def text(template: str, **parts: object) -> str:
     return "\n".join(lines)
 
 
-def states(optimizer: Optimizer, *weights: str) -> str:
-    """The states of some weights, as arguments."""
-    return "".join(f", {state}_{weight}" for weight in weights for state in optimizer.states)
+def states(optimizer: Optimizer, weight: str, kind: str = "") -> str:
+    """The states of a weight, as arguments; with a `kind`, as parameters of this type."""
+    typed = f": {kind}" if kind else ""
+    return "".join(f", {state}_{weight}{typed}" for state in optimizer.states)
 
 
-def scalars(optimizer: Optimizer) -> str:
-    return "".join(f", {scalar}" for scalar in optimizer.scalars)
+def scalars(optimizer: Optimizer, kind: str = "") -> str:
+    typed = f": {kind}" if kind else ""
+    return "".join(f", {scalar}{typed}" for scalar in optimizer.scalars)
