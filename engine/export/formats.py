@@ -77,7 +77,14 @@ def default_output(runs: Sequence[Run], form: Format) -> Path:
 
 
 def plan_export(
-    reader: Reader, runs: Sequence[Run], form: Format, output: Path, *, describe: Describe, which: Which = "best"
+    reader: Reader,
+    runs: Sequence[Run],
+    form: Format,
+    output: Path,
+    *,
+    describe: Describe,
+    which: Which = "best",
+    points: bool = True,
 ) -> list[OutputFile]:
     """The files that an export of `runs` makes, for `engine.export.files.write_files`.
 
@@ -87,6 +94,7 @@ def plan_export(
     Args:
         describe: what is known of a run's data, for the names of classes.
         which: weights of the best epoch or of the last checkpoint.
+        points: of json: whether the windows within epochs are in it.
 
     Raises:
         ExportError: a run has nothing to take away in this format, or what writes it isn't installed.
@@ -116,7 +124,7 @@ def plan_export(
                 OutputFile(epochs_path(output), partial(write_epochs, gathered), "epochs"),
             ]
         case Format.JSON:
-            return [OutputFile(output, partial(write_json, gathered), names_of(runs))]
+            return [OutputFile(output, partial(write_json, gathered, points=points), names_of(runs))]
         case Format.TENSORBOARD:
             return [
                 OutputFile(event_file(output / name, each.run), partial(write_events, each), each.run.name)

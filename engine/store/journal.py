@@ -9,9 +9,10 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from lazytrain.engine.confusion import Confusion
+from lazytrain.engine.errors import encodable
 from lazytrain.engine.events import POINT_FORMAT, EpochRecord, Point, Progress, RunStarted
 from lazytrain.engine.places import make_folder
-from lazytrain.engine.records import ACTIVE, Kind, Run, RunnerRecord, State, Wanted, epoch_columns
+from lazytrain.engine.records import ACTIVE, Kind, Message, Run, RunnerRecord, State, Wanted, epoch_columns
 from lazytrain.engine.store.archive import RUN, read_history
 from lazytrain.engine.store.database import durable, transaction
 from lazytrain.engine.store.figures import add_confusion, add_epoch, append_points, take_back_points
@@ -114,6 +115,22 @@ class Journal(Store):
             if add_from_folder(self.connection, self.run_folder(run_id)) is None:
                 return False
             self._say(run_id, "taken up from its folder: the run store was replaced by one without it", "warning")
+        return True
+
+    def take_in(self, run_id: str, log: Iterable[Message], series: Mapping[str, Iterable[Sample]], text: str) -> bool:
+        """Add a run of another store from its folder, with its log and its series; `text` says in its log where from.
+
+        Returns whether that could be done: a folder may hold what no store takes.
+        """
+        with transaction(self.connection):
+            if add_from_folder(self.connection, self.run_folder(run_id)) is None:
+                return False
+            append_samples(self.connection, run_id, series)
+            self.connection.executemany(
+                "INSERT INTO messages (run_id, time, level, text) VALUES (?, ?, ?, ?)",
+                [(run_id, each.time, each.level, encodable(each.text)) for each in log],
+            )
+            self._say(run_id, text)
         return True
 
     def refill(self, run_id: str, step: int, epoch: int) -> bool:
