@@ -11,8 +11,6 @@ from lazytrain.engine.compute.fused.updates import Optimizer
 
 MOST_OUTPUTS = 6
 """Of the matrix's rows, at once."""
-FEW_IMAGES = 8
-"""A batch of so few has its way back written out image by image."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -22,8 +20,6 @@ class Linear(Stage):
     inputs: int
     outputs: int
     bias: bool
-    batch_size: int
-    """The usual one."""
     needs_input = True
 
     def functions(self, optimizer: Optimizer) -> dict[str, str]:
@@ -97,41 +93,30 @@ class Linear(Stage):
         if self.bias:
             lines += [f"    for o in range({self.outputs}):", "        s = f32(0)", "        for n in range(count):"]
             lines += ["            s += d[n, o]", optimizer.update(8, "bias", "s", "o")]
-        few = self.batch_size if self.batch_size <= FEW_IMAGES else 0
-        lines.append(f"    usual = count == {few}")
         for rows, (head, indent) in groups(self.outputs, MOST_OUTPUTS, "k"):
             lines += [head] if head else []
             for first, stop, lanes in self._pieces():
-                if few:
-                    lines += [f"{indent}if usual:", f"{indent}    for i in range({first}, {stop}, {lanes}):"]
-                    lines += [f"{indent}        {line}" for line in self._updated(rows, lanes, few, optimizer)]
-                    lines += [f"{indent}else:", f"{indent}    for i in range({first}, {stop}, {lanes}):"]
-                    lines += [f"{indent}        {line}" for line in self._updated(rows, lanes, 0, optimizer)]
-                else:
-                    lines.append(f"{indent}for i in range({first}, {stop}, {lanes}):")
-                    lines += [f"{indent}    {line}" for line in self._updated(rows, lanes, 0, optimizer)]
+                lines.append(f"{indent}for i in range({first}, {stop}, {lanes}):")
+                lines += [f"{indent}    {line}" for line in self._updated(rows, lanes, optimizer)]
         return "\n".join(lines)
 
-    def _updated(self, rows: list[str], lanes: int, few: int, optimizer: Optimizer) -> Iterator[str]:
-        """A vector's width of some rows: their gradient, what they pass on, and the update; `few` images, or any."""
+    def _updated(self, rows: list[str], lanes: int, optimizer: Optimizer) -> Iterator[str]:
+        """A vector's width of some rows: their gradient, what they pass on, and the update."""
         where = slice_of("i", lanes=lanes)
         for m, row in enumerate(rows):
             yield f"w{m} = weight[{row}, {where}]"
-            if not few:
-                yield f"g{m} = {_zeros(lanes)}"
-        if not few:
-            yield "for n in range(count):"
-        for image in [str(n) for n in range(few)] or ["n"]:
-            indent = "" if few else "    "
-            yield f"{indent}e = x[{image}, {where}]"
-            for m, row in enumerate(rows):
-                start = few and image == "0"
-                yield f"{indent}g{m} = {'' if start else f'g{m} + '}d[{image}, {row}] * e"
+            yield f"g{m} = {_zeros(lanes)}"
+        yield "for n in range(count):"
+        yield f"    e = x[n, {where}]"
+        if not self.first:
+            yield f"    r = dx[n, {where}]"
+        for m, row in enumerate(rows):
+            yield f"    v = d[n, {row}]"
+            yield f"    g{m} = g{m} + v * e"
             if not self.first:
-                yield f"{indent}r = dx[{image}, {where}]"
-                for m, row in enumerate(rows):
-                    yield f"{indent}r = r + d[{image}, {row}] * w{m}"
-                yield f"{indent}dx[{image}, {where}] = r"
+                yield f"    r = r + v * w{m}"
+        if not self.first:
+            yield f"    dx[n, {where}] = r"
         for m, row in enumerate(rows):
             yield from optimizer.update(0, "weight", f"g{m}", f"{row}, {where}").splitlines()
 

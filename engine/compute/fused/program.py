@@ -45,7 +45,7 @@ class Program:
 
 def write_program(net: nn.Module, values: Hyperparameters, input_shape: tuple[int, ...]) -> Program:
     """The program of a stack. Raises NotServed where there is none."""
-    return _Writer(make_stages(flat_modules(net), input_shape, values.batch_size), values, input_shape).write()
+    return _Writer(make_stages(flat_modules(net), input_shape), values, input_shape).write()
 
 
 @dataclass(slots=True)

@@ -38,15 +38,13 @@ def flat_modules(net: nn.Module) -> list[nn.Module]:
     return modules
 
 
-def make_stages(modules: Sequence[nn.Module], input_shape: tuple[int, ...], batch_size: int) -> list[Stage]:
+def make_stages(modules: Sequence[nn.Module], input_shape: tuple[int, ...]) -> list[Stage]:
     """The stages of a stack for images of (channels, height, width); the last one's output are the logits.
-
-    Any batch can be trained on; those of `batch_size` are the fastest.
 
     Raises:
         NotServed: a layer is of a kind, or of a size, that has no stage.
     """
-    return _Builder(_pools_first(list(modules)), input_shape, batch_size).build()
+    return _Builder(_pools_first(list(modules)), input_shape).build()
 
 
 def _pools_first(modules: list[nn.Module]) -> list[nn.Module]:
@@ -63,8 +61,8 @@ def _slope(module: nn.Module) -> float:
 
 
 class _Builder:
-    def __init__(self, modules: list[nn.Module], input_shape: tuple[int, ...], batch_size: int) -> None:
-        self._modules, self._batch_size = modules, batch_size
+    def __init__(self, modules: list[nn.Module], input_shape: tuple[int, ...]) -> None:
+        self._modules = modules
         self._image = Plane.compact(*input_shape)
         self._stages: list[Stage] = []
         self._trained = False
@@ -227,7 +225,6 @@ class _Builder:
                 inputs=module.in_features,
                 outputs=module.out_features,
                 bias=module.bias is not None,
-                batch_size=self._batch_size,
                 shapes={
                     "w": tuple(module.weight.shape),
                     **({} if module.bias is None else {"b": (module.out_features,)}),
