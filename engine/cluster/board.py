@@ -12,7 +12,7 @@ import contextlib
 import os
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -137,13 +137,8 @@ class Ear:
             os._exit(ORPHANED)
 
 
-def here(node_names: Any) -> str:
-    """In a worker: the name of its node."""
-    import platform
-
+def node_id() -> str:
+    """In a worker: Ray's id of its node."""
     import ray
 
-    return node_names.get(ray.get_runtime_context().get_node_id()) or platform.node()
-
-
-__all__: Sequence[str] = ("ASK_SECONDS", "ORPHANED", "SILENCE_SECONDS", "Board", "Ear", "Mouth", "here")
+    return ray.get_runtime_context().get_node_id()

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+import platform
 import selectors
 import signal
 from collections.abc import Iterator
 from typing import Any
 
-from lazytrain.engine.cluster.board import Ear, here
+from lazytrain.engine.cluster.board import Ear, node_id
 from lazytrain.engine.cluster.messages import (
     AllGone,
     Arrived,
@@ -39,8 +40,7 @@ def run_command(assignment: CommandAssignment, board: Any) -> Iterator[CommandMe
 
     ear = Ear(board, assignment.run_id, assignment.wish, before_end=kill)
     configuration = CommandConfiguration.model_validate_json(assignment.configuration)
-    node = here(assignment.node_names)
-    yield Arrived(node=node, device="cpu", device_name="", reason="", versions="", place={})
+    yield Arrived(node=node_id(), device="cpu", device_name="", reason="", versions="", place={})
     if ear.wish.leave:
         return
     wake, ended = os.pipe()
@@ -54,7 +54,7 @@ def run_command(assignment: CommandAssignment, board: Any) -> Iterator[CommandMe
             lambda: os.write(ended, b"."),
         )
     except CannotStart as error:
-        text = f"{error} on {node}: a command needs the same program and folder on every node"
+        text = f"{error} on {platform.node()}: a command needs the same program and folder on every node"
         yield Fault(kind="refused", name="CannotStart", text=text)
         ear.close()
         return

@@ -38,8 +38,6 @@ class Assignment:
     """One run, as its worker gets it."""
 
     run_id: str
-    node_names: Mapping[str, str]
-    """Ray's id of a node → its name, of those that were there."""
     wish: Wish
     driver: Whereabouts
     configuration: str
@@ -63,7 +61,6 @@ class CommandAssignment:
     """One command, as its worker gets it."""
 
     run_id: str
-    node_names: Mapping[str, str]
     wish: Wish
     configuration: str
     """JSON."""
@@ -74,6 +71,7 @@ class Arrived:
     """The first word of a worker: where it is, and what it trains on."""
 
     node: str
+    """Ray's id of it."""
     device: str
     device_name: str
     reason: str

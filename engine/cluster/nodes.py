@@ -112,6 +112,7 @@ class Cluster:
                 if self.address != AUTO:
                     _knock(self.address)
                 ray.init(address=self.address, **common)
+            _be_quiet()
         except ClusterError:
             raise
         except Exception as error:
@@ -286,6 +287,15 @@ def describe_nodes(nodes: Sequence[Node], free: tuple[float, float]) -> str:
 
 def _number(value: float) -> str:
     return f"{round(max(0.0, value), 2):g}"
+
+
+def _be_quiet() -> None:
+    """Ray prints pages about each node that dies, whatever `log_to_driver` says; here a run's log tells it."""
+    with contextlib.suppress(ImportError):
+        from ray._private import worker
+
+        if hasattr(worker, "print_to_stdstream"):
+            worker.print_to_stdstream = lambda *_, **__: None
 
 
 def _knock(address: str) -> None:

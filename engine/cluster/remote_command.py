@@ -47,14 +47,13 @@ class RemoteGroup:
         ended: Callable[[], object],
     ) -> None:
         wish = Wish()
-        self.node = ""
+        self.node, self._tasks = "", tasks
         self.lost: str | None = None
         """How its node or its worker died."""
         self._ended, self._status = ended, 0
         self._exited, self._gone = threading.Event(), threading.Event()
         assignment = CommandAssignment(
             run_id=run_id,
-            node_names=tasks.node_names,
             wish=wish,
             configuration=configuration.model_dump_json(),
         )
@@ -77,7 +76,7 @@ class RemoteGroup:
                 case None:
                     waiting()
                 case Arrived(node=node):
-                    self.node = node
+                    self.node = self._tasks.name_of(node)
                 case Started(process=process):
                     return process
                 case Fault(text=text):

@@ -32,6 +32,7 @@ class RemoteRun:
         command: what a person started, for the run's log.
         may_train: why nothing may be trained now, or None.
         tell: shows why a run waits for the disk.
+        lost: called, in the run's thread, with how its worker was lost: it is to be queued again.
         ended: called, in the run's thread, when that ends.
     """
 
@@ -48,6 +49,7 @@ class RemoteRun:
         command: str,
         may_train: Callable[[], str | None],
         tell: Callable[[str | None], None],
+        lost: Callable[[str, str], object],
         ended: Callable[[], object],
     ) -> None:
         self.run_id, self.is_command = run_id, is_command
@@ -55,15 +57,13 @@ class RemoteRun:
         self.wishes.screenless = True
         self.wishes.run_id = run_id
         self.lock = FileLock(home / "runs" / run_id / "lock")
-        self.loss: str | None = None
-        """How its worker was lost: it is to be queued again."""
         self.replaced = False
         """Another store stood in the place of its own: its lock is still held."""
         self.trained = False
         """It was claimed."""
         self._home, self._data, self._choice = home, data, choice
         self._tasks, self._shared, self._command = tasks, shared, command
-        self._may_train, self._tell, self._ended = may_train, tell, ended
+        self._may_train, self._tell, self._lost, self._ended = may_train, tell, lost, ended
         self._leave = os.pipe() if is_command else None
         self._thread = threading.Thread(target=self._live, name=f"lazytrain-run-{run_id}", daemon=True)
 
@@ -96,13 +96,13 @@ class RemoteRun:
         try:
             self._claim_and_train()
         except WorkerLost as loss:
-            self.loss = str(loss)
+            self._lost(self.run_id, str(loss))
         except StoreReplaced:
             self.replaced = True
         except (StoreError, OSError):
             pass  # The runner meets the same trouble and says so; whoever comes next takes the run up.
         except BaseException as error:  # noqa: BLE001  the end of a thread: its run is taken up again, and says why
-            self.loss = describe(error)
+            self._lost(self.run_id, describe(error))
         finally:
             if not self.replaced:
                 self.lock.release()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ from lazytrain.engine.compute.device import DeviceChoice
 from lazytrain.engine.configuration import RunConfiguration
 from lazytrain.engine.data.loading import Dataset
 from lazytrain.engine.data.rules import Rules
-from lazytrain.engine.events import Event, Noticed, Progress, RunDiverged, RunFinished
+from lazytrain.engine.events import Event, Noticed, Progress, RunDiverged, RunFinished, RunStarted
 from lazytrain.engine.places import module_folder
 from lazytrain.engine.records import Run, State, Wanted
 from lazytrain.engine.run.launching import Trains
@@ -82,7 +83,6 @@ class RemoteTrainer(Trainer):
         wish = Wish(hold=self._wishes.wanted is Wanted.PAUSE)
         assignment = Assignment(
             run_id=self._run.id,
-            node_names=self._tasks.node_names,
             wish=wish,
             driver=self._shared.whereabouts,
             configuration=configuration.model_dump_json(),
@@ -128,10 +128,11 @@ class RemoteTrainer(Trainer):
             self._obey()
 
     def _arrive(self, where: Arrived) -> None:
-        device = f"{where.device}@{where.node}"
+        node = self._tasks.name_of(where.node)
+        device = f"{where.device}@{node}"
         self._choice = DeviceChoice(device=device, name=where.device_name, reason=where.reason)
         self._saver.place, self._versions = dict(where.place), where.versions
-        text = f"trained on {where.node} ({where.device})"
+        text = f"trained on {node} ({where.device})"
         self._keep(partial(self._journal.confirm, self._run.id, State.STARTING, text, device=device))
         for difference in where.differences:
             self._say(difference)
@@ -139,6 +140,8 @@ class RemoteTrainer(Trainer):
     # ── while it trains ────────────────────────────────────────────────────────────────────────────────────
 
     def _write(self, training: Trains, event: Event) -> None:
+        if isinstance(event, RunStarted):
+            event = replace(event, device=self._choice.device)
         super()._write(training, event)
         if self._remote is not None and self._remote.unsaved:
             self._save()

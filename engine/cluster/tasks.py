@@ -9,7 +9,7 @@ from typing import Any
 from lazytrain.engine.cluster import command_worker, worker
 from lazytrain.engine.cluster.board import Board
 from lazytrain.engine.cluster.messages import Assignment, CommandAssignment
-from lazytrain.engine.cluster.nodes import Node, Share, import_ray
+from lazytrain.engine.cluster.nodes import Node, Share, import_ray, name_nodes
 
 AHEAD = 50
 """So many messages a worker may be ahead of the driver: five seconds. Then it waits, as for a full disk."""
@@ -36,7 +36,7 @@ class Tasks:
     ) -> None:
         ray = import_ray()
         self.share = share
-        self.node_names: Mapping[str, str] = {}
+        self._node_names: Mapping[str, str] = {}
         self.has_gpus = False
         self.waits_for = "waiting for room in the cluster"
         options = {"max_retries": 0, "max_calls": max_calls, "_generator_backpressure_num_objects": AHEAD}
@@ -55,8 +55,16 @@ class Tasks:
 
     def learn(self, nodes: Sequence[Node]) -> None:
         """What there is now."""
-        self.node_names = {node.id: node.name for node in nodes}
+        self._node_names = {node.id: node.name for node in nodes}
         self.has_gpus = any(node.gpus for node in nodes)
+
+    def name_of(self, node_id: str) -> str:
+        """Of a node, which may be newer than the last look at the cluster."""
+        if node_id not in self._node_names:
+            import ray
+
+            self._node_names = name_nodes([node for node in ray.nodes() if node["Alive"]])
+        return self._node_names.get(node_id, node_id[:8])
 
     def device_for(self, wanted: str) -> str:
         """The device that a worker is to take for a run that wants `wanted`."""

@@ -61,6 +61,8 @@ class ClusterTurns(Turns):
         self.at_work: dict[str, RemoteRun] = {}
         self._nodes: list[Node] = []
         self._described = ""
+        self._losses: dict[str, str] = {}
+        """Run id → how its worker was lost."""
 
     def take(self) -> None:
         """Train until the runner is stopped, or has nothing left to wait for."""
@@ -119,12 +121,21 @@ class ClusterTurns(Turns):
             command=self._duty.command,
             may_train=self._duty.may_train,
             tell=tell,
+            # Known before its lock is free, and so before it is taken up again.
+            lost=self._losses.__setitem__,
             ended=self._wishes.tell,
         )
         self.at_work[run_id] = run
         self._tell_lookout()
         self._duty.has_trained = True
         run.start()
+
+    def _recover(self) -> None:
+        """Take up runs whose worker, or whose driver, died."""
+        for run in self._journal.recover(self._losses):
+            self._losses.pop(run.id, None)
+            if run.state.over:
+                self._duty.ended(run)
 
     def _tell_lookout(self) -> None:
         self._lookout.several = {run.wishes: run.lock for run in self.at_work.values()}
@@ -134,8 +145,6 @@ class ClusterTurns(Turns):
         over = [run for run in self.at_work.values() if not run.is_alive and not run.replaced]
         for run in over:
             del self.at_work[run.run_id]
-            if run.loss is not None:
-                self._jobs.ends[run.run_id] = run.loss
         if over:
             self._tell_lookout()
         for run in over:

@@ -6,12 +6,11 @@ import io
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from lazytrain.engine.beat import Beat
-from lazytrain.engine.cluster.board import Ear, here
+from lazytrain.engine.cluster.board import Ear, node_id
 from lazytrain.engine.cluster.messages import Arrived, Assignment, Batch, Fault, Message, Prepared
 from lazytrain.engine.errors import DatasetError, DeviceError, first_line, text_of, traceback_of, type_name
 from lazytrain.engine.events import Event, RunDiverged, RunFinished, RunStarted
@@ -57,9 +56,9 @@ def _train(assignment: Assignment, ear: Ear, data: list[Any], folder: Path) -> I
         host_own_code()
     write_sources(assignment.sources, folder)
     choice = choose_device(assignment.device)
-    node, snapshot = here(assignment.node_names), load_snapshot(assignment.snapshot)
+    snapshot = load_snapshot(assignment.snapshot)
     yield Arrived(
-        node=node,
+        node=node_id(),
         device=choice.device,
         device_name=choice.name,
         reason=choice.reason,
@@ -92,11 +91,7 @@ def _train(assignment: Assignment, ear: Ear, data: list[Any], folder: Path) -> I
         sent_best = snapshot["position"]["best_epoch"]
     for event in training:
         wish = ear.wish
-        match event:
-            case RunStarted(device=device):
-                events.append(replace(event, device=f"{device}@{node}"))
-            case _:
-                events.append(event)
+        events.append(event)
         over = isinstance(event, (RunFinished, RunDiverged))
         wanted = isinstance(event, RunFinished) or (not over and (wish.hold or wish.snapshots > given))
         at_once = over or wanted or wish.number > seen or isinstance(event, RunStarted)

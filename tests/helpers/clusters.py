@@ -13,7 +13,8 @@ import pytest
 
 from lazytrain.engine.cluster.nodes import Share
 from lazytrain.engine.cluster.runner import ClusterRunner
-from tests.helpers.bench import DEADLINE, Bench
+from lazytrain.engine.records import Run, State
+from tests.helpers.bench import DEADLINE, Bench, Result
 
 MISSING = "ray isn't installed: pip install 'lazytrain[ray]'"
 _STORE = 100 * 2**20
@@ -65,3 +66,8 @@ class ClusterBench(Bench):
         runner = self.driver(until_empty=True, **arguments)
         assert runner.join(DEADLINE)
         assert runner.status.error is None, runner.status.error
+
+    def result_once_finished(self, run: Run) -> Result:
+        """Wait for its end; see `result`."""
+        self.reaches(run, State.FINISHED)
+        return self.result(run)

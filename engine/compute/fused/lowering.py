@@ -3,8 +3,9 @@
 A program is functions of plain Python whose parameters say their types: `i64`, `u64`, `f32`, or an array that lies
 row by row in memory, `f32[3, 1024]` (`f32[:, 1024]` where its length is nobody's business here). It is made of
 assignments, `for … in range(…)`, `if`, calls of functions that stand above, numbers, and the names in `_MATHS`; a
-local name has the type of what it is first given. `x[c, p : p + 16]` is a vector of 16 numbers, `.sum()` its sum, and
-`np.zeros(16, f32)` one of zeros; of a vector and a number, the number is taken for each. The same text can be run by Python itself, which tests do.
+local name has the type of what it was given last. `x[c, p : p + 16]` is a vector of 16 numbers, `.sum()` its sum, and
+`np.zeros(16, f32)` one of zeros; of a vector and a number, the number is taken for each. The same text can be run by
+Python itself, which tests do.
 """
 
 from __future__ import annotations
@@ -124,7 +125,8 @@ class _Function:
     """What `f32` is to LLVM."""
     outside: bool = False
     slots: dict[str, Kind] = field(default_factory=dict)
-    """Local names that are kept in memory, which LLVM makes registers of."""
+    """Local names and what they are where the text has come to: kept in memory, which LLVM makes registers of."""
+    made: set[str] = field(default_factory=set)
     arrays: dict[str, Value] = field(default_factory=dict)
     lines: list[str] = field(default_factory=list)
     entry: list[str] = field(default_factory=list)
@@ -194,10 +196,12 @@ class _Function:
                 raise self._unknown(target)
 
     def _store(self, name: str, value: Value) -> None:
-        if name not in self.slots:
-            self.slots[name] = value.kind
-            self.entry.append(f"%slot.{name} = alloca {self._type(value.kind)}")
-        self.lines.append(f"store {self._type(value.kind)} {self._as(value, self.slots[name])}, ptr %slot.{name}")
+        self.slots[name] = value.kind
+        slot, kind = _slot(name, value.kind), self._type(value.kind)
+        if slot not in self.made:
+            self.made.add(slot)
+            self.entry.append(f"{slot} = alloca {kind}")
+        self.lines.append(f"store {kind} {value.name}, ptr {slot}")
 
     def _as(self, value: Value, kind: Kind) -> str:
         if value.kind.number != kind.number:
@@ -272,6 +276,8 @@ class _Function:
                 return self._select(self._any(test), self._any(body), self._any(other))
             case ast.Call(func=ast.Name(id=name), args=arguments):
                 return self._made(node, name, arguments)
+            case ast.Call(func=ast.Attribute(value=ast.Name(id="np"), attr="sqrt"), args=[argument]):
+                return self._root(self._any(argument))
             case ast.Call(func=ast.Attribute(value=ast.Name(id="math"), attr=name), args=[argument]):
                 return self._maths(node, name, self._any(argument))
             case ast.Call(
@@ -310,12 +316,15 @@ class _Function:
     def _maths(self, node: ast.expr, name: str, value: Value) -> Value:
         self._as(value, F32)
         letter = "f" if self.number == "float" else ""
-        if name == "sqrt":
-            kind = "f32" if self.number == "float" else "f64"
-            return Value(self._make(f"call {self.number} @llvm.sqrt.{kind}({self.number} {value.name})"), F32)
         if name not in _MATHS:
             raise self._unknown(node)
         return Value(self._make(f"call {self.number} @{_MATHS[name]}{letter}({self.number} {value.name})"), F32)
+
+    def _root(self, value: Value) -> Value:
+        self._as(value, F32)
+        kind, letter = self._type(value.kind), "f32" if self.number == "float" else "f64"
+        name = f"llvm.sqrt.v{value.kind.lanes}{letter}" if value.kind.lanes else f"llvm.sqrt.{letter}"
+        return Value(self._make(f"call {kind} @{name}({kind} {value.name})"), value.kind)
 
     def _constant(self, number: float) -> Value:
         if self.number == "float" and math.isfinite(number):
@@ -420,7 +429,7 @@ class _Function:
         if name not in self.slots:
             raise NotLowered(f"{self.signature.name}: no {name} at line {getattr(node, 'lineno', 0)}")
         kind = self.slots[name]
-        return Value(self._make(f"load {self._type(kind)}, ptr %slot.{name}"), kind)
+        return Value(self._make(f"load {self._type(kind)}, ptr {_slot(name, kind)}"), kind)
 
     # ── LLVM's text ────────────────────────────────────────────────────────────────────────────────────────
 
@@ -456,3 +465,7 @@ class _Function:
 
     def _unknown(self, node: ast.AST) -> NotLowered:
         return NotLowered(f"{self.signature.name}: line {getattr(node, 'lineno', 0)}: {ast.unparse(node)} isn't known")
+
+
+def _slot(name: str, kind: Kind) -> str:
+    return f"%slot.{name}.{kind.number}.{kind.lanes}"

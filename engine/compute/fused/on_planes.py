@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from math import prod
 
 from lazytrain.engine.compute.fused.planes import LANES, Plane
-from lazytrain.engine.compute.fused.stages import Array, Stage, scalars, states, text
+from lazytrain.engine.compute.fused.stages import Array, Stage, groups, scalars, slice_of, states, text
 from lazytrain.engine.compute.fused.updates import Optimizer
 
 MOST_SUMS = 24
@@ -135,12 +135,12 @@ class Convolution(Stage):
             made += [f"for c in range({self.source.channels}):", f"    for ky in range({self.kernel[0]}):"]
             made.append(f"        at = {p[0]} + ky * {self.source.row}")
             for kx in range(self.kernel[1]):
-                made += [f"        e{q} = x[c, {_slice('at', kx + q * LANES)}]" for q in range(len(p))]
+                made += [f"        e{q} = x[c, {slice_of('at', kx + q * LANES)}]" for q in range(len(p))]
                 for m, each in enumerate(o):
                     made.append(f"        v = w[{each}, c, ky, {kx}]")
                     made += [f"        s{m}_{q} = s{m}_{q} + v * e{q}" for q in range(len(p))]
             return made + [
-                f"y[{each}, {_slice(place)}] = s{m}_{q}" for m, each in enumerate(o) for q, place in enumerate(p)
+                f"y[{each}, {slice_of(place)}] = s{m}_{q}" for m, each in enumerate(o) for q, place in enumerate(p)
             ]
 
         return "\n".join([*lines, *_tiles(number, size, tile)])
@@ -156,12 +156,12 @@ class Convolution(Stage):
             made.append(f"        at = {p[0]} + ({self.kernel[0] - 1} - ky) * {self.source.row}")
             for kx in range(self.kernel[1]):
                 after = self.kernel[1] - 1 - kx
-                made += [f"        e{q} = dy[o, {_slice('at', after + q * LANES)}]" for q in range(len(p))]
+                made += [f"        e{q} = dy[o, {slice_of('at', after + q * LANES)}]" for q in range(len(p))]
                 for m, each in enumerate(c):
                     made.append(f"        v = w[o, {each}, ky, {kx}]")
                     made += [f"        s{m}_{q} = s{m}_{q} + v * e{q}" for q in range(len(p))]
             return made + [
-                f"dx[{each}, {_slice(place)}] = s{m}_{q}" for m, each in enumerate(c) for q, place in enumerate(p)
+                f"dx[{each}, {slice_of(place)}] = s{m}_{q}" for m, each in enumerate(c) for q, place in enumerate(p)
             ]
 
         return "\n".join([*lines, *_tiles(number, size, tile)])
@@ -181,21 +181,21 @@ class Convolution(Stage):
                 "        s = zero",
                 f"        for p in range(0, {size}, {LANES}):",
             ]
-            lines += [f"            s = s + dy[o, {_slice('p', origin)}]", "        gb[o] += s.sum()"]
+            lines += [f"            s = s + dy[o, {slice_of('p', origin)}]", "        gb[o] += s.sum()"]
 
         def tile(o: list[str], taps: list[int]) -> list[str]:
             pairs = [(m, kx) for m in range(len(o)) for kx in taps]
             made = [f"s{m}_{kx} = zero" for m, kx in pairs]
             made.append(f"for p in range(0, {size}, {LANES}):")
-            made += [f"    d{m} = dy[{each}, {_slice('p', origin)}]" for m, each in enumerate(o)]
+            made += [f"    d{m} = dy[{each}, {slice_of('p', origin)}]" for m, each in enumerate(o)]
             made.append(f"    at = p + ky * {self.source.row}")
             for kx in taps:
-                made.append(f"    e = x[c, {_slice('at', kx)}]")
+                made.append(f"    e = x[c, {slice_of('at', kx)}]")
                 made += [f"    s{m}_{kx} = s{m}_{kx} + d{m} * e" for m in range(len(o))]
             return made + [f"gw[{o[m]}, c, ky, {kx}] += s{m}_{kx}.sum()" for m, kx in pairs]
 
         most = max(1, MOST_SUMS // min(width, MOST_TAPS))
-        for o, indent in _groups(number, most, "o"):
+        for o, indent in groups(number, most, "o"):
             lines += [indent[0]] if indent[0] else []
             inner = indent[1]
             lines += [f"{inner}for c in range({self.source.channels}):", f"{inner}    for ky in range({height}):"]
@@ -238,23 +238,6 @@ class Convolution(Stage):
         return f"convolve_update_{self.name}({arguments})"
 
 
-def _slice(at: str, offset: int = 0) -> str:
-    """A vector's place."""
-    first = f"{at} + {offset}" if offset else at
-    return f"{first} : {first} + {LANES}"
-
-
-def _groups(count: int, most: int, index: str) -> Iterator[tuple[list[str], tuple[str, str]]]:
-    """`count` channels, `most` at a time: their names, a loop's head, and the indentation within."""
-    number = -(-count // most)
-    size = count // number
-    whole = count // size * size
-    names = [index, *(f"{index} + {m}" for m in range(1, size))]
-    yield names, (f"    for {index} in range(0, {whole}, {size}):", " " * 8)
-    if whole < count:
-        yield [str(m) for m in range(whole, count)], ("", " " * 4)
-
-
 def _tiles(count: int, size: int, tile: Callable[[list[str], list[str]], list[str]]) -> list[str]:
     """A function's body: tiles of some channels and some vectors of places, that fit into registers together."""
     lines = [f"    zero = np.zeros({LANES}, f32)"]
@@ -263,7 +246,7 @@ def _tiles(count: int, size: int, tile: Callable[[list[str], list[str]], list[st
     most = max(1, MOST_SUMS // channels)
     wide = min(-(-vectors // -(-vectors // most)), vectors)
     whole = vectors // wide * wide
-    for names, (head, indent) in _groups(count, channels, "k"):
+    for names, (head, indent) in groups(count, channels, "k"):
         lines += [head] if head else []
         places = ["p", *(f"p + {m * LANES}" for m in range(1, wide))]
         lines.append(f"{indent}for p in range(0, {whole * LANES}, {wide * LANES}):")

@@ -34,9 +34,10 @@ BLOCK_OPERATIONS = 10**8
 BLOCK_IMAGES = 128
 PREDICTED_IMAGES = 32
 """Evaluated at once: more would leave the processor's cache."""
-MOST_BATCH_IMAGES = 16
-"""Of a batch: with more, torch's products of matrices are as fast, and more threads help them."""
-WORTH_OPERATIONS = 10**11
+MOST_BATCH_IMAGES = 256
+MOST_BATCH_IMAGES_OF_THREADS = 16
+"""The same where more threads than one are asked for: torch's products of matrices can use them, programs can't."""
+WORTH_OPERATIONS = 5 * 10**9
 """Multiplications of a whole training from which on it is worth its compilation."""
 
 
@@ -188,7 +189,7 @@ def worthwhile_program(
 
     None where it has none, where it is too short for one, and where its batches are large.
     """
-    if values.batch_size > MOST_BATCH_IMAGES:
+    if values.batch_size > (MOST_BATCH_IMAGES if values.threads == 1 else MOST_BATCH_IMAGES_OF_THREADS):
         return None
     try:
         program = find_program(net, values, input_shape)

@@ -7,8 +7,9 @@ from dataclasses import replace
 
 from torch import nn
 
+from lazytrain.engine.compute.fused.linear import Linear
 from lazytrain.engine.compute.fused.on_planes import AvgPool, Convolution, Copy, Load, MaxPool
-from lazytrain.engine.compute.fused.on_vectors import MONOTONE, Activation, Dropout, GlobalAverage, Linear
+from lazytrain.engine.compute.fused.on_vectors import MONOTONE, Activation, Dropout, GlobalAverage
 from lazytrain.engine.compute.fused.planes import Plane, whole_vectors
 from lazytrain.engine.compute.fused.stages import Stage
 

@@ -5,10 +5,11 @@ Stages of planes work on one image after another, which stays in the processor's
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from textwrap import dedent, indent
 
-from lazytrain.engine.compute.fused.planes import Plane
+from lazytrain.engine.compute.fused.planes import LANES, Plane
 from lazytrain.engine.compute.fused.updates import Optimizer
 
 
@@ -102,3 +103,19 @@ def states(optimizer: Optimizer, weight: str, kind: str = "") -> str:
 def scalars(optimizer: Optimizer, kind: str = "") -> str:
     typed = f": {kind}" if kind else ""
     return "".join(f", {scalar}{typed}" for scalar in optimizer.scalars)
+
+
+def slice_of(at: str, offset: int = 0, lanes: int = LANES) -> str:
+    """A vector's place; a number's, where it is of one."""
+    first = f"{at} + {offset}" if offset else at
+    return f"{first} : {first} + {lanes}" if lanes > 1 else first
+
+
+def groups(count: int, most: int, index: str) -> Iterator[tuple[list[str], tuple[str, str]]]:
+    """`count` channels or rows, `most` at a time: their names, a loop's head, and the indentation within."""
+    size = -(-count // -(-count // most))
+    whole = count // size * size
+    names = [index, *(f"{index} + {m}" for m in range(1, size))]
+    yield names, (f"    for {index} in range(0, {whole}, {size}):", " " * 8)
+    if whole < count:
+        yield [str(m) for m in range(whole, count)], ("", " " * 4)

@@ -25,7 +25,7 @@ class Optimizer:
     """Of `w`, `g`, the states and the scalars."""
 
     def update(self, indent: int, weight: str, gradient: str, index: str) -> str:
-        """The lines for `weight[index]`; its states are called `v_weight` and so on."""
+        """The lines for `weight[index]`, or for a vector of them; its states are called `v_weight` and so on."""
         each = f"{weight}[{index}]"
         lines = [f"w = {each}", f"g = {gradient}", *(f"{s} = {s}_{weight}[{index}]" for s in self.states)]
         lines += [*self.lines, *(f"{s}_{weight}[{index}] = {s}" for s in self.states), f"{each} = w"]
@@ -47,7 +47,7 @@ def optimizer_of(values: Hyperparameters) -> Optimizer:
         *(decayed if values.optimizer == "adam" else shrunk),
         f"m = f32({FIRST_DECAY}) * m + f32({1 - FIRST_DECAY!r}) * g",
         f"q = f32({SECOND_DECAY}) * q + f32({1 - SECOND_DECAY!r}) * g * g",
-        f"w -= pace * m / (math.sqrt(q) * spread + f32({EPSILON}))",
+        f"w -= pace * m / (np.sqrt(q) * spread + f32({EPSILON}))",
     )
     return Optimizer(("m", "q"), ("rate", "pace", "spread"), lines)
 
