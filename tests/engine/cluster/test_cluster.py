@@ -118,6 +118,7 @@ def test_a_driver_that_is_killed_leaves_no_worker_behind(bench: ClusterBench, un
         stdout=subprocess.DEVNULL,
     ) as driver:
         trains(bench, run)
+        assert driver.poll() is None
         before = {process.pid for process in workers()}
         driver.send_signal(signal.SIGKILL)
     assert before
