@@ -52,7 +52,7 @@ class BlockedPath(DerivedPath):
     def block_steps(self) -> int:
         return self._first.num_steps
 
-    def enter(self, block: Block, rates: Sequence[float]) -> None:
+    def enter(self, block: Block, rates: Sequence[float], watched: int | None = None) -> Tensor | None:
         self._first.enter(block.images.flatten(1), len(block.batches))
 
 

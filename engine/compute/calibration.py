@@ -90,8 +90,8 @@ def _steps_per_second(
         path.step(*batches[0], logits, values.learning_rate)  # it pays for torch's own preparations
         steps, started = 0, clock()
         while True:
-            path.enter(block, rates)
-            for some_images, some_goals in batches:
+            done = path.enter(block, rates) is not None
+            for some_images, some_goals in () if done else batches:
                 path.step(some_images, some_goals, logits, values.learning_rate)
             steps += len(batches)
             spent = clock() - started

@@ -58,10 +58,14 @@ class DerivedPath:
     def block_steps(self) -> int:
         return 1
 
+    @property
+    def takes_bytes(self) -> bool:
+        return False
+
     def prepare(self, input_shape: tuple[int, ...]) -> None:
         """Nothing has to be made beforehand."""
 
-    def enter(self, block: Block, rates: Sequence[float]) -> None:
+    def enter(self, block: Block, rates: Sequence[float], watched: int | None = None) -> Tensor | None:
         """Every step is a block of its own."""
 
     def mode(self) -> AbstractContextManager[Any]:

@@ -40,6 +40,11 @@ class Path(Protocol):
         """Steps of a block: the net is whole only where one ends."""
         ...
 
+    @property
+    def takes_bytes(self) -> bool:
+        """Whether it takes images as uint8, not normalised."""
+        ...
+
     def prepare(self, input_shape: tuple[int, ...]) -> None:
         """Before the first step: make what can be made for images of (channels, height, width), and try it out.
 
@@ -48,8 +53,16 @@ class Path(Protocol):
         """
         ...
 
-    def enter(self, block: Block, rates: Sequence[float]) -> None:
-        """Begin a block, with the learning rate of each of its steps."""
+    def enter(self, block: Block, rates: Sequence[float], watched: int | None = None) -> Tensor | None:
+        """Begin a block, with the learning rate of each of its steps.
+
+        Args:
+            watched: the step of the block, from 0, whose gradient is wanted.
+
+        Returns:
+            The logits of all its images, float [N, classes], before each one's step, where all steps are done now;
+            None where they are yet to be computed, one by one.
+        """
         ...
 
     def mode(self) -> AbstractContextManager[Any]:
@@ -103,10 +116,14 @@ class AutogradPath:
     def block_steps(self) -> int:
         return 1
 
+    @property
+    def takes_bytes(self) -> bool:
+        return False
+
     def prepare(self, input_shape: tuple[int, ...]) -> None:
         """Nothing has to be made beforehand."""
 
-    def enter(self, block: Block, rates: Sequence[float]) -> None:
+    def enter(self, block: Block, rates: Sequence[float], watched: int | None = None) -> Tensor | None:
         """Every step is a block of its own."""
 
     def mode(self) -> AbstractContextManager[Any]:

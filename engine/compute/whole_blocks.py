@@ -48,8 +48,6 @@ class WholeBlocks(DerivedPath):
         self._rates: list[float] = []
         """What `_minus_rates` holds."""
         self._call: Call | None = None
-        self._next: int | None = None
-        """Step of the block whose logits are asked for next; None within a block that isn't whole."""
 
     @property
     def block_steps(self) -> int:
@@ -93,25 +91,20 @@ class WholeBlocks(DerivedPath):
             self._rates = list(rates)
             self._minus_rates.copy_(torch.tensor(rates, dtype=self._dtype).neg_(), non_blocking=True)
 
-    def enter(self, block: Block, rates: Sequence[float]) -> None:
+    def enter(self, block: Block, rates: Sequence[float], watched: int | None = None) -> Tensor | None:
         whole = len(block.images) == self._num_steps * self._values.batch_size
-        self._next = 0 if whole and len(rates) == self._num_steps else None
-        if self._next is None:
-            return
+        if not whole or len(rates) != self._num_steps:
+            return None
         if self._call is None:
             self._make_buffers(block.images, block.goals)
             self._call = self._record(self._all_steps)
         self._fill(block.images, block.goals, rates)
         self._call()
+        return self._logits
 
     def step(self, images: Tensor, goals: Tensor, logits: Tensor, learning_rate: float) -> None:
-        if self._next is None:
-            minus_rate = torch.full((1,), -learning_rate, device=self._device, dtype=self._dtype)
-            self._step_at(minus_rate, images, goals, logits)
-        else:
-            # Computed when its block was entered.
-            logits.copy_(self._parts[self._next][2])
-            self._next += 1
+        minus_rate = torch.full((1,), -learning_rate, device=self._device, dtype=self._dtype)
+        self._step_at(minus_rate, images, goals, logits)
 
     def watch(self) -> None:
         """Nothing: a block is one call, in which no gradient can be looked at."""

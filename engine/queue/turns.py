@@ -71,7 +71,9 @@ class Turns:
 
     def _recover(self) -> None:
         """Take up runs whose trainer died; those that have failed by it have ended here."""
-        for run in self._journal.recover(self._jobs.ends):
+        if self._duty.in_job and self._duty.only is not None:
+            return  # whoever started this process knows how the others ended, and tells it
+        for run in self._journal.recover(self._jobs.ends, but=set(self._jobs)):
             if run.state.over:
                 self._duty.ended(run)
         self._jobs.ends.clear()

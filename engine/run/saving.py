@@ -25,6 +25,7 @@ FIRST_SAVE_SECONDS = 0.03
 """What a save is taken to cost before there was one."""
 
 
+_COUNTED = "lazytrain's arithmetic"
 ARITHMETIC = "2"
 """Counted up when a path computes the same steps in another order. 2: pairs of pixels in convolutions."""
 
@@ -33,7 +34,7 @@ def place_of(choice: DeviceChoice) -> dict[str, str]:
     """What a checkpoint is made on, where that may change the last bits and its snapshot doesn't say it."""
     return {
         "processor": f"{choice.name} ({torch.backends.cpu.get_cpu_capability()})",
-        "lazytrain's arithmetic": ARITHMETIC,
+        _COUNTED: ARITHMETIC,
     }
 
 
@@ -43,7 +44,7 @@ def differences(snapshot: Mapping[str, Any], choice: DeviceChoice) -> list[str]:
     The thread count is the checkpoint's own, whatever the machine has now: it changes the speed, and no bit.
     """
     now = {"torch": str(torch.__version__), "device": choice.device, **place_of(choice)}
-    then = {**snapshot, **snapshot.get("place", {})}
+    then = {_COUNTED: "1", **snapshot, **snapshot.get("place", {})}
     texts = [
         f"{what} is {value}, was {then[what]}: the rest may differ in the last bits"
         for what, value in now.items()

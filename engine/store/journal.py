@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from lazytrain.engine.confusion import Confusion
+from lazytrain.engine.errors import encodable
 from lazytrain.engine.events import POINT_FORMAT, EpochRecord, Point, Progress, RunStarted
 from lazytrain.engine.places import make_folder
-from lazytrain.engine.records import ACTIVE, Kind, Run, RunnerRecord, State, Wanted, epoch_columns
+from lazytrain.engine.records import ACTIVE, Kind, Message, Run, RunnerRecord, State, Wanted, epoch_columns
 from lazytrain.engine.store.archive import RUN, read_history
 from lazytrain.engine.store.database import durable, transaction
 from lazytrain.engine.store.figures import add_confusion, add_epoch, append_points, take_back_points
@@ -63,16 +64,17 @@ class Journal(Store):
         self.archive(run_id)
         return self.run(run_id)
 
-    def recover(self, ends: Mapping[str, str] | None = None) -> list[Run]:
+    def recover(self, ends: Mapping[str, str] | None = None, but: Collection[str] = ()) -> list[Run]:
         """Queue runs whose trainer died in front, or end them if that was wanted; returns them as they stand now.
 
         A trainer's life is the lock on its run, never a process id.
 
         Args:
             ends: run id → how its process ended, of those where that is known.
+            but: ids of runs to leave: of a process that has ended just now, how it ended will be known in a moment.
         """
         recovered: list[Run] = []
-        for run in (run for run in self.runs() if run.state in ACTIVE):
+        for run in (run for run in self.runs() if run.state in ACTIVE and run.id not in but):
             lock = FileLock(self.run_folder(run.id) / "lock")
             make_folder(lock.path.parent, 2)
             missing = not lock.path.exists()
@@ -113,6 +115,22 @@ class Journal(Store):
             if add_from_folder(self.connection, self.run_folder(run_id)) is None:
                 return False
             self._say(run_id, "taken up from its folder: the run store was replaced by one without it", "warning")
+        return True
+
+    def take_in(self, run_id: str, log: Iterable[Message], series: Mapping[str, Iterable[Sample]], text: str) -> bool:
+        """Add a run of another store from its folder, with its log and its series; `text` says in its log where from.
+
+        Returns whether that could be done: a folder may hold what no store takes.
+        """
+        with transaction(self.connection):
+            if add_from_folder(self.connection, self.run_folder(run_id)) is None:
+                return False
+            append_samples(self.connection, run_id, series)
+            self.connection.executemany(
+                "INSERT INTO messages (run_id, time, level, text) VALUES (?, ?, ?, ?)",
+                [(run_id, each.time, each.level, encodable(each.text)) for each in log],
+            )
+            self._say(run_id, text)
         return True
 
     def refill(self, run_id: str, step: int, epoch: int) -> bool:

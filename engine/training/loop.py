@@ -26,7 +26,7 @@ from lazytrain.engine.compute.net_state import copied, load_net_state, net_state
 from lazytrain.engine.compute.paths import ready_path
 from lazytrain.engine.compute.randomness import random_state, seed_all, set_random_state
 from lazytrain.engine.configuration import RunConfiguration
-from lazytrain.engine.data.batches import Batches, held_out
+from lazytrain.engine.data.batches import Batches, Block, held_out
 from lazytrain.engine.data.tensors import Dataset, resident_on
 from lazytrain.engine.events import (
     EpochEnded,
@@ -93,7 +93,13 @@ class Training:
         train_indices, validation_indices = held_out(len(dataset.train.labels), self.values)
         self._evaluation = Evaluation(net, dataset, validation_indices, self.values, self._device, self._path.evaluate)
         self._batches = Batches(
-            dataset.train, train_indices, self.values, self._device, self._path.goals, self._path.block_steps
+            dataset.train,
+            train_indices,
+            self.values,
+            self._device,
+            self._path.goals,
+            self._path.block_steps,
+            as_bytes=self._path.takes_bytes,
         )
         self.steps_per_epoch = self._batches.steps_per_epoch
         num_classes = len(dataset.classes)
@@ -227,9 +233,14 @@ class Training:
         while True:
             block = batches.block(self._step)
             rates = self._rates.of(self.step, len(block.batches))
-            path.enter(block, rates)
+            number = len(rates)
+            among = self._step <= watched < self._step + number
+            logits = path.enter(block, rates, watched - self._step if among else None)
             gradient = None
-            for (images, goals), rate in zip(block.batches, rates, strict=True):
+            if logits is not None:
+                self._take(logits, block, rates)
+                gradient = path.gradient_norm() if among else None
+            for (images, goals), rate in zip(block.batches, rates, strict=True) if logits is None else ():
                 num_images = images.shape[0]  # len() of a tensor takes three times as long
                 slot = window.slot(num_images)
                 if self._step == watched:
@@ -250,6 +261,18 @@ class Training:
                 watched = self._norm_grid.next(self._epoch, self._step)
             if now >= due or self.wake or self._step == steps_per_epoch:
                 return now
+
+    def _take(self, logits: Tensor, block: Block, rates: list[float]) -> None:
+        """All steps of a block that was computed in one call."""
+        window, size, number, done = self._window, self.values.batch_size, len(rates), 0
+        while done < number:
+            taken = min(window.steps_left, number - done)
+            end = done + taken
+            rows = logits[done * size : None if end == number else end * size]
+            window.take(rows, taken, len(block.batches[end - 1][0]), rates[end - 1])
+            done, self._step = end, self._step + taken
+            if window.full:
+                window.close(self._watch.at(self._watch.clock()))
 
     def _report(self) -> Iterator[Event]:
         """Say what is new since the last event; the loss is looked at here, so a NaN is seen within a tenth."""

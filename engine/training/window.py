@@ -104,6 +104,23 @@ class Window:
         self._row_stops.append(self.num_rows)
         self.learning_rate = learning_rate
 
+    def take(self, logits: Tensor, num_steps: int, num_images: int, learning_rate: float) -> None:
+        """`num_steps` steps at once, the last of which had `num_images` images; all logits float [N, classes].
+
+        No more steps than are left of the window.
+        """
+        start, size = self.num_rows, self._values.batch_size
+        self.num_rows += len(logits)
+        self._logits[start : self.num_rows] = logits
+        self._row_stops.extend(range(start + size, start + size * num_steps, size))
+        self._row_stops.append(start + size * (num_steps - 1) + num_images)
+        self.learning_rate = learning_rate
+
+    @property
+    def steps_left(self) -> int:
+        """Until it is full."""
+        return self.num_steps - len(self._row_stops)
+
     def close(self, seconds: float) -> None:
         """End the window, `seconds` after the run's start, and begin the next."""
         rows, elapsed = self.num_rows, seconds - self._started

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from lazytrain.engine.analysis.digest import SinceError, last_presence, make_report, read_since
+from lazytrain.engine.analysis.facts import logged_accuracies
 from lazytrain.engine.places import module_folder
 from lazytrain.presets import load_catalogue
 from lazytrain.tui.commands.completion import studies_and_runs
@@ -68,7 +69,8 @@ def runs(
         elif words and not found:
             write_line(sys.stderr, "no run fits")
         else:
-            print_runs(found, make_console(), store.validated(), sum(run.archived for run in store.runs()))
+            archived = sum(run.archived for run in store.runs())
+            print_runs(found, make_console(), store.validated(), archived, logged_accuracies(store, found))
 
 
 def show(context: typer.Context, run: RunReference, as_json: AsJson = False, home: Home = None) -> None:

@@ -8,7 +8,6 @@ from collections.abc import Callable
 from typing import Annotated
 
 import typer
-from click.core import ParameterSource
 
 from lazytrain.engine.records import Run
 from lazytrain.engine.settings.niceness import be_nice, num_jobs
@@ -201,7 +200,8 @@ def _cluster(
     """What `--ray` and its like ask for, checked as far as it can be without the cluster; None without `--ray`."""
     if address is None:
         for name in ("cpus_per_run", "gpus_per_run"):
-            if context.get_parameter_source(name) is not ParameterSource.DEFAULT:
+            source = context.get_parameter_source(name)
+            if source is not None and source.name != "DEFAULT":
                 raise Refused(f"--{name.replace('_', '-')} is for runs on a cluster: name that by --ray")
         return None
     if device != "auto":

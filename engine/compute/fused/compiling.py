@@ -1,37 +1,51 @@
-"""Programs, compiled by numba once and kept on disk: a folder a program, named by its text and by what compiled it.
+"""Programs, compiled by LLVM once and kept on disk, each a file named by its text and by what compiled it.
 
-Compiling takes seconds and holds Python's lock for much of them, so it is done by a process of its own, this module's
-`main`; whoever trains loads what it made. Nothing here imports torch.
+Compiling takes under a second, most of it without Python's lock. Nothing here imports torch.
 """
 
 from __future__ import annotations
 
-import argparse
+import ctypes
+import ctypes.util
 import hashlib
 import importlib.util
 import os
-import shutil
-import subprocess
 import sys
+import threading
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping
+from dataclasses import dataclass
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import platformdirs
 
-from lazytrain.engine.child_process import describe_end, outer_environment, python_command
+from lazytrain.engine.compute.fused.lowering import MATHS, NotLowered, lower
 
 FOLDER = "LAZYTRAIN_PROGRAMS"
 """This variable of the environment names the folder of compiled programs; else the user's cache folder has it."""
 LOOK_SECONDS = 0.1
-_SOURCE, _DONE = "steps.py", "compiled"
+VECTOR_BITS = 512
+"""Of processors that have them. LLVM would take half of it where it fears for the clock, and long sums are slower."""
+EXPORTED = ("steps", "predict")
+_MEMORY = ("memset", "memcpy", "memmove")
+"""What LLVM makes of some loops."""
+_FORMAT = "2"
 
 
 class CannotCompile(RuntimeError):
     """No program can be had here; the message says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A program's functions, each called with addresses and numbers, without Python's lock."""
+
+    functions: Mapping[str, Callable[..., None]]
+    _keeper: Any
+    """LLVM's engine, which frees the code when it goes."""
 
 
 def programs_folder() -> Path:
@@ -41,102 +55,149 @@ def programs_folder() -> Path:
 
 
 def has_compiler() -> bool:
-    """Whether numba is installed."""
-    return importlib.util.find_spec("numba") is not None
+    """Whether LLVM is installed."""
+    return importlib.util.find_spec("llvmlite") is not None
 
 
-def program_folder(text: str) -> Path:
-    """The folder of one program. Raises CannotCompile where there is no numba."""
+def compiler_version() -> str | None:
+    """LLVM's package, as a checkpoint names it; None where there is none."""
     try:
-        made_by = [version("numba"), version("llvmlite"), version("numpy"), sys.version]
-    except PackageNotFoundError as error:
-        raise CannotCompile("numba isn't installed: pip install numba") from error
-    # numba itself asks the processor, and compiles anew for another one.
-    return programs_folder() / hashlib.sha256("\n".join([*made_by, text]).encode()).hexdigest()[:24]
+        return f"llvmlite {version('llvmlite')}"
+    except PackageNotFoundError:
+        return None
+
+
+def program_file(text: str) -> Path:
+    """The file of one program for this processor. Raises CannotCompile where there is no LLVM."""
+    made_by = compiler_version()
+    if made_by is None:
+        raise CannotCompile("llvmlite isn't installed: pip install llvmlite")
+    named = "\n".join([_FORMAT, made_by, *_processor(), text])
+    return programs_folder() / f"{hashlib.sha256(named.encode()).hexdigest()[:24]}.program"
 
 
 def is_compiled(text: str) -> bool:
-    """Whether a program is there already. Raises CannotCompile where there is no numba."""
-    return (program_folder(text) / _DONE).exists()
+    """Whether a program is there already. Raises CannotCompile where there is no LLVM."""
+    return program_file(text).exists()
 
 
-def load_program(text: str) -> ModuleType:
-    """The program as a module, with its functions `steps` and `predict`; compiled here and now if it isn't yet.
-
-    Raises:
-        CannotCompile: there is no numba, it can't compile this, or the folder can't be written.
-    """
-    folder = program_folder(text)
-    try:
-        return _load(folder, text)
-    except CannotCompile:
-        raise
-    except Exception:  # noqa: BLE001  what is damaged shows in whatever way: it is made anew, once
-        shutil.rmtree(folder, ignore_errors=True)
-    try:
-        return _load(folder, text)
-    except Exception as error:  # numba's own errors have no common class
-        raise CannotCompile(f"numba can't compile the steps: {type(error).__name__}: {error}") from error
-
-
-def compile_apart(text: str, sleep: Callable[[float], Any] = time.sleep) -> Generator[float]:
-    """Compile a program in a process of its own; yields the seconds so far, ten times each. Closing it ends that.
+def load_program(text: str) -> Loaded:
+    """The program's functions; compiled here and now if it isn't yet, or if what is kept of it is damaged.
 
     Raises:
-        CannotCompile: the process failed.
+        CannotCompile: there is no LLVM, it can't compile this, or the folder can't be written.
     """
-    folder = program_folder(text)
-    _write(folder, text)
-    command = python_command("lazytrain.engine.compute.fused.compiling", str(folder))
-    process = subprocess.Popen(
-        command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env=outer_environment()
-    )
+    file = program_file(text)
+    kept = _read(file)
+    if kept is None:
+        kept = compile_text(text)
+        _write(file, kept)
+    return load_object(text, kept)
+
+
+def compile_aside(text: str, sleep: Callable[[float], Any] = time.sleep) -> Generator[float]:
+    """Have another thread compile a program; yields the seconds so far, ten times each. Closing it waits for nothing.
+
+    Raises:
+        CannotCompile: that failed.
+    """
+    failed: list[CannotCompile] = []
+
+    def work() -> None:
+        try:
+            load_program(text)
+        except CannotCompile as error:
+            failed.append(error)
+
+    thread = threading.Thread(target=work, name="compiling", daemon=True)
     began = time.monotonic()
-    try:
-        while process.poll() is None:
-            yield time.monotonic() - began
-            sleep(LOOK_SECONDS)
-    finally:
-        if process.poll() is None:
-            process.kill()
-        _, said = process.communicate()
-    if process.returncode:
-        last = said.decode(errors="replace").strip().rpartition("\n")[2] or describe_end(process.returncode)
-        raise CannotCompile(f"numba can't compile the steps: {last}")
+    thread.start()
+    while thread.is_alive():
+        yield time.monotonic() - began
+        sleep(LOOK_SECONDS)
+    if failed:
+        raise failed[0]
 
 
-def _write(folder: Path, text: str) -> Path:
-    """The program's source, in its folder; whole or not at all."""
-    source = folder / _SOURCE
+def compile_text(text: str, *, double: bool = False) -> bytes:
+    """A program as an object file; with `double` in double precision, as tests have it. Raises CannotCompile."""
+    llvm = _llvm()
+    name, features = _processor()
+    wide = VECTOR_BITS if "+avx512f" in features.split(",") else 0
     try:
-        if not source.exists() or source.read_text(encoding="utf-8") != text:
-            folder.mkdir(parents=True, exist_ok=True)
-            half = folder / f"{_SOURCE}.{os.getpid()}.tmp"
-            half.write_text(text, encoding="utf-8")
-            half.replace(source)
+        module = llvm.parse_assembly(lower(text, EXPORTED, double=double, vector_bits=wide))
+        module.verify()
+        machine = llvm.Target.from_default_triple().create_target_machine(
+            opt=3, cpu=name, features=features, codemodel="jitdefault", jit=True
+        )
+        module.triple, module.data_layout = machine.triple, str(machine.target_data)
+        options = llvm.create_pipeline_tuning_options(speed_level=3)
+        options.loop_vectorization = options.slp_vectorization = options.loop_interleaving = True
+        builder = llvm.create_pass_builder(machine, options)
+        builder.getModulePassManager().run(module, builder)
+        return machine.emit_object(module)
+    except (NotLowered, RuntimeError, SyntaxError) as error:
+        raise CannotCompile(f"the steps can't be compiled: {type(error).__name__}: {error}") from error
+
+
+def load_object(text: str, kept: bytes) -> Loaded:
+    """The functions of an object file that was made of `text`."""
+    llvm = _llvm()
+    machine = llvm.Target.from_default_triple().create_target_machine(codemodel="jitdefault", jit=True)
+    engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), machine)
+    engine.add_object_file(llvm.object_file.ObjectFileRef.from_data(kept))
+    engine.finalize_object()
+    functions: dict[str, Callable[..., None]] = {}
+    for name in EXPORTED:
+        address = engine.get_function_address(name)
+        if address:
+            functions[name] = ctypes.CFUNCTYPE(None)(address)
+    return Loaded(functions, engine)
+
+
+def _read(file: Path) -> bytes | None:
+    """What is kept in it; None where that is nothing, or damaged: an object file is run as it is."""
+    try:
+        said, kept = file.read_bytes().split(b"\n", 1)
+    except (OSError, ValueError):
+        return None
+    return kept if said == hashlib.sha256(kept).hexdigest().encode() else None
+
+
+def _write(file: Path, kept: bytes) -> None:
+    """Whole or not at all."""
+    half = file.with_suffix(f".{os.getpid()}.{threading.get_ident()}.tmp")
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        half.write_bytes(hashlib.sha256(kept).hexdigest().encode() + b"\n" + kept)
+        half.replace(file)
     except OSError as error:
-        raise CannotCompile(f"the compiled steps can't be kept in {folder}: {error}") from error
-    return source
+        raise CannotCompile(f"the compiled steps can't be kept in {file.parent}: {error}") from error
 
 
-def _load(folder: Path, text: str | None) -> ModuleType:
-    source = folder / _SOURCE if text is None else _write(folder, text)
-    spec = importlib.util.spec_from_file_location(f"lazytrain_program_{folder.name}", source)
-    if spec is None or spec.loader is None:
-        raise CannotCompile(f"{source} can't be loaded")
-    module = importlib.util.module_from_spec(spec)
-    # numba compiles, or loads, as the functions are defined: their types are given.
-    spec.loader.exec_module(module)
-    (folder / _DONE).touch()
-    return module
+@cache
+def _processor() -> tuple[str, str]:
+    """LLVM's name of this processor, and what it can do."""
+    llvm = _llvm()
+    return llvm.get_host_cpu_name(), llvm.get_host_cpu_features().flatten()
 
 
-def main() -> None:
-    """Argument: the folder of a program whose source is written."""
-    parser = argparse.ArgumentParser()
-    parser.add_argument("folder", type=Path)
-    _load(parser.parse_args().folder, None)
-
-
-if __name__ == "__main__":
-    main()
+@cache
+def _llvm() -> Any:
+    """LLVM, ready to compile for this machine. Raises CannotCompile."""
+    # Here, and not above: only a training wants it.
+    try:
+        import llvmlite.binding as llvm
+    except (ImportError, OSError) as error:
+        raise CannotCompile(f"llvmlite can't be imported: {error}") from error
+    llvm.initialize_native_target()
+    llvm.initialize_native_asmprinter()
+    # What isn't found when a program is linked would end the process.
+    library = ctypes.CDLL("ucrtbase" if sys.platform == "win32" else ctypes.util.find_library("m"))
+    memory = library if sys.platform == "win32" else ctypes.CDLL(None)
+    for name in (*MATHS, *_MEMORY):
+        function = getattr(library if name in MATHS else memory, name, None)
+        if function is None:
+            raise CannotCompile(f"this machine's C library has no {name}")
+        llvm.add_symbol(name, ctypes.cast(function, ctypes.c_void_p).value)
+    return llvm

@@ -11,20 +11,21 @@ def loss_gradient(values: Hyperparameters, num_classes: int) -> str:
     if values.loss == "mse":
         return text(
             """
-            def loss_gradient(y, targets, d, count):
-                share = f32(2 / «classes» / count)
+            def loss_gradient(y: f32[:, «classes»], targets: i64[:], d: f32[:, «classes»], count: i64):
+                share = f32(«twice») / f32(count)
                 for n in range(count):
                     for j in range(«classes»):
                         d[n, j] = y[n, j] * share
                     d[n, targets[n]] -= share
             """,
             classes=num_classes,
+            twice=repr(2 / num_classes),
         )
     smoothing = values.label_smoothing
     return text(
         """
-        def loss_gradient(y, targets, d, count):
-            share = f32(1 / count)
+        def loss_gradient(y: f32[:, «classes»], targets: i64[:], d: f32[:, «classes»], count: i64):
+            share = f32(1) / f32(count)
             for n in range(count):
                 m = y[n, 0]
                 for j in range(1, «classes»):

@@ -4,42 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import prod
 
-from lazytrain.engine.compute.fused.planes import Plane
-from lazytrain.engine.compute.fused.stages import Stage, scalars, states, text
+from lazytrain.engine.compute.fused.planes import LANES, Plane
+from lazytrain.engine.compute.fused.stages import Array, Stage, groups, scalars, slice_of, states, text
 from lazytrain.engine.compute.fused.updates import Optimizer
 
-MOST_TAPS = 27
-"""Weights of a channel that one loop over a plane takes at once, times two channels: more of them compile slowly."""
-
-
-@dataclass(slots=True, kw_only=True)
-class Load(Stage):
-    """An image of the batch, float [C · H · W], into planes, with a border of zeros where the first layer wants one."""
-
-    def functions(self, optimizer: Optimizer) -> dict[str, str]:
-        to = self.output
-        return {
-            f"load_{self.name}": text(
-                """
-                def load_«name»(image, y):
-                    for c in range(«channels»):
-                        for i in range(«height»):
-                            for j in range(«width»):
-                                y[c, «origin» + i * «row» + j] = image[c * «area» + i * «width» + j]
-                """,
-                name=self.name,
-                channels=to.channels,
-                height=to.height,
-                width=to.width,
-                origin=to.origin,
-                row=to.row,
-                area=to.height * to.width,
-            )
-        }
-
-    def forward(self, x: str, y: str) -> str:
-        return f"load_{self.name}(images[row + n], {y})"
+MOST_SUMS = 24
+"""Vectors of sums at work at once: of a processor's 32 registers some are left for what is multiplied."""
+MOST_CHANNELS_AT_ONCE = 8
+MOST_TAPS = 8
+"""Of a kernel's row, at once."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -65,7 +40,7 @@ class Copy(Stage):
 def _copy(name: str, source: Plane, to: Plane) -> str:
     return text(
         """
-        def «name»(x, y):
+        def «name»(x: «source», y: «to»):
             for c in range(«channels»):
                 for i in range(«height»):
                     for j in range(«width»):
@@ -79,6 +54,8 @@ def _copy(name: str, source: Plane, to: Plane) -> str:
         to_row=to.row,
         origin=source.origin,
         row=source.row,
+        source=source.type,
+        to=to.type,
     )
 
 
@@ -86,8 +63,7 @@ def _copy(name: str, source: Plane, to: Plane) -> str:
 class Convolution(Stage):
     """A convolution of stride 1 as long loops over whole planes: y[p] += w · x[p + ky · row + kx].
 
-    All taps of a few kernel rows are taken at once, for two channels at a time. Columns past the edge are computed and
-    never looked at; on the way back their gradients are zero.
+    Columns past the edge are computed and never looked at; on the way back their gradients are zero.
     """
 
     source: Plane
@@ -110,83 +86,101 @@ class Convolution(Stage):
             made[f"convolve_back_{self.name}"] = self._back()
         return made
 
-    def buffers(self) -> dict[str, str]:
-        channels, inputs, (height, width) = self.output.channels, self.source.channels, self.kernel
-        return {
-            f"gw{self.number}": f"np.zeros(({channels}, {inputs}, {height}, {width}), f32)",
-            f"flat_gw{self.number}": f"gw{self.number}.reshape({channels * inputs * height * width})",
-            f"gb{self.number}": f"np.zeros({channels}, f32)",
-        }
+    def buffers(self) -> dict[str, Array]:
+        return {f"gw{self.number}": Array(self.shapes["w"]), f"gb{self.number}": Array((self.output.channels,))}
 
-    def _taps(self) -> list[list[tuple[int, int]]]:
-        """The kernel's places, those of one loop together."""
-        height, width = self.kernel
-        rows = max(1, MOST_TAPS // width)
-        return [
-            [(ky, kx) for ky in range(first, min(first + rows, height)) for kx in range(width)]
-            for first in range(0, height, rows)
-        ]
+    @property
+    def _weight(self) -> str:
+        return Array(self.shapes["w"]).type
 
     def _forward(self) -> str:
-        lines = [f"def convolve_{self.name}(x, w, b, y):" if self.bias else f"def convolve_{self.name}(x, w, y):"]
-        lines += _in_pairs(self.output.channels, "o", self._forward_lines)
-        return "\n".join(lines)
+        """All of an output's terms are summed up in registers, for some channels and places at once."""
+        number, size = self.output.channels, self.output.size
+        bias = f"b: f32[{number}], " if self.bias else ""
+        lines = [f"def convolve_{self.name}(x: {self.source.type}, w: {self._weight}, {bias}y: {self.output.type}):"]
 
-    def _forward_lines(self, each: list[str]) -> list[str]:
-        lines = [f"s{m} = b[{o}]" if self.bias else f"s{m} = f32(0)" for m, o in enumerate(each)]
-        lines += [f"for p in range({self.output.size}):", *(f"    y[{o}, p] = s{m}" for m, o in enumerate(each))]
-        lines.append(f"for c in range({self.source.channels}):")
-        for taps in self._taps():
-            for m, o in enumerate(each):
-                lines += [f"    w{m}_{ky}_{kx} = w[{o}, c, {ky}, {kx}]" for ky, kx in taps]
-            lines.append(f"    for p in range({self.output.size}):")
-            lines += [f"        s{m} = y[{o}, p]" for m, o in enumerate(each)]
-            for ky, kx in taps:
-                lines.append(f"        e = x[c, p + {ky * self.source.row + kx}]")
-                lines += [f"        s{m} += w{m}_{ky}_{kx} * e" for m in range(len(each))]
-            lines += [f"        y[{o}, p] = s{m}" for m, o in enumerate(each)]
-        return lines
+        def tile(o: list[str], p: list[str]) -> list[str]:
+            starts = [f"zero + b[{each}]" if self.bias else "zero" for each in o]
+            made = [f"s{m}_{q} = {start}" for m, start in enumerate(starts) for q in range(len(p))]
+            made += [f"for c in range({self.source.channels}):", f"    for ky in range({self.kernel[0]}):"]
+            made.append(f"        at = {p[0]} + ky * {self.source.row}")
+            for kx in range(self.kernel[1]):
+                made += [f"        e{q} = x[c, {slice_of('at', kx + q * LANES)}]" for q in range(len(p))]
+                for m, each in enumerate(o):
+                    made.append(f"        v = w[{each}, c, ky, {kx}]")
+                    made += [f"        s{m}_{q} = s{m}_{q} + v * e{q}" for q in range(len(p))]
+            return made + [
+                f"y[{each}, {slice_of(place)}] = s{m}_{q}" for m, each in enumerate(o) for q, place in enumerate(p)
+            ]
+
+        return "\n".join([*lines, *_tiles(number, size, tile)])
 
     def _back(self) -> str:
-        lines = [f"def convolve_back_{self.name}(dy, w, dx):"]
-        return "\n".join([*lines, *_in_pairs(self.source.channels, "c", self._back_lines)])
-
-    def _back_lines(self, each: list[str]) -> list[str]:
         """The input's gradient is a convolution, too, of planes with zeros before and after them."""
-        lines = [f"for p in range({self.source.size}):", *(f"    dx[{c}, p] = f32(0)" for c in each)]
-        lines.append(f"for o in range({self.output.channels}):")
-        for taps in self._taps():
-            for m, c in enumerate(each):
-                lines += [f"    w{m}_{ky}_{kx} = w[o, {c}, {ky}, {kx}]" for ky, kx in taps]
-            lines.append(f"    for p in range({self.source.size}):")
-            lines += [f"        s{m} = dx[{c}, p]" for m, c in enumerate(each)]
-            for ky, kx in taps:
-                lines.append(f"        e = dy[o, p + {self.reach - ky * self.source.row - kx}]")
-                lines += [f"        s{m} += w{m}_{ky}_{kx} * e" for m in range(len(each))]
-            lines += [f"        dx[{c}, p] = s{m}" for m, c in enumerate(each)]
-        return lines
+        number, size = self.source.channels, self.source.size
+        lines = [f"def convolve_back_{self.name}(dy: {self.gradient.type}, w: {self._weight}, dx: {self.source.type}):"]
+
+        def tile(c: list[str], p: list[str]) -> list[str]:
+            made = [f"s{m}_{q} = zero" for m in range(len(c)) for q in range(len(p))]
+            made += [f"for o in range({self.output.channels}):", f"    for ky in range({self.kernel[0]}):"]
+            made.append(f"        at = {p[0]} + ({self.kernel[0] - 1} - ky) * {self.source.row}")
+            for kx in range(self.kernel[1]):
+                after = self.kernel[1] - 1 - kx
+                made += [f"        e{q} = dy[o, {slice_of('at', after + q * LANES)}]" for q in range(len(p))]
+                for m, each in enumerate(c):
+                    made.append(f"        v = w[o, {each}, ky, {kx}]")
+                    made += [f"        s{m}_{q} = s{m}_{q} + v * e{q}" for q in range(len(p))]
+            return made + [
+                f"dx[{each}, {slice_of(place)}] = s{m}_{q}" for m, each in enumerate(c) for q, place in enumerate(p)
+            ]
+
+        return "\n".join([*lines, *_tiles(number, size, tile)])
 
     def _weights(self) -> str:
-        """Running sums over planes, a kernel row at a time."""
-        name, origin, size = self.name, self.gradient.origin, self.output.size
-        lines = [f"def convolve_weights_{name}(x, dy, gw, gb):", f"    for o in range({self.output.channels}):"]
-        if self.bias:
-            lines += ["        s = f32(0)", f"        for p in range({size}):", f"            s += dy[o, p + {origin}]"]
-            lines.append("        gb[o] += s")
-        lines.append(f"        for c in range({self.source.channels}):")
+        """Running sums over planes, a kernel row at a time, for some channels at once."""
+        name, origin, size, number = self.name, self.gradient.origin, self.output.size, self.output.channels
         height, width = self.kernel
-        for ky in range(height):
-            lines += [f"            s{kx} = f32(0)" for kx in range(width)]
-            lines += [f"            for p in range({size}):", f"                d = dy[o, p + {origin}]"]
-            lines += [f"                s{kx} += d * x[c, p + {ky * self.source.row + kx}]" for kx in range(width)]
-            lines += [f"            gw[o, c, {ky}, {kx}] += s{kx}" for kx in range(width)]
+        lines = [
+            f"def convolve_weights_{name}(x: {self.source.type}, dy: {self.gradient.type}, gw: {self._weight}, "
+            f"gb: f32[{number}]):",
+            f"    zero = np.zeros({LANES}, f32)",
+        ]
+        if self.bias:
+            lines += [
+                f"    for o in range({number}):",
+                "        s = zero",
+                f"        for p in range(0, {size}, {LANES}):",
+            ]
+            lines += [f"            s = s + dy[o, {slice_of('p', origin)}]", "        gb[o] += s.sum()"]
+
+        def tile(o: list[str], taps: list[int]) -> list[str]:
+            pairs = [(m, kx) for m in range(len(o)) for kx in taps]
+            made = [f"s{m}_{kx} = zero" for m, kx in pairs]
+            made.append(f"for p in range(0, {size}, {LANES}):")
+            made += [f"    d{m} = dy[{each}, {slice_of('p', origin)}]" for m, each in enumerate(o)]
+            made.append(f"    at = p + ky * {self.source.row}")
+            for kx in taps:
+                made.append(f"    e = x[c, {slice_of('at', kx)}]")
+                made += [f"    s{m}_{kx} = s{m}_{kx} + d{m} * e" for m in range(len(o))]
+            return made + [f"gw[{o[m]}, c, ky, {kx}] += s{m}_{kx}.sum()" for m, kx in pairs]
+
+        most = max(1, MOST_SUMS // min(width, MOST_TAPS))
+        for o, indent in groups(number, most, "o"):
+            lines += [indent[0]] if indent[0] else []
+            inner = indent[1]
+            lines += [f"{inner}for c in range({self.source.channels}):", f"{inner}    for ky in range({height}):"]
+            for first in range(0, width, MOST_TAPS):
+                taps = list(range(first, min(first + MOST_TAPS, width)))
+                lines += [f"{inner}        {line}" for line in tile(o, taps)]
         return "\n".join(lines)
 
     def _update(self, optimizer: Optimizer) -> str:
-        count = self.output.channels * self.source.channels * self.kernel[0] * self.kernel[1]
+        count, channels = prod(self.shapes["w"]), f"f32[{self.output.channels}]"
+        weights = f"f32[{count}]"
+        bias = f", bias: {channels}, gb: {channels}{states(optimizer, 'bias', channels)}" if self.bias else ""
         lines = [
-            f"def convolve_update_{self.name}(weight, gw{states(optimizer, 'weight')}"
-            f"{', bias, gb' + states(optimizer, 'bias') if self.bias else ''}{scalars(optimizer)}):",
+            f"def convolve_update_{self.name}(weight: {weights}, gw: {weights}{states(optimizer, 'weight', weights)}"
+            f"{bias}{scalars(optimizer, 'f32')}):",
             f"    for i in range({count}):",
             optimizer.update(8, "weight", "gw[i]", "i"),
             "        gw[i] = f32(0)",
@@ -208,20 +202,28 @@ class Convolution(Stage):
     def end(self, optimizer: Optimizer) -> str:
         n = self.number
         bias = f", b{n}, gb{n}{states(optimizer, f'b{n}')}" if self.bias else ""
-        arguments = f"flat_w{n}, flat_gw{n}{states(optimizer, f'flat_w{n}')}{bias}{scalars(optimizer)}"
+        count = prod(self.shapes["w"])
+        flat = "".join(f", {state}_w{n}.reshape({count})" for state in optimizer.states)
+        arguments = f"w{n}.reshape({count}), gw{n}.reshape({count}){flat}{bias}{scalars(optimizer)}"
         return f"convolve_update_{self.name}({arguments})"
 
 
-def _in_pairs(count: int, index: str, lines_of: Callable[[list[str]], list[str]]) -> list[str]:
-    """Lines for two channels at a time, and for one that is left over."""
-    made: list[str] = []
-    if count > 1:
-        made.append(f"    for {index} in range(0, {count - 1}, 2):")
-        made += ["        " + line for line in lines_of([index, f"{index} + 1"])]
-    if count % 2:
-        made.append(f"    {index} = {count - 1}")
-        made += ["    " + line for line in lines_of([index])]
-    return made
+def _tiles(count: int, size: int, tile: Callable[[list[str], list[str]], list[str]]) -> list[str]:
+    """A function's body: tiles of some channels and some vectors of places, that fit into registers together."""
+    lines = [f"    zero = np.zeros({LANES}, f32)"]
+    vectors = size // LANES
+    channels = -(-count // -(-count // MOST_CHANNELS_AT_ONCE))
+    most = max(1, MOST_SUMS // channels)
+    wide = min(-(-vectors // -(-vectors // most)), vectors)
+    whole = vectors // wide * wide
+    for names, (head, indent) in groups(count, channels, "k"):
+        lines += [head] if head else []
+        places = ["p", *(f"p + {m * LANES}" for m in range(1, wide))]
+        lines.append(f"{indent}for p in range(0, {whole * LANES}, {wide * LANES}):")
+        lines += [f"{indent}    {line}" for line in tile(names, places)]
+        if whole < vectors:
+            lines += [f"{indent}{line}" for line in tile(names, [str(m * LANES) for m in range(whole, vectors)])]
+    return lines
 
 
 @dataclass(slots=True, kw_only=True)
@@ -234,9 +236,12 @@ class MaxPool(Stage):
     stride: tuple[int, int]
     keeps_forward = True
 
-    def buffers(self) -> dict[str, str]:
-        to = self.output
-        return {f"a{self.number}": f"np.zeros((most, {to.channels}, {to.height * to.width}), np.int32)"}
+    def buffers(self) -> dict[str, Array]:
+        return {f"a{self.number}": Array((0, *self._places), "i32")}
+
+    @property
+    def _places(self) -> tuple[int, int]:
+        return self.output.channels, self.output.height * self.output.width
 
     def functions(self, optimizer: Optimizer) -> dict[str, str]:
         (height, width), row = self.window, self.source.row
@@ -246,7 +251,7 @@ class MaxPool(Stage):
         made = {
             f"pool_{self.name}": text(
                 """
-                def pool_«name»(x, y, places):
+                def pool_«name»(x: «source», y: «to», places: «places»):
                     for c in range(«channels»):
                         for i in range(«height»):
                             for j in range(«width»):
@@ -267,13 +272,16 @@ class MaxPool(Stage):
                 looks=looks,
                 to_origin=to.origin,
                 to_row=to.row,
+                source=self.source.type,
+                to=to.type,
+                places=Array(self._places, "i32").type,
             )
         }
         if not self.first:
             overlap = self.stride[0] < height or self.stride[1] < width
             made[f"pool_back_{self.name}"] = text(
                 """
-                def pool_back_«name»(dy, places, dx):
+                def pool_back_«name»(dy: «gradient», places: «places», dx: «owed»):
                     for c in range(«channels»):
                         for p in range(«size»):
                             dx[c, p + «origin»] = f32(0)
@@ -288,6 +296,9 @@ class MaxPool(Stage):
                 height=to.height,
                 width=to.width,
                 assign="+=" if overlap else "=",
+                gradient=self.gradient.type,
+                places=Array(self._places, "i32").type,
+                owed=back.type,
                 **{"from": self.gradient.origin, "row": self.gradient.row},
             )
         return made
@@ -324,7 +335,7 @@ class AvgPool(Stage):
         made = {
             f"average_{self.name}": text(
                 """
-                def average_«name»(x, y):
+                def average_«name»(x: «source», y: «to»):
                     for c in range(«channels»):
                         for i in range(«height»):
                             for j in range(«width»):
@@ -339,13 +350,15 @@ class AvgPool(Stage):
                 row=self.source.row,
                 to_origin=to.origin,
                 to_row=to.row,
+                source=self.source.type,
+                to=to.type,
                 **common,
             )
         }
         if not self.first:
             made[f"average_back_{self.name}"] = text(
                 """
-                def average_back_«name»(dy, dx):
+                def average_back_«name»(dy: «gradient», dx: «owed»):
                     for c in range(«channels»):
                         for p in range(«size»):
                             dx[c, p + «origin»] = f32(0)
@@ -361,6 +374,8 @@ class AvgPool(Stage):
                 origin=back.origin,
                 row=back.row,
                 from_row=self.gradient.row,
+                gradient=self.gradient.type,
+                owed=back.type,
                 **{"from": self.gradient.origin},
                 **common,
             )

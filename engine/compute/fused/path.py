@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+import ctypes
+from collections.abc import Generator, Iterable, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, ClassVar
 
@@ -12,13 +13,17 @@ from torch import Tensor, nn
 
 from lazytrain.engine.compute.fused.compiling import (
     CannotCompile,
-    compile_apart,
+    Loaded,
+    compile_aside,
     has_compiler,
     is_compiled,
     load_program,
 )
 from lazytrain.engine.compute.fused.program import Program, write_program
 from lazytrain.engine.compute.fused.stack import NotServed
+from lazytrain.engine.compute.fused.stages import Array
+from lazytrain.engine.compute.fused.updates import gradient_of, scalars_of
+from lazytrain.engine.compute.metrics import total_norm
 from lazytrain.engine.compute.whole_blocks import PathUnavailable
 from lazytrain.engine.data.augmentation import seed_for
 from lazytrain.engine.data.batches import Block
@@ -27,9 +32,12 @@ from lazytrain.presets.schema import Hyperparameters
 BLOCK_OPERATIONS = 10**8
 """Multiplications of a block, about: some milliseconds, so that a pause is obeyed at once."""
 BLOCK_IMAGES = 128
-MOST_BATCH_IMAGES = 16
-"""Of a batch: with more, torch's products of matrices are as fast, and more threads help them."""
-WORTH_OPERATIONS = 10**11
+PREDICTED_IMAGES = 32
+"""Evaluated at once: more would leave the processor's cache."""
+MOST_BATCH_IMAGES = 256
+MOST_BATCH_IMAGES_OF_THREADS = 16
+"""The same where more threads than one are asked for: torch's products of matrices can use them, programs can't."""
+WORTH_OPERATIONS = 5 * 10**9
 """Multiplications of a whole training from which on it is worth its compilation."""
 
 
@@ -43,49 +51,94 @@ class FusedPath:
         self._values = values
         self._program = find_program(net, values, input_shape)
         self._parameters = [each.detach() for each in net.parameters()]
-        self._states = [torch.zeros_like(each) for each in self._parameters for _ in self._program.states]
-        self._arrays = [each.numpy() for each in self._parameters]
+        self._states = [torch.zeros_like(each) for each in self._parameters for _ in self._program.optimizer.states]
         self._count = 0
-        self._seed = np.uint64(seed_for(values.seed, "dropout"))
+        self._seed = seed_for(values.seed, "dropout")
         self._num_classes = [module for module in net.modules() if isinstance(module, nn.Linear)][-1].out_features
         operations = self._program.operations * values.batch_size
         most = min(BLOCK_OPERATIONS // operations, BLOCK_IMAGES // values.batch_size)
         self._block_steps = max(1, most)
-        rows = self._block_steps * values.batch_size + 1
-        self._logits = torch.empty(rows, self._num_classes)
-        self._next: list[Tensor] = []
-        self._steps: Any = None
-        self._predict: Any = None
+        self._most = values.batch_size + 1  # a last batch of one image joins the batch before it
+        self._buffers = _room(self._program.buffers.values(), self._most)
+        self._predict_buffers = _room(self._program.predict_buffers.values(), PREDICTED_IMAGES)
+        self._gradient_norm: Tensor | None = None
+        self._loaded: Loaded | None = None
 
     @property
     def block_steps(self) -> int:
         return self._block_steps
 
+    @property
+    def takes_bytes(self) -> bool:
+        return not self._values.augmentation.active
+
     def prepare(self, input_shape: tuple[int, ...]) -> None:
         try:
-            module = load_program(self._program.text)
+            self._loaded = load_program(self._program.text)
         except CannotCompile as error:
             raise PathUnavailable(str(error)) from error
-        self._steps, self._predict = module.steps, module.predict
 
-    def enter(self, block: Block, rates: Sequence[float]) -> None:
+    def enter(self, block: Block, rates: Sequence[float], watched: int | None = None) -> Tensor:
+        logits = torch.empty(block.images.shape[0], self._num_classes)
+        scalars = [scalars_of(self._program.optimizer, rate, self._count + index) for index, rate in enumerate(rates)]
         sizes = [images.shape[0] for images, _ in block.batches]
-        rows = block.images.shape[0]
-        logits = self._logits[:rows]
-        self._steps(
-            block.images.view(rows, -1).numpy(),
-            block.goals.numpy(),
-            np.array(sizes, np.int64),
-            np.array(rates, np.float32),
-            logits.numpy(),
-            self._seed,
-            self._count,
-            max(sizes),
-            *self._arrays,
-            *(each.numpy() for each in self._states),
-        )
+        if watched is not None:
+            before = sum(sizes[:watched])
+            self._steps(block, 0, sizes[:watched], scalars[:watched], logits)
+            self._gradient_norm = self._look(block, before, sizes[watched], logits)
+            sizes, scalars = sizes[watched:], scalars[watched:]
+        else:
+            before = 0
+        self._steps(block, before, sizes, scalars, logits)
+        return logits
+
+    def _steps(
+        self, block: Block, first: int, sizes: list[int], scalars: list[tuple[float, ...]], logits: Tensor
+    ) -> None:
+        """Steps of `sizes` images each, from the block's image `first` on."""
+        self._run(block, first, sizes, scalars, logits, [*self._parameters, *self._states])
         self._count += len(sizes)
-        self._next = list(reversed(logits.split(sizes)))
+
+    def _look(self, block: Block, first: int, size: int, logits: Tensor) -> Tensor:
+        """The norm of the gradient for some images: what a step of rate 1 makes of copies that have no past."""
+        weights = [each.clone() for each in self._parameters]
+        states = [torch.zeros_like(each) for each in self._states]
+        optimizer = self._program.optimizer
+        self._run(block, first, [size], [scalars_of(optimizer, 1.0, 0)], logits, [*weights, *states])
+        count = len(optimizer.states)
+        return total_norm(
+            [
+                gradient_of(self._values, weight, after, states[index * count] if count else None)
+                for index, (weight, after) in enumerate(zip(self._parameters, weights, strict=True))
+            ]
+        )
+
+    def _run(
+        self,
+        block: Block,
+        first: int,
+        sizes: list[int],
+        scalars: list[tuple[float, ...]],
+        logits: Tensor,
+        arrays: Sequence[Tensor],
+    ) -> None:
+        taken, each_size = np.array(scalars, np.float32), np.array(sizes, np.int64)
+        self._call(
+            "steps",
+            [block.images[first:], block.goals[first:], each_size, taken, logits[first:]],
+            [self._seed, self._count, len(sizes), self._most],
+            [*self._buffers, *arrays],
+        )
+
+    def _call(self, name: str, given: Sequence[Any], numbers: Sequence[int], arrays: Sequence[Tensor]) -> None:
+        if self._loaded is None:
+            raise RuntimeError("prepare comes first")
+        addresses = [each.ctypes.data if isinstance(each, np.ndarray) else each.data_ptr() for each in given]
+        self._loaded.functions[name](
+            *map(ctypes.c_void_p, addresses),
+            *map(ctypes.c_uint64, numbers),
+            *(ctypes.c_void_p(each.data_ptr()) for each in arrays),
+        )
 
     def mode(self) -> AbstractContextManager[Any]:
         return torch.no_grad()
@@ -94,18 +147,19 @@ class FusedPath:
         return targets
 
     def step(self, images: Tensor, goals: Tensor, logits: Tensor, learning_rate: float) -> None:
-        # Computed when its block was entered.
-        logits.copy_(self._next.pop())
+        raise RuntimeError("a block is one call")
 
     def watch(self) -> None:
-        """Nothing: a block is one call, in which no gradient can be looked at."""
+        """Nothing: the step is named where its block is entered."""
 
     def gradient_norm(self) -> Tensor | None:
-        return None
+        return self._gradient_norm
 
     def evaluate(self, images: Tensor) -> Tensor:
+        images = images.contiguous()
         logits = torch.empty(images.shape[0], self._num_classes)
-        self._predict(images.contiguous().view(images.shape[0], -1).numpy(), logits.numpy(), *self._arrays)
+        numbers = [images.shape[0], PREDICTED_IMAGES]
+        self._call("predict", [images, logits], numbers, [*self._predict_buffers, *self._parameters])
         return logits
 
     def state_dict(self) -> dict[str, Any]:
@@ -117,13 +171,19 @@ class FusedPath:
         self._count = state["count"]
 
 
+def _room(arrays: Iterable[Array], most: int) -> list[Tensor]:
+    """What a program works in, for so many images."""
+    kinds = {"f32": torch.float32, "i32": torch.int32}
+    return [torch.zeros([size or most for size in each.shape], dtype=kinds[each.number]) for each in arrays]
+
+
 def find_program(net: nn.Module, values: Hyperparameters, input_shape: tuple[int, ...]) -> Program:
     """The program for a net and its settings. Raises NotServed where there is none."""
     if values.precision != "float32" or values.channels_last or values.compile:
         raise NotServed("programs compute in float32, in torch's usual order")
     if any(each.device.type != "cpu" or each.dtype != torch.float32 for each in net.parameters()):
         raise NotServed("programs compute on the CPU")
-    return write_program(net, values, input_shape)
+    return write_program(net, values, input_shape, as_bytes=not values.augmentation.active)
 
 
 def worthwhile_program(
@@ -133,7 +193,7 @@ def worthwhile_program(
 
     None where it has none, where it is too short for one, and where its batches are large.
     """
-    if values.batch_size > MOST_BATCH_IMAGES:
+    if values.batch_size > (MOST_BATCH_IMAGES if values.threads == 1 else MOST_BATCH_IMAGES_OF_THREADS):
         return None
     try:
         program = find_program(net, values, input_shape)
@@ -146,7 +206,7 @@ def worthwhile_program(
 def compile_ahead(
     net: nn.Module, values: Hyperparameters, input_shape: tuple[int, ...], num_images: int, name: str | None = None
 ) -> Generator[float]:
-    """Have another process compile what the training will want, by the rule or by the path's `name`; yields seconds.
+    """Have another thread compile what the training will want, by the rule or by the path's `name`; yields seconds.
 
     Raises:
         CannotCompile: that failed.
@@ -162,4 +222,4 @@ def compile_ahead(
     except NotServed:
         return  # who makes the path says so
     if program is not None and not is_compiled(program.text):
-        yield from compile_apart(program.text)
+        yield from compile_aside(program.text)

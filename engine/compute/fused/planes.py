@@ -4,6 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+LANES = 16
+"""Numbers of a vector, at most: loops over planes end with a whole one."""
+
+
+def whole_vectors(size: int) -> int:
+    """The next multiple of a vector's numbers."""
+    return -(-size // LANES) * LANES
+
 
 @dataclass(frozen=True, slots=True)
 class Plane:
@@ -26,9 +34,19 @@ class Plane:
         return cls(channels, height, width, width, 0, height * width)
 
     @classmethod
-    def padded(cls, channels: int, height: int, width: int, padding: int) -> Plane:
-        row = width + 2 * padding
-        return cls(channels, height, width, row, padding * row + padding, (height + 2 * padding) * row)
+    def padded(cls, channels: int, height: int, width: int, padding: tuple[int, int], kernel: tuple[int, int]) -> Plane:
+        """With a border of zeros, and with room behind it for what a convolution looks at past its last place."""
+        above, beside = padding
+        row = width + 2 * beside
+        seen = whole_vectors((height + 2 * above - kernel[0]) * row + row - kernel[1] + 1)
+        reach = (kernel[0] - 1) * row + kernel[1] - 1
+        size = whole_vectors(max((height + 2 * above) * row, seen + reach))
+        return cls(channels, height, width, row, above * row + beside, size)
+
+    @property
+    def type(self) -> str:
+        """In a program's text."""
+        return f"f32[{self.channels}, {self.size}]"
 
     @property
     def is_compact(self) -> bool:

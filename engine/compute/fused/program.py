@@ -13,22 +13,19 @@ from torch import nn
 from lazytrain.engine.compute.fused.loss import loss_gradient
 from lazytrain.engine.compute.fused.planes import Plane
 from lazytrain.engine.compute.fused.stack import flat_modules, make_stages
-from lazytrain.engine.compute.fused.stages import Stage, text
-from lazytrain.engine.compute.fused.updates import optimizer_of
+from lazytrain.engine.compute.fused.stages import Array, Stage, text
+from lazytrain.engine.compute.fused.updates import Optimizer, optimizer_of
 from lazytrain.presets.schema import Hyperparameters
 
-HEAD = '''"""Steps of a net, written by lazytrain and compiled by numba; not meant to be changed."""
+HEAD = '''"""Steps of a net, written by lazytrain and compiled by LLVM; not meant to be changed."""
+
+from __future__ import annotations
 
 import math
 
 import numpy as np
-from numba import njit
 
 f32, u64 = np.float32, np.uint64
-# Sums may be taken in another order, as vectors do; what is NaN or infinite stays so.
-settings = {"fastmath": {"reassoc", "contract", "nsz", "arcp"}, "error_model": "numpy", "nogil": True}
-# Nobody but the program calls them.
-compiled = njit(**settings, no_cpython_wrapper=True, no_cfunc_wrapper=True)
 '''
 
 
@@ -37,15 +34,21 @@ class Program:
     """A program and what it is called with."""
 
     text: str
-    states: tuple[str, ...]
-    """What the optimizer keeps of each parameter, each of its shape: a velocity, or two means."""
+    optimizer: Optimizer
+    buffers: dict[str, Array]
+    """What `steps` works in, zeros before its first call, in the order of its parameters."""
+    predict_buffers: dict[str, Array]
+    """The same of `predict`."""
     operations: int
     """Multiplications with additions that an image's step takes, about."""
 
 
-def write_program(net: nn.Module, values: Hyperparameters, input_shape: tuple[int, ...]) -> Program:
-    """The program of a stack. Raises NotServed where there is none."""
-    return _Writer(make_stages(flat_modules(net), input_shape), values, input_shape).write()
+def write_program(
+    net: nn.Module, values: Hyperparameters, input_shape: tuple[int, ...], *, as_bytes: bool = False
+) -> Program:
+    """The program of a stack, trained on float images or on uint8 ones. Raises NotServed where there is none."""
+    stages = make_stages(flat_modules(net), input_shape, as_bytes=as_bytes)
+    return _Writer(stages, values, input_shape, "u8" if as_bytes else "f32").write()
 
 
 @dataclass(slots=True)
@@ -65,32 +68,38 @@ class _Memory:
     def d(self) -> str:
         return f"d{self.owner.number}" + ("[n]" if self.owner.per_image and self.crosses else "")
 
-    def buffers(self, *, back: bool) -> Iterator[str]:
-        """How it is made; the gradient too, if `back`."""
+    def buffers(self, *, back: bool) -> dict[str, Array]:
+        """What it is made of; the gradient too, if `back`."""
         owner = self.owner
-        yield f"y{owner.number} = {_zeros(owner, owner.output, owner.kept)}"
+        made = {f"y{owner.number}": _array(owner, owner.output, owner.kept)}
         if back:
-            yield f"d{owner.number} = {_zeros(owner, owner.gradient, self.crosses)}"
+            made[f"d{owner.number}"] = _array(owner, owner.gradient, self.crosses)
+        return made
+
+    def flats(self, *, back: bool) -> Iterator[str]:
+        """Where it goes from images to a batch: the same numbers as vectors."""
         if self.crosses:
-            features = owner.output.features
-            yield f"flat_y = y{owner.number}.reshape(most, {features})"
+            number, features = self.owner.number, self.owner.output.features
+            yield f"flat_y = y{number}.reshape(most, {features})"
             if back:
-                yield f"flat_d = d{owner.number}.reshape(most, {features})"
+                yield f"flat_d = d{number}.reshape(most, {features})"
 
 
-def _zeros(stage: Stage, plane: Plane, whole_batch: bool) -> str:
+def _array(stage: Stage, plane: Plane, whole_batch: bool) -> Array:
     if not stage.per_image:
-        return f"np.zeros((most, {plane.size}), f32)"
-    return f"np.zeros(({'most, ' if whole_batch else ''}{plane.channels}, {plane.size}), f32)"
+        return Array((0, plane.size))
+    return Array((*((0,) if whole_batch else ()), plane.channels, plane.size))
 
 
 class _Writer:
-    def __init__(self, stages: Sequence[Stage], values: Hyperparameters, input_shape: tuple[int, ...]) -> None:
-        self._stages, self._values = stages, values
+    def __init__(
+        self, stages: Sequence[Stage], values: Hyperparameters, input_shape: tuple[int, ...], number: str
+    ) -> None:
+        self._number = number
+        self._stages, self._settings = stages, values
         self._features = prod(input_shape)
         self._optimizer = optimizer_of(values)
         self._classes = stages[-1].output.features
-        self._names = [f"{name}{stage.number}" for stage in stages for name in stage.shapes]
         self._memory: list[_Memory] = []
         for stage in stages:
             self._memory.append(self._memory[-1] if stage.in_place else _Memory(stage))
@@ -101,49 +110,56 @@ class _Writer:
         functions: dict[str, str] = {}
         for stage in self._stages:
             functions |= stage.functions(self._optimizer)
-        functions["loss_gradient"] = loss_gradient(self._values, self._classes)
-        types = [_array(len(shape)) for stage in self._stages for shape in stage.shapes.values()]
-        parts = [
-            HEAD,
-            *(f"@compiled\n{each}\n" for each in functions.values()),
-            self._steps(types),
-            self._predict(types),
-        ]
-        return Program("\n\n".join(parts), self._optimizer.states, self._count_operations())
+        functions["loss_gradient"] = loss_gradient(self._settings, self._classes)
+        parts = [HEAD, *functions.values(), self._steps(), self._predict(), ""]
+        return Program(
+            text="\n\n\n".join(parts),
+            optimizer=self._optimizer,
+            buffers=self._buffers(back=True),
+            predict_buffers=self._buffers(back=False),
+            operations=self._count_operations(),
+        )
 
     # ── what the stages are called with ────────────────────────────────────────────────────────────────────
 
     def _values_of(self, index: int) -> tuple[str, str]:
         """Names of what a stage takes and of what it puts out."""
-        if index == 0:
-            taken = "images[row : row + size]"
-        elif self._stages[index - 1].per_image != self._stages[index].per_image:
-            taken = "flat_y"
-        else:
-            taken = self._memory[index - 1].y
-        return taken, taken if self._stages[index].in_place else self._memory[index].y
+        taken = "images[row:]" if index == 0 else self._values(index - 1, self._stages[index].per_image)
+        return taken, taken if self._stages[index].in_place else self._values(index, self._stages[index].per_image)
+
+    def _values(self, index: int, per_image: bool) -> str:
+        """What a stage puts out, for one image or for a batch."""
+        memory = self._memory[index]
+        return "flat_y" if memory.owner.per_image and not per_image else memory.y
 
     def _gradients_of(self, index: int) -> tuple[str, str]:
         """Names of the gradients for what a stage puts out and for what it takes."""
-        if index == 0:
-            owed = ""
-        elif self._stages[index - 1].per_image != self._stages[index].per_image:
-            owed = "flat_d"
-        else:
-            owed = self._memory[index - 1].d
-        return owed if self._stages[index].in_place else self._memory[index].d, owed
+        owed = "" if index == 0 else self._gradient(index - 1, self._stages[index].per_image)
+        return owed if self._stages[index].in_place else self._gradient(index, self._stages[index].per_image), owed
+
+    def _gradient(self, index: int, per_image: bool) -> str:
+        memory = self._memory[index]
+        return "flat_d" if memory.owner.per_image and not per_image else memory.d
 
     def _owed(self, index: int) -> bool:
         """Whether somebody wants the gradient for what this stage puts out."""
         return not self._stages[index].first or bool(self._stages[index].shapes)
 
-    def _buffers(self, *, back: bool) -> Iterator[str]:
+    def _buffers(self, *, back: bool) -> dict[str, Array]:
+        made: dict[str, Array] = {}
         for index, (stage, memory) in enumerate(zip(self._stages, self._memory, strict=True)):
             if not stage.in_place:
-                yield from memory.buffers(back=back and self._owed(index))
-            for name, made in stage.buffers().items():
-                if back or stage.keeps_forward:
-                    yield f"{name} = {made}"
+                made |= memory.buffers(back=back and self._owed(index))
+            if back or stage.keeps_forward:
+                made |= stage.buffers()
+        return made
+
+    def _flats(self, *, back: bool) -> str:
+        made: list[str] = []
+        for index, (stage, memory) in enumerate(zip(self._stages, self._memory, strict=True)):
+            if not stage.in_place:
+                made += memory.flats(back=back and self._owed(index))
+        return "\n".join(made)
 
     # ── steps ──────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -173,71 +189,70 @@ class _Writer:
         ends = [end for stage in self._stages if (end := stage.end(self._optimizer))]
         return "\n".join([self._walk(range(len(self._stages) - 1, -1, -1), line_of), *ends])
 
-    def _flats(self) -> Iterator[str]:
-        """Parameters of four dimensions as rows of numbers."""
-        for stage in self._stages:
-            for name, shape in stage.shapes.items():
-                if len(shape) > 2:
-                    each = f"{name}{stage.number}"
-                    yield f"flat_{each} = {each}.reshape({prod(shape)})"
-                    for state in self._optimizer.states:
-                        yield f"{state}_flat_{each} = {state}_{each}.reshape({prod(shape)})"
+    def _parameters(self, *, back: bool) -> str:
+        """Buffers, weights and, if `back`, their states, each with its type."""
+        weights = {
+            f"{name}{stage.number}": Array(shape) for stage in self._stages for name, shape in stage.shapes.items()
+        }
+        states = {f"{state}_{name}": each for name, each in weights.items() for state in self._optimizer.states}
+        arrays = self._buffers(back=back) | weights | (states if back else {})
+        return ", ".join(f"{name}: {each.type}" for name, each in arrays.items())
 
-    def _steps(self, types: list[str]) -> str:
-        states = [f"{state}_{name}" for name in self._names for state in self._optimizer.states]
-        types = types + [each for each in types for _ in self._optimizer.states]
+    def _steps(self) -> str:
+        taken = [f"{name} = scalars[step, {index}]" for index, name in enumerate(self._optimizer.scalars)]
         return text(
             '''
-            @njit(
-                "void(f4[:, ::1], i8[::1], i8[::1], f4[::1], f4[:, ::1], u8, i8, i8, «types»)",
-                cache=True,
-                **settings,
-            )
-            def steps(images, targets, sizes, rates, logits, seed, count, most, «arguments»):
-                """A block of steps: of «features» numbers an image in `images`, `sizes[step]` images a step."""
+            def steps(
+                images: «number»[:, «features»], targets: i64[:], sizes: i64[:], scalars: f32[:, «taken_count»],
+                logits: f32[:, «classes»], seed: u64, count: i64, num_steps: i64, most: i64,
+                «parameters»
+            ):
+                """A block of steps: `sizes[step]` images a step, at most `most`; `count` were done before."""
                 «flats»
-                «buffers»
                 row = 0
-                for step in range(len(sizes)):
-                    size, rate = sizes[step], rates[step]
-                    «before»
+                for step in range(num_steps):
+                    size = sizes[step]
+                    «taken»
                     «forward»
                     for n in range(size):
                         for j in range(«classes»):
                             logits[row + n, j] = y«last»[n, j]
-                    loss_gradient(y«last», targets[row : row + size], d«last», size)
+                    loss_gradient(y«last», targets[row:], d«last», size)
                     «backward»
                     row += size
                     count += 1
             ''',
-            types=", ".join(types),
-            arguments=", ".join([*self._names, *states]),
+            parameters=self._parameters(back=True),
+            number=self._number,
             features=self._features,
-            flats="\n".join(self._flats()),
-            buffers="\n".join(self._buffers(back=True)),
-            before="\n".join(self._optimizer.before),
+            flats=self._flats(back=True),
+            taken="\n".join(taken),
+            taken_count=len(taken),
             forward=self._forward(),
             classes=self._classes,
             last=self._stages[-1].number,
             backward=self._backward(),
         )
 
-    def _predict(self, types: list[str]) -> str:
+    def _predict(self) -> str:
         return text(
             '''
-            @njit("void(f4[:, ::1], f4[:, ::1], «types»)", cache=True, **settings)
-            def predict(images, logits, «arguments»):
-                """The logits of some images, by the net as it is evaluated."""
-                row, size, most = 0, len(images), len(images)
-                «buffers»
-                «forward»
-                for n in range(size):
-                    for j in range(«classes»):
-                        logits[n, j] = y«last»[n, j]
+            def predict(
+                images: f32[:, «features»], logits: f32[:, «classes»], total: i64, most: i64,
+                «parameters»
+            ):
+                """The logits of `total` images, `most` at a time, by the net as it is evaluated."""
+                «flats»
+                for row in range(0, total, most):
+                    size = most if row + most < total else total - row
+                    «forward»
+                    for n in range(size):
+                        for j in range(«classes»):
+                            logits[row + n, j] = y«last»[n, j]
             ''',
-            types=", ".join(types),
-            arguments=", ".join(self._names),
-            buffers="\n".join(self._buffers(back=False)),
+            parameters=self._parameters(back=False),
+            features=self._features,
+            flats=self._flats(back=False),
             forward=self._forward(evaluating=True),
             classes=self._classes,
             last=self._stages[-1].number,
@@ -249,7 +264,3 @@ class _Writer:
             places = stage.output.height * stage.output.width if stage.per_image else 1
             count += prod(stage.shapes.get("w", (0,))) * places * (2 if stage.first else 3)
         return count
-
-
-def _array(dimensions: int) -> str:
-    return f"f4[{', '.join([':'] * (dimensions - 1) + ['::1'])}]"

@@ -5,11 +5,25 @@ Stages of planes work on one image after another, which stays in the processor's
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from textwrap import dedent, indent
 
-from lazytrain.engine.compute.fused.planes import Plane
+from lazytrain.engine.compute.fused.planes import LANES, Plane
 from lazytrain.engine.compute.fused.updates import Optimizer
+
+
+@dataclass(frozen=True, slots=True)
+class Array:
+    """Numbers that lie row by row; a shape that begins with 0 has one row for each image of a batch."""
+
+    shape: tuple[int, ...]
+    number: str = "f32"
+
+    @property
+    def type(self) -> str:
+        """In a program's text."""
+        return f"{self.number}[{', '.join(str(size) if size else ':' for size in self.shape)}]"
 
 
 @dataclass(slots=True, kw_only=True)
@@ -47,8 +61,8 @@ class Stage:
         """The text of each function that its lines call, by name; stages alike share them."""
         return {}
 
-    def buffers(self) -> dict[str, str]:
-        """What it keeps beside its output: name → how it is made, for `batch` images at most."""
+    def buffers(self) -> dict[str, Array]:
+        """What it keeps beside its output, zeros at first."""
         return {}
 
     def forward(self, x: str, y: str) -> str:
@@ -80,10 +94,28 @@ def text(template: str, **parts: object) -> str:
     return "\n".join(lines)
 
 
-def states(optimizer: Optimizer, *weights: str) -> str:
-    """The states of some weights, as arguments."""
-    return "".join(f", {state}_{weight}" for weight in weights for state in optimizer.states)
+def states(optimizer: Optimizer, weight: str, kind: str = "") -> str:
+    """The states of a weight, as arguments; with a `kind`, as parameters of this type."""
+    typed = f": {kind}" if kind else ""
+    return "".join(f", {state}_{weight}{typed}" for state in optimizer.states)
 
 
-def scalars(optimizer: Optimizer) -> str:
-    return "".join(f", {scalar}" for scalar in optimizer.scalars)
+def scalars(optimizer: Optimizer, kind: str = "") -> str:
+    typed = f": {kind}" if kind else ""
+    return "".join(f", {scalar}{typed}" for scalar in optimizer.scalars)
+
+
+def slice_of(at: str, offset: int = 0, lanes: int = LANES) -> str:
+    """A vector's place; a number's, where it is of one."""
+    first = f"{at} + {offset}" if offset else at
+    return f"{first} : {first} + {lanes}" if lanes > 1 else first
+
+
+def groups(count: int, most: int, index: str) -> Iterator[tuple[list[str], tuple[str, str]]]:
+    """`count` channels or rows, `most` at a time: their names, a loop's head, and the indentation within."""
+    size = -(-count // -(-count // most))
+    whole = count // size * size
+    names = [index, *(f"{index} + {m}" for m in range(1, size))]
+    yield names, (f"    for {index} in range(0, {whole}, {size}):", " " * 8)
+    if whole < count:
+        yield [str(m) for m in range(whole, count)], ("", " " * 4)

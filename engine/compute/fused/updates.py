@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
+
+from torch import Tensor
 
 from lazytrain.presets.schema import Hyperparameters
 
@@ -20,11 +23,9 @@ class Optimizer:
     """What is the same for all weights of a step."""
     lines: tuple[str, ...]
     """Of `w`, `g`, the states and the scalars."""
-    before: tuple[str, ...] = ()
-    """What a step's scalars are found by, from `rate` and `count`, the steps done."""
 
     def update(self, indent: int, weight: str, gradient: str, index: str) -> str:
-        """The lines for `weight[index]`; its states are called `v_weight` and so on."""
+        """The lines for `weight[index]`, or for a vector of them; its states are called `v_weight` and so on."""
         each = f"{weight}[{index}]"
         lines = [f"w = {each}", f"g = {gradient}", *(f"{s} = {s}_{weight}[{index}]" for s in self.states)]
         lines += [*self.lines, *(f"{s}_{weight}[{index}] = {s}" for s in self.states), f"{each} = w"]
@@ -48,8 +49,20 @@ def optimizer_of(values: Hyperparameters) -> Optimizer:
         f"q = f32({SECOND_DECAY}) * q + f32({1 - SECOND_DECAY!r}) * g * g",
         f"w -= pace * m / (np.sqrt(q) * spread + f32({EPSILON}))",
     )
-    before = (
-        f"pace = f32(rate / (1.0 - {FIRST_DECAY} ** (count + 1)))",
-        f"spread = f32(1.0 / np.sqrt(1.0 - {SECOND_DECAY} ** (count + 1)))",
-    )
-    return Optimizer(("m", "q"), ("rate", "pace", "spread"), lines, before)
+    return Optimizer(("m", "q"), ("rate", "pace", "spread"), lines)
+
+
+def scalars_of(optimizer: Optimizer, rate: float, count: int) -> tuple[float, ...]:
+    """Its scalars for a step at this rate, after `count` steps."""
+    if len(optimizer.scalars) == 1:
+        return (rate,)
+    return rate, rate / (1 - FIRST_DECAY ** (count + 1)), 1 / math.sqrt(1 - SECOND_DECAY ** (count + 1))
+
+
+def gradient_of(values: Hyperparameters, before: Tensor, after: Tensor, state: Tensor | None) -> Tensor:
+    """The loss's gradient, of what a step of rate 1 made of weights and of their first state, which was zero."""
+    if values.optimizer == "adamw" and state is not None:
+        return state / (1 - FIRST_DECAY)
+    if values.optimizer == "adam" and state is not None:
+        return state / (1 - FIRST_DECAY) - values.weight_decay * before
+    return (before - after if state is None else state) - values.weight_decay * before

@@ -85,11 +85,16 @@ def test_blocks_are_autograds_steps_whatever_their_rates(
         rates = (torch.rand(num_steps) * 0.005).tolist()
         block = block_of(ours, images, targets, sizes)
         with ours.mode():
-            ours.enter(block, rates)
-        for (some, goals), some_targets, rate in zip(block.batches, targets.split(sizes), rates, strict=True):
+            entered = ours.enter(block, rates)
+        rows = [None] * num_steps if entered is None else entered.clone().split(sizes)
+        parts = zip(block.batches, targets.split(sizes), rates, rows, strict=True)
+        for (some, goals), some_targets, rate, done in parts:
             outputs = [torch.empty(len(some), 4, dtype=torch.float64) for _ in range(2)]
             with ours.mode():
-                ours.step(some, goals, outputs[0], rate)
+                if done is None:
+                    ours.step(some, goals, outputs[0], rate)
+                else:
+                    outputs[0] = done
             autograd.step(some, some_targets, outputs[1], rate)
             torch.testing.assert_close(*outputs)
     for one, other in zip(nets[0].parameters(), nets[1].parameters(), strict=True):
@@ -184,6 +189,7 @@ def test_compiling_is_asked_for(layers: list[object], fields: dict[str, Any], pa
 
 
 @pytest.mark.skipif(not any(map(shutil.which, ("c++", "g++", "clang++"))), reason="torch compiles by a C++ compiler")
+@pytest.mark.slow
 @pytest.mark.parametrize("fields", [{}, {"optimizer": "adam"}])
 def test_compiled_steps_are_the_same_steps(monkeypatch: pytest.MonkeyPatch, fields: dict[str, Any]) -> None:
     monkeypatch.setattr(whole_blocks, "COMPILED_STEPS", 2)  # half a minute less than eight

@@ -50,11 +50,11 @@ def test_it_is_seen_paused_and_stopped(bench: Bench, monkeypatch: pytest.MonkeyP
 def test_where_it_fails_the_run_is_trained_without(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     def compile_ahead(*_: object) -> Iterator[float]:
         yield 0.5
-        raise CannotCompile("numba can't compile the steps: SIGKILL, killed")
+        raise CannotCompile("the steps can't be compiled: RuntimeError: no")
 
     monkeypatch.setattr(launching, "compile_ahead", compile_ahead)
     run = bench.queue()
     bench.train()
     assert bench.state(run) is State.FINISHED
-    said = "numba can't compile the steps: SIGKILL, killed: trained without it, which takes several times as long"
+    said = "the steps can't be compiled: RuntimeError: no: trained without it, which takes several times as long"
     assert said in bench.texts(run)

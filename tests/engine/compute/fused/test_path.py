@@ -2,26 +2,36 @@
 
 from __future__ import annotations
 
+import ctypes
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
 
 from lazytrain.engine.compute.architecture import build_net
 from lazytrain.engine.compute.fused import compiling, path
-from lazytrain.engine.compute.fused.compiling import FOLDER, CannotCompile, compile_apart, is_compiled, load_program
+from lazytrain.engine.compute.fused.compiling import (
+    FOLDER,
+    CannotCompile,
+    Loaded,
+    compile_aside,
+    is_compiled,
+    load_program,
+)
 from lazytrain.engine.compute.fused.path import FusedPath, compile_ahead, find_program, worthwhile_program
 from lazytrain.engine.compute.paths import make_path, ready_path
 from lazytrain.engine.configuration import RunConfiguration
+from lazytrain.engine.data.batches import Block, normalise
 from lazytrain.engine.data.loading import Dataset, Split
 from lazytrain.engine.errors import DeviceError
 from lazytrain.engine.events import EpochEnded, RunDiverged, RunStarted, StepsDone
 from lazytrain.engine.training.loop import Training
 from lazytrain.presets import Architecture, Hyperparameters
 
-pytest.importorskip("numba")
+pytest.importorskip("llvmlite")
 SHAPE = (1, 6, 6)
 LAYERS = [{"conv": 2, "kernel": 3}, "relu", {"maxpool": 2}, {"linear": 5}]
 
@@ -100,6 +110,43 @@ def test_a_resume_goes_on_with_the_same_bits() -> None:
     assert all(torch.equal(one, other) for one, other in zip(weights(on), weights(whole), strict=True))
 
 
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"weight_decay": 0.01},
+        {"momentum": 0.9, "weight_decay": 0.01, "nesterov": True},
+        {"optimizer": "adam", "weight_decay": 0.01},
+        {"optimizer": "adamw", "weight_decay": 0.01},
+    ],
+    ids=["plain", "momentum", "adam", "adamw"],
+)
+def test_the_norm_of_a_steps_gradient_is_autograds(values: dict[str, Any]) -> None:
+    """Of any step of a block, whose other steps keep their bits."""
+    made = Hyperparameters.model_validate(values)
+    nets = [build_net(configuration().architecture, SHAPE, 3, seed=0) for _ in range(3)]
+    paths = [
+        make_path(net, made, name, input_shape=SHAPE)
+        for net, name in zip(nets, ("fused", "fused", "autograd"), strict=True)
+    ]
+    images, targets = torch.randint(0, 256, (10, *SHAPE), dtype=torch.uint8), torch.randint(0, 3, (10,))
+    rates = [0.1, 0.1, 0.0]
+    block = Block(images, targets, list(zip(images.split(4), targets.split(4), strict=True)))
+    for each in paths:
+        each.prepare(SHAPE)
+    logits, others = paths[0].enter(block, rates, 1), paths[1].enter(block, rates)
+    assert logits is not None
+    assert others is not None
+    assert torch.equal(logits, others)
+    norms: list[Tensor | None] = []
+    for (some, goals), rate in zip(block.batches, rates, strict=True):
+        paths[2].step(normalise(some), goals, torch.empty(len(some), 3), rate)
+        norms.append(paths[2].gradient_norm())
+    torch.testing.assert_close(paths[0].gradient_norm(), norms[1], rtol=1e-5, atol=0)
+    for mine, other, theirs in zip(*(net.parameters() for net in nets), strict=True):
+        assert torch.equal(mine, other)
+        torch.testing.assert_close(mine, theirs, rtol=1e-4, atol=1e-4)
+
+
 def test_a_loss_that_is_no_number_is_found() -> None:
     run = training(configuration(learning_rate=1000.0, epochs=40))
     assert isinstance(list(run)[-1], RunDiverged)
@@ -116,8 +163,9 @@ def test_only_long_trainings_are_compiled_for(monkeypatch: pytest.MonkeyPatch) -
     assert make_path(net, values, input_shape=SHAPE, num_images=999).name == "derived"
     assert make_path(net, values, input_shape=SHAPE, num_images=1000, micro_batches=2).name == "autograd"
     assert make_path(net, values).name == "derived"
-    large = values.model_copy(update={"batch_size": 17})
-    assert worthwhile_program(net, large, SHAPE, 10**9) is None
+    for batch_size, threads, served in ((256, 1, True), (257, 1, False), (16, 2, True), (17, "auto", False)):
+        large = values.model_copy(update={"batch_size": batch_size, "threads": threads})
+        assert (worthwhile_program(net, large, SHAPE, 10**9) is not None) is served
     # What autograd alone computes has none.
     assert worthwhile_program(net, values.model_copy(update={"precision": "bfloat16"}), SHAPE, 10**9) is None
 
@@ -126,54 +174,62 @@ def test_without_a_compiler_it_is_trained_as_it_was(monkeypatch: pytest.MonkeyPa
     net, values = build_net(configuration().architecture, SHAPE, 3, seed=0), Hyperparameters(epochs=2)
 
     def fail(_text: str) -> None:
-        raise CannotCompile("numba isn't installed: pip install numba")
+        raise CannotCompile("llvmlite isn't installed: pip install llvmlite")
 
     monkeypatch.setattr(path, "WORTH_OPERATIONS", 1)
     monkeypatch.setattr(path, "load_program", fail)
     found, notices = ready_path(net, values, SHAPE, num_images=1000)
     assert found.name == "derived"
-    said = "numba isn't installed: pip install numba: trained without it, which takes several times as long"
+    said = "llvmlite isn't installed: pip install llvmlite: trained without it, which takes several times as long"
     assert notices == [said]
-    with pytest.raises(DeviceError, match="it was trained with fused steps, and numba isn't installed"):
+    with pytest.raises(DeviceError, match="it was trained with fused steps, and llvmlite isn't installed"):
         ready_path(net, values, SHAPE, "fused")
     monkeypatch.setattr(path, "has_compiler", lambda: False)
     found, notices = ready_path(net, values, SHAPE, num_images=1000)
     assert (found.name, notices) == ("derived", [])
 
 
-def test_a_damaged_cache_is_made_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(FOLDER, str(tmp_path / "programs"))
-    text = "from numba import njit\n@njit('i8(i8)', cache=True)\ndef steps(x):\n    return x + 1\n"
-    assert not is_compiled(text)
-    assert load_program(text).steps(1) == 2
-    assert is_compiled(text)
-    folder = compiling.program_folder(text)
-    kept = sorted(folder.glob("__pycache__/*.nb?"))
-    assert len(kept) == 2
-    for file in kept:
-        file.write_bytes(b"no such thing")
-    (folder / "steps.py").write_text("def steps(: half a program", encoding="utf-8")
-    assert load_program(text).steps(2) == 3
+TEXT = """
+def steps(y: f32[:], count: i64):
+    for i in range(count):
+        y[i] = y[i] + f32(i)
+"""
 
 
-def test_compiling_apart_is_seen_and_can_be_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def counted(loaded: Loaded) -> list[float]:
+    """What `TEXT` makes of three ones."""
+    ones = np.ones(3, np.float32)
+    loaded.functions["steps"](ctypes.c_void_p(ones.ctypes.data), ctypes.c_int64(3))
+    return ones.tolist()
+
+
+@pytest.mark.parametrize("damage", [b"", b"no such thing", b"\n", None], ids=["empty", "text", "no sum", "cut short"])
+def test_a_damaged_cache_is_made_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, damage: bytes | None) -> None:
     monkeypatch.setenv(FOLDER, str(tmp_path / "programs"))
-    text = "from numba import njit\n@njit('i8(i8)', cache=True)\ndef steps(x):\n    return x + 1\n"
-    stopped = compile_apart(text)
-    assert next(stopped) >= 0
-    stopped.close()
-    assert not is_compiled(text)
-    assert all(each >= 0 for each in compile_apart(text))
-    assert is_compiled(text)
-    with pytest.raises(CannotCompile, match=r"numba can't compile the steps: .*no_such_name"):
-        list(compile_apart("no_such_name"))
+    assert not is_compiled(TEXT)
+    assert counted(load_program(TEXT)) == [1, 2, 3]
+    assert is_compiled(TEXT)
+    file = compiling.program_file(TEXT)
+    whole = file.read_bytes()
+    file.write_bytes(whole[:-9] if damage is None else damage)
+    assert counted(load_program(TEXT)) == [1, 2, 3]
+    assert file.read_bytes() == whole
+    assert [each.name for each in file.parent.iterdir()] == [file.name]
+
+
+def test_compiling_aside_is_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(FOLDER, str(tmp_path / "programs"))
+    assert all(each >= 0 for each in compile_aside(TEXT, sleep=lambda _: None))
+    assert is_compiled(TEXT)
+    with pytest.raises(CannotCompile, match=r"the steps can't be compiled: .*no_such_name"):
+        list(compile_aside("def steps():\n    no_such_name()", sleep=lambda _: None))
 
 
 def test_a_folder_that_cant_be_written_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "file").touch()
     monkeypatch.setenv(FOLDER, str(tmp_path / "file"))
     with pytest.raises(CannotCompile, match="can't be kept in"):
-        load_program("steps = 1")
+        load_program(TEXT)
 
 
 def test_what_is_there_isnt_compiled_again() -> None:
