@@ -62,6 +62,8 @@ class Kind(StrEnum):
     """Any program, whose logs are read: `lazytrain watch`."""
 
 
+RAY = "ray"
+"""The device of a runner whose runs are trained on the nodes of a Ray cluster."""
 GOALS: Mapping[str, Literal["min", "max"]] = {"min": "min", "minimize": "min", "max": "max", "maximize": "max"}
 """Which way of a metric is better, as it may be said here and in wandb."""
 
@@ -110,7 +112,7 @@ class Run:
     updated: float | None = None
     """When training last wrote something."""
     device: str | None = None
-    """What it got: `cpu`, `cuda:0`, …"""
+    """What it got: `cpu`, `cuda:0`, …; on another machine's `cpu@node-2`."""
     device_reason: str | None = None
     path: str | None = None
     threads: int | None = None
@@ -162,6 +164,15 @@ class Run:
     def shown_name(self) -> str:
         """Its name as messages say it: one line, of letters alone, which an old store's needn't be."""
         return harmless(self.name)
+
+    @property
+    def node(self) -> str | None:
+        """The node of a cluster that trains it, or did so last; None where that is the runner's own machine."""
+        return (self.device or "").partition("@")[2] or None
+
+    def may_be_of(self, runner_device: str | None) -> bool:
+        """Whether a runner that holds `runner_device` may be the one that trains it, as far as that tells."""
+        return self.device == runner_device or (runner_device == RAY and self.node is not None)
 
     @property
     def fraction(self) -> float:

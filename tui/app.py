@@ -375,8 +375,8 @@ class LazytrainApp(Host):
             self.launch_screen.look_for_presets()
         self.refresh_runs()
 
-    def ask_if_long(self, num_runs: int, seconds: float | None, title: str, then: Callable[[], None]) -> None:
-        self._errands.ask_if_long(num_runs, seconds, title, then)
+    def ask_if_long(self, times: Sequence[float | None], title: str, then: Callable[[], None]) -> None:
+        self._errands.ask_if_long(times, title, then)
 
     def compare_study(self, name: str) -> None:
         self._errands.compare_study(name)

@@ -18,10 +18,10 @@ class Errands:
     def __init__(self, app: Host) -> None:
         self._app = app
 
-    def ask_if_long(self, num_runs: int, seconds: float | None, title: str, then: Callable[[], None]) -> None:
+    def ask_if_long(self, times: Sequence[float | None], title: str, then: Callable[[], None]) -> None:
         from lazytrain.tui.screens.long_work import ask_if_long
 
-        ask_if_long(self._app, num_runs, seconds, title, then)
+        ask_if_long(self._app, times, title, then)
 
     def compare_study(self, name: str) -> None:
         from lazytrain.tui.state.study_marks import find_study_runs

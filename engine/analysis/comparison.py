@@ -14,7 +14,14 @@ from typing import TYPE_CHECKING, Any
 
 from lazytrain.engine.analysis.facts import config_of
 from lazytrain.engine.analysis.identity import identify
-from lazytrain.engine.analysis.metric_names import Goal, MetricGroup, MetricRules, group_metrics
+from lazytrain.engine.analysis.metric_names import (
+    ACCURACIES,
+    Goal,
+    MetricGroup,
+    MetricRules,
+    accuracy_share,
+    group_metrics,
+)
 from lazytrain.engine.analysis.queries import CONFIG
 from lazytrain.engine.configuration import RunConfiguration, flatten
 from lazytrain.engine.events import EpochRecord
@@ -26,12 +33,8 @@ if TYPE_CHECKING:
 
 NET, DEVICE, SEED = "net", "device", "seed"
 ARCHITECTURE = "architecture"
-ACCURACIES = ("accuracy", "acc")
-"""How the share that is right is called."""
 SEED_NAMES = ("seed", "random_seed", "rng_seed")
 """How programs call it, in whatever part of their config."""
-MOST_FRACTION = 1.5
-"""An accuracy that was above is meant in %."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -227,14 +230,9 @@ def _logged_outcome(each: Compared) -> Outcome:
     metric = each.metric(group.judged) if group is not None else None
     if metric is None:
         return Outcome(seconds=each.run.seconds or None)
-    share = accuracy_share(metric)
+    share = accuracy_share(metric.largest)
     best, last = (None if value is None else value * share for value in (metric.largest, metric.last))
     return Outcome(best_accuracy=best, last_accuracy=last, seconds=each.run.seconds or None)
-
-
-def accuracy_share(metric: Metric) -> float:
-    """What makes a fraction of its values: some programs log accuracies in %."""
-    return 0.01 if metric.largest is not None and metric.largest > MOST_FRACTION else 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from lazytrain.engine.analysis.metric_names import Goal, MetricRules
+from lazytrain.engine.analysis.metric_names import Goal, MetricRules, accuracies_in, accuracy_share
 from lazytrain.engine.records import Kind as RunKind
 from lazytrain.engine.records import Run
 from lazytrain.engine.store.reading import Reader
@@ -123,3 +123,24 @@ def names_in(reader: Reader) -> Names:
         metrics=tuple(dict.fromkeys([*reader.metric_names(), *(name for each in given for name in each)])),
         config=tuple(config),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class LoggedAccuracy:
+    """The accuracy that somebody else's program logs, as fractions; None where it was never a number."""
+
+    best: float | None
+    last: float | None
+
+
+def logged_accuracies(reader: Reader, runs: Iterable[Run]) -> dict[str, LoggedAccuracy]:
+    """Run id → its accuracy, of those that programs and commands train and that log one."""
+    names = accuracies_in(reader.metric_names())
+    others = [run.id for run in runs if run.kind is not RunKind.OWN] if names else []
+    found: dict[str, LoggedAccuracy] = {}
+    for run_id, metrics in reader.metrics_of(others, names).items():
+        metric = next(metrics[name] for name in names if name in metrics)
+        share = accuracy_share(metric.largest)
+        best, last = (None if value is None else value * share for value in (metric.largest, metric.last))
+        found[run_id] = LoggedAccuracy(best, last)
+    return found

@@ -84,11 +84,17 @@ def module_sources(reference: str, module_folder: Path | None) -> dict[str, str]
     More than `digest_module` looks at, by which runs are the same and which so can't change: this tells whether the net
     of a run that goes on is still what it was. Found by reading the import lines: nothing is imported.
     """
+    files = module_files(reference, module_folder)
+    return {file: hashlib.sha256(content).hexdigest() for file, content in files.items()}
+
+
+def module_files(reference: str, module_folder: Path | None) -> dict[str, bytes]:
+    """File → its content, of those that `module_sources` tells of."""
     top = reference.partition(":")[0].partition(".")[0]
     search = [*([str(module_folder)] if module_folder else []), *sys.path]
     spec = PathFinder.find_spec(top, search)
     place = _folder_of(spec)
-    found: dict[str, str] = {}
+    found: dict[str, bytes] = {}
     waiting = [top]
     while waiting:
         name = waiting.pop()
@@ -101,7 +107,7 @@ def module_sources(reference: str, module_folder: Path | None) -> dict[str, str]
                 content = path.read_bytes()
             except OSError:
                 continue
-            found[file] = hashlib.sha256(content).hexdigest()
+            found[file] = content
             if not _is_installed(path):
                 waiting += sorted(_imported(content))
     return dict(sorted(found.items()))

@@ -6,7 +6,7 @@ Needs no numpy: filters and tables ask it too.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import Any, Literal
@@ -42,6 +42,12 @@ _UP = frozenset(
         *("spearman", "pearson", "top"),
     )
 )
+
+
+ACCURACIES = ("accuracy", "acc")
+"""How the share that is right is called."""
+MOST_FRACTION = 1.5
+"""An accuracy that was above is meant in %."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +155,18 @@ def group_metrics(names: Sequence[str], rules: MetricRules = NO_RULES) -> list[M
             )
         )
     return made
+
+
+def accuracies_in(names: Iterable[str]) -> tuple[str, ...]:
+    """Those of the metrics that are the share of what is right: of the validation first, of the training last."""
+    order = {part: place for place, part in enumerate(("val", "test", "", "train"))}
+    found = [name for name in names if split_name(name)[1] in ACCURACIES]
+    return tuple(sorted(found, key=lambda name: order[split_name(name)[0]]))
+
+
+def accuracy_share(largest: float | None) -> float:
+    """What makes a fraction of an accuracy's values: some programs log them in %."""
+    return 0.01 if largest is not None and largest > MOST_FRACTION else 1.0
 
 
 def split_name(name: str) -> tuple[str, str]:

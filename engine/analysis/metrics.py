@@ -12,6 +12,7 @@ from typing import ClassVar, Literal, Protocol
 import numpy as np
 
 from lazytrain.engine.analysis.bounded import Array, BoundedTable
+from lazytrain.engine.analysis.curve_metrics import LEARNING_RATE, RATE
 from lazytrain.engine.analysis.series import Curves, judged_length, stays_noisy
 from lazytrain.engine.store.series import SAMPLE_FORMAT, Metric
 from lazytrain.engine.store.store import Store
@@ -168,8 +169,8 @@ class OwnMetrics(RunMetrics):
     """Those of a run that lazytrain trains: what it logs beside its curve, and two figures that stand in that."""
 
     IN_CURVE: ClassVar[dict[str, Literal["learning_rates", "images_per_second"]]] = {
-        "learning rate": "learning_rates",
-        "images/s": "images_per_second",
+        LEARNING_RATE: "learning_rates",
+        RATE: "images_per_second",
     }
 
     def __init__(self, store: Store, curves: Curves) -> None:

@@ -4,7 +4,8 @@ A filter is words and conditions, and a run has to fit all of them. A word is te
 architecture's name; `archived` (or `is:archived`) lets archived runs through, which are left out otherwise. A condition
 is `field`, one of `= != < <= > >= :`, and a value: `:` asks for equal numbers, and for text within text. Several values
 are separated by commas: `batch=4,20` is either, `state!=failed,stopped` neither. A value with blanks stands in quotes:
-`name:"lr 0.1"`. Accuracies are in %, times take a unit (`time>2h`).
+`name:"lr 0.1"`. Accuracies are in %, times take a unit (`time>2h`); `acc` and `best` ask programs' runs for the
+accuracy that they log, whether in % or as a fraction.
 
 A metric's name is a field too: `bleu>30` looks at the figure that stands for it, its last value unless the program said
 otherwise, and at `val/bleu` where there is no `bleu`; `bleu.best`, `.last`, `.min` and `.max` say which. So is what a
@@ -21,11 +22,11 @@ import functools
 import operator
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, get_args
 
 from lazytrain.engine.analysis.facts import KnownSettings, Names, Settings, defaults, figure_key
-from lazytrain.engine.analysis.metric_names import split_name
+from lazytrain.engine.analysis.metric_names import accuracies_in, accuracy_share, split_name
 from lazytrain.engine.records import Kind as RunKind
 from lazytrain.engine.records import Run, State, TrainerState
 from lazytrain.engine.store.reading import Reader
@@ -194,6 +195,8 @@ RUN_FIELDS: dict[str, QueryField] = {
     )
 }
 """What a run's line tells."""
+LOGGED_TOO = {"test_accuracy": "last", "best_accuracy": "max"}
+"""Fields that runs of programs have where they log an accuracy, and which of its figures that is."""
 SHORT_RUN_FIELDS: dict[str, str] = {
     **{"acc": "test_accuracy", "accuracy": "test_accuracy", "best": "best_accuracy", "train_acc": "train_accuracy"},
     **{"arch": "architecture", "net": "architecture", "hyperparameters": "preset", "tags": "tag"},
@@ -248,6 +251,8 @@ def _setting(settings: Settings, name: str) -> Any:
 def _find(name: str, word: str, sign: str, names: Callable[[], Names]) -> QueryField:
     key = name.casefold().replace("-", "_")
     field = RUN_FIELDS.get(SHORT_RUN_FIELDS.get(key, key)) or fields().get(short_names().get(key, key))
+    if field is not None and field.name in LOGGED_TOO:
+        return _with_logged(field, names())
     if field is not None and not (sign in _ORDERS and field.kind in UNORDERED):
         return field
     known = names()
@@ -259,6 +264,22 @@ def _find(name: str, word: str, sign: str, names: Callable[[], Names]) -> QueryF
     near = difflib.get_close_matches(key, there, n=1)
     hint = f"did you mean {near[0]}?" if near else "such as lr, batch, epochs, acc, best, arch, tag, state"
     raise QueryError(f"{word}: there is no field {name}; {hint}")
+
+
+def _with_logged(field: QueryField, known: Names) -> QueryField:
+    """An accuracy, of programs' runs as they log it."""
+    logged, figure = accuracies_in(known.metrics), LOGGED_TOO[field.name]
+
+    def get(run: Run, settings: Settings) -> Any:
+        if run.kind is RunKind.OWN:
+            return field.get(run, settings)
+        for name in logged:
+            value = settings.get(figure_key(name, figure))
+            if value is not None:
+                return value * accuracy_share(settings.get(figure_key(name, "max")))
+        return None
+
+    return replace(field, get=get, metrics=logged)
 
 
 def _metric_field(name: str, known: Sequence[str]) -> QueryField | None:
@@ -388,10 +409,12 @@ def _number(word: str, name: str, sign: str, field: QueryField, written: str) ->
             raise QueryError(f"{word}: {written} is no time; write one, such as {name}{sign}90s, 10min, 2h")
         written, unit = time[1], _UNITS[time[2] or "s"]
     else:
-        unit = 0.01 if field.kind == "percent" else 1.0
+        unit = 1.0
     try:
         number = float(written.removesuffix("%"))
     except ValueError:
         raise refused from None
-    # An accuracy of at most 1 is meant as a fraction.
-    return number if field.kind == "percent" and number <= 1 and not written.endswith("%") else number * unit
+    if field.kind != "percent":
+        return number * unit
+    # An accuracy of at most 1 is meant as a fraction. Divided: 70 × 0.01 is above 0.7.
+    return number if number <= 1 and not written.endswith("%") else number / 100

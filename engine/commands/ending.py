@@ -7,7 +7,7 @@ from collections.abc import Callable
 from enum import Enum
 
 from lazytrain.engine.child_process import describe_end
-from lazytrain.engine.commands.group import ProcessGroup
+from lazytrain.engine.commands.group import Group
 from lazytrain.engine.records import State
 
 LINGER_SECONDS = 1.0
@@ -51,7 +51,7 @@ class Ending:
         clock: seconds.
     """
 
-    def __init__(self, group: ProcessGroup, grace: Callable[[], float], clock: Callable[[], float]) -> None:
+    def __init__(self, group: Group, grace: Callable[[], float], clock: Callable[[], float]) -> None:
         self._group, self._grace, self._clock = group, grace, clock
         self.why: Why | None = None
         self._stage, self._deadline = Stage.NOT, 0.0

@@ -13,7 +13,7 @@ import subprocess
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import IO
+from typing import IO, Protocol
 
 _GUARD = 'read -r group && { read -r over || kill -9 "-$group"; }'
 
@@ -22,8 +22,24 @@ class CannotStart(OSError):
     """The command can't be started; the message says why."""
 
 
+class Group(Protocol):
+    """A command that was started, here or on another machine."""
+
+    id: int
+
+    @property
+    def outputs(self) -> tuple[IO[bytes], IO[bytes]]: ...
+    @property
+    def has_ended(self) -> bool: ...
+    def send(self, number: signal.Signals) -> None: ...
+    def collect(self) -> int: ...
+    @property
+    def is_gone(self) -> bool: ...
+    def release(self) -> None: ...
+
+
 class ProcessGroup:
-    """A command that was started.
+    """A command that was started here.
 
     Args:
         ended: called, in another thread, when its first process has ended.

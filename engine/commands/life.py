@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict
 
 from lazytrain.engine.commands.ending import Ending, Why
-from lazytrain.engine.commands.group import CannotStart, ProcessGroup
+from lazytrain.engine.commands.group import CannotStart, Group, ProcessGroup
 from lazytrain.engine.commands.ledger import Ledger
 from lazytrain.engine.commands.output import Output
 from lazytrain.engine.commands.surroundings import surroundings
@@ -91,12 +91,7 @@ class CommandLife:
             configuration = self._ledger.insist(self._prepare)
             if configuration is None:
                 return
-            self._group = ProcessGroup(
-                (configuration.program, *configuration.arguments[1:]),
-                configuration.folder,
-                surroundings(configuration, run_id, str(journal.home), self._device),
-                lambda: os.write(self._wake[1], b"."),
-            )
+            self._group = self._start(configuration)
         except (RunUnreadable, CannotStart) as error:
             reason = f"can't be started: {error}"
             self._ledger.insist(lambda: journal.end(run_id, State.FAILED, error=reason))
@@ -105,13 +100,31 @@ class CommandLife:
         self._since = self._clock()
         try:
             text = f"started: {configuration.line} (process {self._group.id} in {configuration.folder})"
-            self._ledger.attempt(lambda: journal.command_started(run_id, text, self._group.id, platform.node()))
+            self._ledger.attempt(lambda: journal.command_started(run_id, text, self._group.id, self._host))
             self._attend()
         finally:
             if self._gone is None:
                 self._group.send(signal.SIGKILL)
             self._group.release()
         self._end()
+
+    def _start(self, configuration: CommandConfiguration) -> Group:
+        """Raises CannotStart."""
+        return ProcessGroup(
+            (configuration.program, *configuration.arguments[1:]),
+            configuration.folder,
+            surroundings(configuration, self._run_id, str(self._journal.home), self._device),
+            self._tell_of_end,
+        )
+
+    def _tell_of_end(self) -> None:
+        """From another thread: its first process has ended."""
+        os.write(self._wake[1], b".")
+
+    @property
+    def _host(self) -> str:
+        """Where its processes are."""
+        return platform.node()
 
     # ── while it runs ──────────────────────────────────────────────────────────────────────────────────────
 

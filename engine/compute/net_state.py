@@ -41,6 +41,25 @@ def load_net_state(net: nn.Module, state: Mapping[str, Any]) -> None:
     net.load_state_dict({name: _take(value) if _takes_extra(net, name) else value for name, value in state.items()})
 
 
+def has_extra_state(net: nn.Module) -> bool:
+    """Whether a part of it says by `get_extra_state` what is to be kept beside its tensors."""
+    return any(type(module).get_extra_state is not nn.Module.get_extra_state for module in net.modules())
+
+
+def try_extra_state(net: nn.Module, fresh: nn.Module) -> None:
+    """Save what `net` keeps beside its tensors, and give it to `fresh`, the same net made anew, as a resume does.
+
+    Raises:
+        RuntimeError: it can't be stored, or not be given back; the message names the part of the net.
+    """
+    for name, value in net_state(net).items():
+        path, _, last = name.rpartition(".")
+        if last == EXTRA:
+            if not _takes_extra(fresh, name):
+                raise RuntimeError(f"{path or 'the net'}: it has get_extra_state, and no set_extra_state to take it")
+            fresh.get_submodule(path).set_extra_state(_take(value))
+
+
 def _keep(name: str, value: Any) -> dict[str, Tensor]:
     buffer = io.BytesIO()
     try:

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from lazytrain.engine.compute.architecture import build_other, import_module
+from lazytrain.engine.compute.net_state import has_extra_state, try_extra_state
 from lazytrain.presets.errors import PresetError
 from lazytrain.presets.layers import MOST_NUMBERS
 from lazytrain.presets.schema import Architecture
@@ -31,6 +32,21 @@ def try_architecture(
     with torch.device(device):
         net = build_other(architecture, num_classes, module_folder)
     return try_net(net, torch.zeros(num_images, *input_shape, device=device), num_classes)
+
+
+def try_resume(
+    architecture: Architecture, input_shape: tuple[int, ...], num_classes: int, module_folder: Path | None
+) -> None:
+    """Whether a net that keeps more than tensors could go on after a stop. Raises whatever the net raises."""
+
+    def build() -> nn.Module:
+        return build_other(architecture, num_classes, module_folder)
+
+    net = build()
+    if has_extra_state(net):
+        # What is kept may be there only once an image was seen.
+        try_net(net, torch.zeros(2, *input_shape), num_classes)
+        try_extra_state(net, build())
 
 
 def try_net(net: nn.Module, images: Tensor, num_classes: int) -> Rows:

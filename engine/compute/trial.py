@@ -13,7 +13,7 @@ import torch
 
 from lazytrain.engine.child_process import host_own_code
 from lazytrain.engine.compute.checking import CHECK_SECONDS, describe_failure
-from lazytrain.engine.compute.passes import Rows, try_architecture
+from lazytrain.engine.compute.passes import Rows, try_architecture, try_resume
 from lazytrain.engine.errors import describe, text_of
 from lazytrain.presets.errors import PresetError
 from lazytrain.presets.schema import Architecture
@@ -27,8 +27,28 @@ def try_somewhere(
     num_images: int = 2,
     devices: tuple[str, ...] = ("meta", "cpu"),
 ) -> Rows:
-    """Try it in this process, one of its own, on the first of `devices` that it doesn't fail on. Raises PresetError."""
+    """Try it in this process, one of its own, on the first of `devices` that it doesn't fail on, and a resume of it.
+
+    Raises:
+        PresetError: it fails on all of them, its output isn't N × classes, or what it keeps can't be saved or taken.
+    """
     torch.set_num_threads(1)
+    rows = _try_images(architecture, input_shape, num_classes, module_folder, num_images, devices)
+    try:
+        try_resume(architecture, input_shape, num_classes, module_folder)
+    except BaseException as error:  # a user's module may raise anything, SystemExit too
+        raise PresetError(f"{architecture.title}: could not go on after a stop: {describe(error)}") from error
+    return rows
+
+
+def _try_images(
+    architecture: Architecture,
+    input_shape: tuple[int, ...],
+    num_classes: int,
+    module_folder: Path | None,
+    num_images: int,
+    devices: tuple[str, ...],
+) -> Rows:
     for device in devices:
         try:
             return try_architecture(architecture, input_shape, num_classes, module_folder, num_images, device)

@@ -17,7 +17,7 @@ from lazytrain.engine.export.foreign import ForeignRun, write_foreign_json, writ
 from lazytrain.engine.export.own_code import find_sources
 from lazytrain.engine.export.record import write_json
 from lazytrain.engine.export.tables import epochs_path, write_epochs, write_points
-from lazytrain.engine.export.tensorboard import event_file, require_tensorboard, write_events
+from lazytrain.engine.export.tensorboard import event_file, require_tensorboard, write_events, write_foreign_events
 from lazytrain.engine.export.weights import (
     Describe,
     Which,
@@ -33,6 +33,10 @@ from lazytrain.engine.records import Kind, Run
 if TYPE_CHECKING:
     from lazytrain.engine.export.pictures.figure import Figure
     from lazytrain.engine.store.reading import Reader
+
+
+MOST_SAID = 6
+"""Settings that stand beneath a picture's title."""
 
 
 class Format(StrEnum):
@@ -73,7 +77,14 @@ def default_output(runs: Sequence[Run], form: Format) -> Path:
 
 
 def plan_export(
-    reader: Reader, runs: Sequence[Run], form: Format, output: Path, *, describe: Describe, which: Which = "best"
+    reader: Reader,
+    runs: Sequence[Run],
+    form: Format,
+    output: Path,
+    *,
+    describe: Describe,
+    which: Which = "best",
+    points: bool = True,
 ) -> list[OutputFile]:
     """The files that an export of `runs` makes, for `engine.export.files.write_files`.
 
@@ -83,6 +94,7 @@ def plan_export(
     Args:
         describe: what is known of a run's data, for the names of classes.
         which: weights of the best epoch or of the last checkpoint.
+        points: of json: whether the windows within epochs are in it.
 
     Raises:
         ExportError: a run has nothing to take away in this format, or what writes it isn't installed.
@@ -112,10 +124,10 @@ def plan_export(
                 OutputFile(epochs_path(output), partial(write_epochs, gathered), "epochs"),
             ]
         case Format.JSON:
-            return [OutputFile(output, partial(write_json, gathered), names_of(runs))]
+            return [OutputFile(output, partial(write_json, gathered, points=points), names_of(runs))]
         case Format.TENSORBOARD:
             return [
-                OutputFile(event_file(output / name, each), partial(write_events, each), each.run.name)
+                OutputFile(event_file(output / name, each.run), partial(write_events, each), each.run.name)
                 for name, each in zip(names, gathered, strict=True)
             ]
         case _:
@@ -139,13 +151,35 @@ def make_figure(gathered: Sequence[Gathered]) -> Figure:
 
 def write_picture(figure: Figure, form: Format, file: BinaryIO) -> None:
     """The picture as SVG or PNG."""
-    # Where it can't keep its cache it says so by a log that nobody set up, which is stderr: in the midst of the screen.
-    log = logging.getLogger("matplotlib")
-    if not log.handlers:
-        log.addHandler(logging.NullHandler())
+    _hush_matplotlib()
     from lazytrain.engine.export.pictures.picture import draw_figure  # matplotlib: about a second
 
     draw_figure(figure).save("png" if form is Format.PNG else "svg", file)
+
+
+def write_metric_picture(runs: Sequence[ForeignRun], form: Format, file: BinaryIO) -> None:
+    """What runs of programs and commands logged, as SVG or PNG."""
+    _hush_matplotlib()
+    from lazytrain.engine.export.pictures.metrics import MetricFigure, draw_metrics  # matplotlib: about a second
+
+    projects = list(dict.fromkeys(each.run.project for each in runs if each.run.project))
+    subtitle = " · ".join(projects if len(runs) > 1 else [*projects, *_said_of(runs[0])])
+    figure = MetricFigure(runs=tuple(runs), title=names_of([each.run for each in runs]), subtitle=subtitle)
+    draw_metrics(figure).save("png" if form is Format.PNG else "svg", file)
+
+
+def _said_of(foreign: ForeignRun) -> list[str]:
+    """The first of its settings."""
+    config = foreign.details.get("config")
+    return [f"{name} {value}" for name, value in list(config.items())[:MOST_SAID]] if isinstance(config, dict) else []
+
+
+def _hush_matplotlib() -> None:
+    """Where it can't keep its cache it says so by a log that nobody set up, which is stderr: in the midst of the
+    screen."""
+    log = logging.getLogger("matplotlib")
+    if not log.handlers:
+        log.addHandler(logging.NullHandler())
 
 
 def _subtitle(gathered: Sequence[Gathered]) -> str:
@@ -179,12 +213,26 @@ def _foreign(
     whose = names_of(foreign)
     if len(foreign) < len(runs):
         raise ExportError(f"{whose}: trained by programs or commands of your own; export them apart from other runs")
-    if form not in (Format.CSV, Format.JSON):
-        raise ExportError(f"{whose}: trained by programs or commands of your own; csv and json are made of such runs")
+    if form is Format.WEIGHTS:
+        raise ExportError(f"{whose}: trained by programs or commands of your own, which keep their weights themselves")
+    if form is Format.TENSORBOARD:
+        require_tensorboard()
     read = [ForeignRun(reader, run.id) for run in foreign]
-    if form is Format.CSV:
-        return [OutputFile(output, partial(write_values, read), "values")]
-    return [OutputFile(output, partial(write_foreign_json, read), whose)]
+    match form:
+        case Format.CSV:
+            return [OutputFile(output, partial(write_values, read), "values")]
+        case Format.JSON:
+            return [OutputFile(output, partial(write_foreign_json, read), whose)]
+        case Format.TENSORBOARD:
+            names = distinct_names([run.name for run in foreign])
+            return [
+                OutputFile(event_file(output / name, each.run), partial(write_foreign_events, each), each.run.name)
+                for name, each in zip(names, read, strict=True)
+            ]
+        case _:
+            if not any(each.series for each in read):
+                raise ExportError(f"{whose}: nothing was logged yet, so there is nothing to draw")
+            return [OutputFile(output, partial(write_metric_picture, read, form), whose)]
 
 
 def _weights(reader: Reader, run: Run, folder: Path, describe: Describe, which: Which) -> list[OutputFile]:

@@ -61,7 +61,7 @@ class LoadScript:
             height=height,
             width=width,
             strict="" if self.whole else ", strict=False",
-            upright="ImageOps.exif_transpose(image)" if self.upright else "image",
+            upright=_UPRIGHT if self.upright else "        pixels = image",
             integer_scale=2.0 ** (8 - self.integer_bits),
             float_scale=2.0 ** (8 - self.float_bits) if self.float_bits else 255.0,
         )
@@ -71,6 +71,12 @@ def _in_string(line: str) -> str:
     """A line as it may stand between three quotation marks."""
     return line.replace("\\", "\\\\").replace('"""', "'''")
 
+
+_UPRIGHT = """\
+        try:
+            pixels = ImageOps.exif_transpose(image)
+        except Exception:  # damaged EXIF, of a picture that is sound
+            pixels = image"""
 
 _TEMPLATE = '''"""{head}
 
@@ -114,7 +120,7 @@ def read_picture(path: str) -> Tensor:
 
     with Image.open(path) as image:
         image.draft("RGB", ({width} * 2, {height} * 2))  # a large JPEG is read at a fraction of its size
-        pixels = {upright}
+{upright}
         if pixels.mode.startswith("I"):  # grey of 16 bits or more
             pixels = pixels.convert("I").point(lambda value: value * {integer_scale}).convert("L")
         elif pixels.mode == "F":

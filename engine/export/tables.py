@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from lazytrain.engine.analysis.gathered import Gathered
-from lazytrain.presets.plain_text import harmless
+from lazytrain.presets.plain_text import harmless_cell
 
 POINT_COLUMNS = (
     *("run_id", "run_name", "step", "epoch", "train_loss", "train_accuracy_fraction", "learning_rate"),
@@ -25,8 +25,6 @@ EPOCH_COLUMNS = (
     *("epoch_seconds", "evaluation_seconds", "best"),
 )
 CHUNK_LINES = 10_000
-FORMULA = ("=", "+", "-", "@", "＝", "＋", "－", "＠")
-"""How what a spreadsheet runs begins; tabs and line ends, which do too, are written out."""
 
 
 def epochs_path(points: Path) -> Path:
@@ -67,11 +65,7 @@ def _epoch_lines(runs: Sequence[Gathered]) -> Iterator[tuple[object, ...]]:
 
 
 def _cell(value: object) -> object:
-    """Text that a spreadsheet would run as a formula has a quote before it, as OWASP advises; numbers stay numbers."""
-    if not isinstance(value, str):
-        return value
-    text = harmless(value)
-    return f"'{text}" if text.startswith(FORMULA) else text
+    return harmless_cell(value) if isinstance(value, str) else value  # numbers stay numbers
 
 
 def write_table(columns: Sequence[str], lines: Iterable[tuple[object, ...]], file: BinaryIO) -> None:

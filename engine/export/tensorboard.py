@@ -7,14 +7,16 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import accumulate
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from lazytrain.engine.analysis.gathered import Gathered
 from lazytrain.engine.export.files import ExportError
-from lazytrain.engine.records import State
+from lazytrain.engine.export.foreign import ForeignRun
+from lazytrain.engine.records import Run, State
+from lazytrain.engine.store.series import SAMPLE_FORMAT
 from lazytrain.presets.plain_text import harmless
 
 if TYPE_CHECKING:
@@ -31,9 +33,9 @@ _SESSION_STATUS = {
 }
 
 
-def event_file(folder: Path, gathered: Gathered) -> Path:
+def event_file(folder: Path, run: Run) -> Path:
     """The run's event file in its folder: named so that TensorBoard finds it, and always the same for the same run."""
-    return folder / f"events.out.tfevents.{int(gathered.run.created)}.{gathered.run.id}"
+    return folder / f"events.out.tfevents.{int(run.created)}.{run.id}"
 
 
 def require_tensorboard() -> None:
@@ -52,21 +54,47 @@ def write_events(gathered: Gathered, file: BinaryIO) -> None:
     There is one session a file and no `Experiment`: TensorBoard takes the first one it finds for the whole folder, and
     would leave out hyperparameters that only other runs have. Without one it gathers them, and the metrics, of all.
     """
+    hyperparameters, configuration = _hyperparameters(gathered), gathered.configuration.model_dump(mode="json")
+    _write(gathered.run, configuration, hyperparameters, _scalars(gathered), file)
+
+
+def write_foreign_events(foreign: ForeignRun, file: BinaryIO) -> None:
+    """The same of a run that a program or a command trains: its metrics by their names, its `config` for HParams."""
+    from lazytrain.engine.configuration import flatten  # pydantic
+
+    config = foreign.details.get("config")
+    flat = dict(flatten(config)) if isinstance(config, dict) else {}
+    hyperparameters = {name: _value(value) for name, value in flat.items() if value is not None}
+    scalars = (
+        (sample[0], sample[1], {harmless(name): sample[2]})
+        for name, packed in foreign.series.items()
+        for sample in SAMPLE_FORMAT.iter_unpack(packed)
+    )
+    _write(foreign.run, foreign.details, hyperparameters, scalars, file)
+
+
+def _write(
+    run: Run,
+    configuration: Mapping[str, Any],
+    hyperparameters: Mapping[str, Any],
+    scalars: Iterable[tuple[int, float, dict[str, float]]],
+    file: BinaryIO,
+) -> None:
     # Here, for the one who asks for this format. Protobuf makes its classes at import, unseen by a type checker.
     from tensorboard.compat.proto.event_pb2 import Event  # pyright: ignore[reportAttributeAccessIssue]
     from tensorboard.compat.proto.summary_pb2 import Summary  # pyright: ignore[reportAttributeAccessIssue]
     from tensorboard.summary.writer.record_writer import RecordWriter
 
-    start = gathered.run.started or gathered.run.created
+    start = run.started or run.created
     writer = RecordWriter(file)
 
     def write(wall_time: float, **content: Any) -> None:
         writer.write(Event(wall_time=wall_time, **content).SerializeToString(deterministic=True))
 
     write(start, file_version=FILE_VERSION)
-    write(start, summary=Summary(value=_about(gathered)))
-    for step, seconds, scalars in _scalars(gathered):
-        values = [Summary.Value(tag=tag, simple_value=value) for tag, value in scalars.items()]
+    write(start, summary=Summary(value=_about(run, configuration, hyperparameters)))
+    for step, seconds, figures in scalars:
+        values = [Summary.Value(tag=tag, simple_value=value) for tag, value in figures.items()]
         write(start + seconds, step=step, summary=Summary(value=values))
 
 
@@ -106,12 +134,11 @@ def _epoch_scalars(record: EpochRecord, seconds: float) -> tuple[int, float, dic
 # ── what is said of the run ────────────────────────────────────────────────────────────────────────────────
 
 
-def _about(gathered: Gathered) -> Iterator[Any]:
+def _about(run: Run, configuration: Mapping[str, Any], hyperparameters: Mapping[str, Any]) -> Iterator[Any]:
     """`Summary.Value`s: two texts, and the start and end of an HParams session."""
     from tensorboard.plugins.hparams import metadata
     from tensorboard.plugins.text.summary_v2 import text_pb
 
-    run = gathered.run
     facts = {
         **{"run": run.name, "id": run.id, "state": run.state.value, "outcome": run.outcome, "error": run.error},
         **{"device": run.device, "threads": run.threads, "path": run.path, "versions": run.versions},
@@ -122,12 +149,12 @@ def _about(gathered: Gathered) -> Iterator[Any]:
         *(f"| {name} | {_plain(value)} |" for name, value in facts.items() if value is not None),
     ]
     yield from text_pb("run/text_summary", "\n".join(lines)).value
-    configuration = json.dumps(gathered.configuration.model_dump(mode="json"), indent=2, ensure_ascii=False)
+    written = json.dumps(configuration, indent=2, ensure_ascii=False)
     # A line ends where JSON's does, and nowhere else.
-    code = "\n".join(f"    {harmless(line)}" for line in configuration.split("\n"))
+    code = "\n".join(f"    {harmless(line)}" for line in written.split("\n"))
     yield from text_pb("configuration/text_summary", code).value
     start = {
-        "hparams": _hyperparameters(gathered),
+        "hparams": hyperparameters,
         "group_name": run.id,
         "start_time_secs": run.started or run.created,
     }

@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 
 from lazytrain.engine.places import make_folder
+from lazytrain.engine.records import Wanted
 from lazytrain.engine.run.wishes import Wishes
 from lazytrain.engine.store.journal import Journal
 from lazytrain.engine.store.locks import FileLock, LockHeld, touch
@@ -30,8 +31,11 @@ class Lookout:
         """The lock that the runner holds."""
         self.run_lock: FileLock | None = None
         """That of the run at work."""
+        self.several: dict[Wishes, FileLock] = {}
+        """Of runs that this process has beside that one, each with wishes and a lock of its own; swapped whole."""
         self._home = home
         self._wishes = wishes
+        self._changes = -1
         self._nudged = threading.Event()
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._watch, name="lazytrain-control", daemon=True)
@@ -71,10 +75,11 @@ class Lookout:
                 seen = time.time()
                 self._be_seen(journal, seen)
             if journal.replaced():
-                wishes.tell()
+                self._tell_all()
             self._keep_locks(journal)
             if not journal.changed():
                 continue
+            self._teach_several(journal)
             run_id = wishes.run_id
             if run_id is None or wishes.held:
                 wishes.tell()
@@ -85,6 +90,27 @@ class Lookout:
             if journal.next_question() is not None:
                 wishes.asked = True
 
+    def _tell_all(self) -> None:
+        self._wishes.tell()
+        for wishes in self.several:
+            wishes.tell()
+
+    def _teach_several(self, journal: Journal) -> None:
+        """What is wanted of them is asked once, for all, and only where more than figures was written."""
+        changes, before = journal.num_changes(), self._changes
+        self._changes = changes
+        if not self.several:
+            return
+        wanted = journal.wanted_of_active() if changes != before else None
+        for wishes in self.several:
+            run_id = wishes.run_id
+            if run_id is None:
+                continue
+            if wishes.held or (
+                wanted is not None and wishes.learn(run_id, partial(wanted.get, run_id, Wanted.DISCARD))
+            ):
+                wishes.tell()
+
     def _be_seen(self, journal: Journal, now: float) -> None:
         """Touch the locks that are held. Not a row in the store: that would wake every client every time."""
         if self.device_lock is not None:
@@ -92,13 +118,16 @@ class Lookout:
         run_id = self._wishes.run_id
         if run_id is not None:
             touch(journal.run_folder(run_id) / "lock", now)
+        for lock in self.several.values():
+            touch(lock.path, now)
 
     def _keep_locks(self, journal: Journal) -> None:
         """Make lock files anew that somebody deleted: nobody may take a run for a dead process's."""
-        held = ((self.device_lock, 1), (self.run_lock, 2))
+        held = [(self.device_lock, 1, self._wishes), (self.run_lock, 2, self._wishes)]
+        held += [(lock, 2, wishes) for wishes, lock in self.several.items()]
         if not journal.path.exists():
             return  # The home is gone: its locks come back with it.
-        for lock, levels in held:
+        for lock, levels, wishes in held:
             if lock is None:
                 continue
             try:
@@ -107,8 +136,8 @@ class Lookout:
                 if lock.keep():
                     touch(lock.path, time.time())
             except LockHeld:
-                if lock is self.run_lock:
-                    self._wishes.taken = True
-                    self._wishes.tell()
+                if lock is not self.device_lock:
+                    wishes.taken = True
+                    wishes.tell()
             except OSError:
                 continue  # The worker meets the same trouble and says so.

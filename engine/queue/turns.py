@@ -71,7 +71,9 @@ class Turns:
 
     def _recover(self) -> None:
         """Take up runs whose trainer died; those that have failed by it have ended here."""
-        for run in self._journal.recover(self._jobs.ends):
+        if self._duty.in_job and self._duty.only is not None:
+            return  # whoever started this process knows how the others ended, and tells it
+        for run in self._journal.recover(self._jobs.ends, but=set(self._jobs)):
             if run.state.over:
                 self._duty.ended(run)
         self._jobs.ends.clear()
@@ -129,6 +131,11 @@ class Turns:
             return False  # discarded meanwhile
         return run.kind is Kind.COMMAND and run.state is State.QUEUED
 
+    @property
+    def _for_commands(self) -> str:
+        """The device that commands get."""
+        return self._choice.device
+
     def _is_ready(self, run_id: str) -> bool:
         """Whether a queued command can be started here and now. What it waits for is said; what can't come, fails."""
         try:
@@ -136,7 +143,7 @@ class Turns:
         except RunNotFound:
             return False  # discarded meanwhile
         try:
-            obstacle = find_obstacle(self._journal, self._journal.command(run_id), self._choice.device)
+            obstacle = find_obstacle(self._journal, self._journal.command(run_id), self._for_commands)
         except RunNotFound:
             return False
         except RunUnreadable as error:

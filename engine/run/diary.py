@@ -35,7 +35,8 @@ def describe_start(started: RunStarted, choice: DeviceChoice, configuration: Run
 
     Or `resumed at step 1,234: …`. `Message.begun_at` reads it.
     """
-    threads = f", {started.threads} thread{'s' * (started.threads != 1)}" if started.device == "cpu" else ""
+    kind = started.device.partition("@")[0]
+    threads = f", {started.threads} thread{'s' * (started.threads != 1)}" if kind == "cpu" else ""
     return (
         f"{f'resumed at step {started.step:,}' if started.step else 'starts'}: {started.num_epochs} epoch"
         f"{'s' * (started.num_epochs != 1)} of {started.steps_per_epoch:,} steps on {started.device} "
@@ -55,7 +56,16 @@ def describe_epoch(record: EpochRecord, num_epochs: int, *, best: bool) -> str |
     sets = [("train", record.train_loss, record.train_accuracy), ("test", record.test_loss, record.test_accuracy)]
     if record.validation_loss is not None and record.validation_accuracy is not None:
         sets.insert(1, ("val.", record.validation_loss, record.validation_accuracy))
-    figures = "; ".join(f"{name} {loss:.3g}, {100 * accuracy:.1f} %" for name, loss, accuracy in sets)
+    figures = "; ".join(f"{name} {_short(loss)}, {100 * accuracy:.1f} %" for name, loss, accuracy in sets)
     training, evaluation = record.seconds - record.evaluation_seconds, record.evaluation_seconds
-    times = f"{training:.3g} s + {evaluation:.2g} s test"
+    times = f"{_time(training, 3)} + {_time(evaluation, 2)} test"
     return f"epoch {epoch}/{num_epochs}: {figures}; {'best; ' if best else ''}{times}"
+
+
+def _short(loss: float) -> str:
+    """A digit less where the exponent takes room."""
+    return f"{loss:.3g}" if not 0.0 < abs(loss) < 1e-4 else f"{loss:.2g}"
+
+
+def _time(seconds: float, digits: int) -> str:
+    return f"{seconds:.{digits}g} s" if seconds >= 1.0 else f"{1000 * seconds:.0f} ms"

@@ -14,10 +14,10 @@ from lazytrain.engine.compute.device import DeviceChoice
 from lazytrain.engine.compute.fused.compiling import compiler_version
 from lazytrain.engine.compute.fused.path import FusedPath
 from lazytrain.engine.run.diary import part_of
+from lazytrain.engine.run.launching import Trains
 from lazytrain.engine.store.archive import RUN, History, write_run
 from lazytrain.engine.store.checkpoint import CheckpointError, best_path, load_checkpoint, save_best, save_checkpoint
 from lazytrain.engine.store.journal import Journal
-from lazytrain.engine.training.loop import Training
 
 COMPILER = "the steps' compiler"
 SAVE_SECONDS = 30.0
@@ -28,6 +28,7 @@ FIRST_SAVE_SECONDS = 0.03
 """What a save is taken to cost before there was one."""
 
 
+_COUNTED = "lazytrain's arithmetic"
 ARITHMETIC = "3"
 """Counted up when a path computes the same steps in another order. 2: pairs of pixels in convolutions; 3: neither those
 nor blocked steps, which go on as derived ones, and compiled steps by LLVM."""
@@ -37,7 +38,7 @@ def place_of(choice: DeviceChoice) -> dict[str, str]:
     """What a checkpoint is made on, where that may change the last bits and its snapshot doesn't say it."""
     return {
         "processor": f"{choice.name} ({torch.backends.cpu.get_cpu_capability()})",
-        "lazytrain's arithmetic": ARITHMETIC,
+        _COUNTED: ARITHMETIC,
         COMPILER: compiler_version() or "absent",
     }
 
@@ -48,7 +49,7 @@ def differences(snapshot: Mapping[str, Any], choice: DeviceChoice) -> list[str]:
     The thread count is the checkpoint's own, whatever the machine has now: it changes the speed, and no bit.
     """
     now = {"torch": str(torch.__version__), "device": choice.device, **place_of(choice)}
-    then = {**snapshot, **snapshot.get("place", {})}
+    then = {_COUNTED: "1", **snapshot, **snapshot.get("place", {})}
     if snapshot.get("path") != FusedPath.name:
         del now[COMPILER]
     texts = [
@@ -76,7 +77,7 @@ class Saver:
         self.folder: Path = journal.run_folder(run_id) / "checkpoints"
         self._journal = journal
         self._run_id = run_id
-        self._place = place_of(choice)
+        self.place = place_of(choice)
         self._clock = clock
         self._history = History(journal.run_folder(run_id))
         self._best_saved = 0
@@ -105,7 +106,7 @@ class Saver:
         """Whether, after `seconds` of training, one save more keeps the cost of all of them small."""
         return self._cost + self._last_cost <= SAVE_SHARE * seconds
 
-    def save(self, training: Training, *, say: bool = False) -> None:
+    def save(self, training: Trains, *, say: bool = False) -> None:
         """Save the training as it stands between two events. Tried again after an error, it does what is left.
 
         The run's log tells every save that `say`s so, and some of the others.
@@ -119,7 +120,7 @@ class Saver:
         """
         started = self._clock()
         journal, run_id = self._journal, self._run_id
-        snapshot: dict[str, Any] = {**training.snapshot(), "place": self._place}
+        snapshot: dict[str, Any] = {**training.snapshot(), "place": self.place}
         if not (self.folder.parent / RUN).exists() and (line := journal.line(run_id)) is not None:
             # Somebody deleted the run's folder: all that it held is written anew.
             write_run(self.folder.parent, line)

@@ -14,20 +14,14 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from torch import nn
-
-from lazytrain.engine.compute.architecture import build_net
 from lazytrain.engine.compute.device import (
     DeviceChoice,
     choose_device,
     describe_versions,
     free_cached_memory,
     is_out_of_memory,
-    make_exact,
 )
-from lazytrain.engine.compute.fused.compiling import CannotCompile
-from lazytrain.engine.compute.fused.path import compile_ahead
-from lazytrain.engine.compute.paths import DIVIDING, make_path
+from lazytrain.engine.compute.paths import DIVIDING
 from lazytrain.engine.configuration import RunConfiguration
 from lazytrain.engine.data.datasets import DatasetError
 from lazytrain.engine.data.loading import Dataset
@@ -47,6 +41,7 @@ from lazytrain.engine.places import module_folder, screens_lock
 from lazytrain.engine.records import Run, State, Wanted
 from lazytrain.engine.run.beginning import Beginning, Changed
 from lazytrain.engine.run.diary import describe_data, describe_epoch, describe_start
+from lazytrain.engine.run.launching import Trains, launch
 from lazytrain.engine.run.own_series import class_series, norm_series
 from lazytrain.engine.run.patience import Patience
 from lazytrain.engine.run.preparing import prepare_in_turn
@@ -58,13 +53,16 @@ from lazytrain.engine.store.journal import Journal
 from lazytrain.engine.store.locks import is_held
 from lazytrain.engine.store.stored_configuration import RunUnreadable
 from lazytrain.engine.store.trouble import StoreDamaged, StoreReplaced, StoreTrouble, reason, trouble_kind
-from lazytrain.engine.training.loop import Training
 from lazytrain.presets.errors import PresetError
 from lazytrain.presets.layers import LayerError
 
 WAIT_SECONDS = 0.5
 LET_GO_SECONDS = 600.0
 """A paused run that no screen shows holds its device so long, and is stopped and kept then."""
+
+
+class WorkerLost(Exception):
+    """The run was trained by another process, or on another machine, and that is gone; the message says how."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,8 +108,9 @@ class Trainer:
         self._saver = Saver(journal, run.id, choice, clock)
         self._patience = Patience(journal, run.id, wishes, tell)
         self._keep = self._patience.keep
-        self._training: Training | None = None
+        self._training: Trains | None = None
         self._micro_batches = run.micro_batches
+        self._versions = describe_versions()
         self._threads = run.threads
         """What was measured for it: killed before its first checkpoint, it goes by that again."""
 
@@ -122,6 +121,7 @@ class Trainer:
 
         Raises:
             StoreDamaged: the store must be opened anew; the run goes on from its last checkpoint then.
+            WorkerLost: likewise, by whoever takes it up next.
         """
         try:
             ending = self._end()
@@ -141,7 +141,7 @@ class Trainer:
             if isinstance(event, RunFinished):
                 # A net has its word in this: `get_extra_state`.
                 self._save(say=True)
-        except (Left, StoreDamaged):
+        except (Left, StoreDamaged, WorkerLost):
             raise
         except (DatasetError, DeviceError, PresetError, LayerError, RunUnreadable, Changed) as error:
             return _failed(text_of(error))
@@ -158,13 +158,10 @@ class Trainer:
 
     def _train(self) -> RunFinished | RunDiverged:
         configuration = self._keep(lambda: self._journal.configuration(self._run.id))
-        if configuration.device not in ("auto", self._choice.device):
-            # The run was queued for another device than the one this runner holds.
-            self._choice = choose_device(configuration.device)
+        self._choose_device(configuration)
         beginning = Beginning(self._journal, self._run.id, configuration, self._keep, self._say)
         dataset = self._prepare(configuration, beginning.rules)
         beginning.check(dataset)
-        make_exact(self._choice.device, deterministic=configuration.hyperparameters.deterministic)
         snapshot = self._resume()
         while True:
             try:
@@ -175,27 +172,15 @@ class Trainer:
             self._let_training_go()
             snapshot = self._resume()
 
+    def _choose_device(self, configuration: RunConfiguration) -> None:
+        if configuration.device not in ("auto", self._choice.device):
+            # The run was queued for another device than the one this runner holds.
+            self._choice = choose_device(configuration.device)
+
     def _train_from(
         self, configuration: RunConfiguration, dataset: Dataset, snapshot: Mapping[str, Any] | None
     ) -> RunFinished | RunDiverged:
-        net = build_net(
-            configuration.architecture,
-            tuple(dataset.train.images.shape[1:]),
-            len(dataset.classes),
-            seed=configuration.hyperparameters.seed,
-            module_folder=module_folder(self._journal.home),
-        ).to(self._choice.device)
-        path = self._compile(net, configuration, dataset, snapshot)
-        training = Training(
-            configuration,
-            dataset,
-            net,
-            self._choice.device,
-            snapshot=snapshot,
-            path=path,
-            micro_batches=self._micro_batches,
-            threads=self._threads,
-        )
+        training = self._launch(configuration, dataset, snapshot)
         self._training = self._wishes.training = training
         self._obey()
         for event in training:
@@ -215,8 +200,7 @@ class Trainer:
         steps = prepare_in_turn(values, self._data, self._journal.home, rules)
         try:
             while True:
-                progress = next(steps)
-                self._keep(partial(self._journal.write, self._run.id, progress=progress))
+                self._hear(next(steps))
                 self._obey()
         except StopIteration as end:
             dataset: Dataset = end.value
@@ -227,25 +211,32 @@ class Trainer:
         self._say(describe_data(dataset, values), "info")
         return dataset
 
-    def _compile(
-        self, net: nn.Module, configuration: RunConfiguration, dataset: Dataset, snapshot: Mapping[str, Any] | None
-    ) -> str | None:
-        """Have the steps compiled where that is worth it; can be paused and stopped. The path to take if it failed."""
-        values, shape = configuration.hyperparameters, tuple(dataset.train.images.shape[1:])
-        if self._micro_batches > 1:
-            return None
-        name = None if snapshot is None else snapshot["path"]
-        steps = compile_ahead(net, values, shape, len(dataset.train.labels), name)
+    def _launch(self, configuration: RunConfiguration, dataset: Dataset, snapshot: Mapping[str, Any] | None) -> Trains:
+        """The training, ready to begin; can be paused and stopped meanwhile."""
+        steps = launch(
+            configuration,
+            dataset,
+            self._choice.device,
+            module_folder=module_folder(self._journal.home),
+            snapshot=snapshot,
+            micro_batches=self._micro_batches,
+            threads=self._threads,
+        )
         with contextlib.closing(steps):
             try:
-                for seconds in steps:
-                    progress = Progress(phase="compiling the steps", done=0, total=0, seconds=seconds)
-                    self._keep(partial(self._journal.write, self._run.id, progress=progress))
+                while True:
+                    self._hear(next(steps))
                     self._obey()
-            except CannotCompile as error:
-                self._say(f"{error}: trained without it, which takes several times as long")
-                return make_path(net, values).name
-        return None
+            except StopIteration as end:
+                return end.value
+
+    def _hear(self, said: Progress | Noticed) -> None:
+        """Write down what is said before there are events."""
+        match said:
+            case Progress():
+                self._keep(partial(self._journal.write, self._run.id, progress=said))
+            case Noticed(text=text, level=level):
+                self._say(text, level)
 
     def _resume(self) -> Mapping[str, Any] | None:
         """The newest checkpoint that verifies; what was written after it is taken back."""
@@ -268,9 +259,13 @@ class Trainer:
             return None
         if lost:
             self._say(lost)
-        for difference in differences(snapshot, self._choice):
+        for difference in self._differences(snapshot):
             self._say(difference)
         return snapshot
+
+    def _differences(self, snapshot: Mapping[str, Any]) -> list[str]:
+        """What isn't here as the checkpoint was made, and may change the last bits."""
+        return differences(snapshot, self._choice)
 
     def _load_newest(self) -> tuple[Mapping[str, Any] | None, list[str]]:
         """As `load_newest`. Raises FileNotFoundError where that found little since the whole home is gone."""
@@ -290,14 +285,14 @@ class Trainer:
 
     # ── while it trains ────────────────────────────────────────────────────────────────────────────────────
 
-    def _write(self, training: Training, event: Event) -> None:
+    def _write(self, training: Trains, event: Event) -> None:
         journal, run_id = self._journal, self._run.id
         match event:
             case RunStarted():
                 reason = f"{self._choice.name}, {self._choice.reason}"
                 said = describe_start(event, self._choice, training.configuration, training.num_parameters)
                 # On the disk before the first step that goes by it.
-                self._keep(partial(journal.begin, run_id, event, reason, describe_versions(), said))
+                self._keep(partial(journal.begin, run_id, event, reason, self._versions, said))
                 self._threads = event.threads
                 self._patience.state = State.RUNNING
             case StepsDone(points=points, progress=progress, norms=norms):
@@ -305,7 +300,7 @@ class Trainer:
                 if self._saver.due():
                     self._save()
             case EpochEnded(record=record, best=best, points=points, confusion=confusion):
-                detail = describe_epoch(record, training.values.epochs, best=best)
+                detail = describe_epoch(record, training.configuration.hyperparameters.epochs, best=best)
                 written = {"points": points, "record": record, "best": best, "confusion": confusion, "detail": detail}
                 written["series"] = class_series(confusion, record.step, training.seconds)
                 self._keep(partial(journal.write, run_id, **written))

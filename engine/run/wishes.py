@@ -24,7 +24,10 @@ class Left(Exception):
 class Wakeable(Protocol):
     """A training: `wake` has its next event come after the step at work."""
 
-    wake: bool
+    @property
+    def wake(self) -> bool: ...
+    @wake.setter
+    def wake(self, wake: bool, /) -> None: ...
 
 
 class Wishes:

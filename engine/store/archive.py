@@ -203,6 +203,11 @@ def read_history(folder: Path) -> tuple[bytes, list[EpochRecord]]:
     return b"".join(points), epochs
 
 
+def write_history(folder: Path, points: bytes, epochs: list[EpochRecord]) -> None:
+    """Keep the curve of a run that is over, in place of what there was. Raises OSError."""
+    replace_file(folder / HISTORY, _piece(points, epochs))
+
+
 def write_confusions(folder: Path, confusions: Mapping[int, Confusion]) -> None:
     """Keep confusion matrices by epoch, in place of those before. Raises OSError."""
     kept = [{"epoch": epoch, "classes": each.classes, "counts": each.counts} for epoch, each in confusions.items()]

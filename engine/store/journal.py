@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from lazytrain.engine.confusion import Confusion
+from lazytrain.engine.errors import encodable
 from lazytrain.engine.events import POINT_FORMAT, EpochRecord, Point, Progress, RunStarted
 from lazytrain.engine.places import make_folder
-from lazytrain.engine.records import ACTIVE, Kind, Run, RunnerRecord, State, Wanted, epoch_columns
+from lazytrain.engine.records import ACTIVE, Kind, Message, Run, RunnerRecord, State, Wanted, epoch_columns
 from lazytrain.engine.store.archive import RUN, read_history
 from lazytrain.engine.store.database import durable, transaction
 from lazytrain.engine.store.figures import add_confusion, add_epoch, append_points, take_back_points
@@ -63,16 +64,17 @@ class Journal(Store):
         self.archive(run_id)
         return self.run(run_id)
 
-    def recover(self, ends: Mapping[str, str] | None = None) -> list[Run]:
+    def recover(self, ends: Mapping[str, str] | None = None, but: Collection[str] = ()) -> list[Run]:
         """Queue runs whose trainer died in front, or end them if that was wanted; returns them as they stand now.
 
         A trainer's life is the lock on its run, never a process id.
 
         Args:
             ends: run id → how its process ended, of those where that is known.
+            but: ids of runs to leave: of a process that has ended just now, how it ended will be known in a moment.
         """
         recovered: list[Run] = []
-        for run in (run for run in self.runs() if run.state in ACTIVE):
+        for run in (run for run in self.runs() if run.state in ACTIVE and run.id not in but):
             lock = FileLock(self.run_folder(run.id) / "lock")
             make_folder(lock.path.parent, 2)
             missing = not lock.path.exists()
@@ -113,6 +115,22 @@ class Journal(Store):
             if add_from_folder(self.connection, self.run_folder(run_id)) is None:
                 return False
             self._say(run_id, "taken up from its folder: the run store was replaced by one without it", "warning")
+        return True
+
+    def take_in(self, run_id: str, log: Iterable[Message], series: Mapping[str, Iterable[Sample]], text: str) -> bool:
+        """Add a run of another store from its folder, with its log and its series; `text` says in its log where from.
+
+        Returns whether that could be done: a folder may hold what no store takes.
+        """
+        with transaction(self.connection):
+            if add_from_folder(self.connection, self.run_folder(run_id)) is None:
+                return False
+            append_samples(self.connection, run_id, series)
+            self.connection.executemany(
+                "INSERT INTO messages (run_id, time, level, text) VALUES (?, ?, ?, ?)",
+                [(run_id, each.time, each.level, encodable(each.text)) for each in log],
+            )
+            self._say(run_id, text)
         return True
 
     def refill(self, run_id: str, step: int, epoch: int) -> bool:
@@ -242,12 +260,13 @@ class Journal(Store):
     def wanted(self, run_id: str) -> Wanted:
         """What clients want of the run now; a run that is gone counts as discarded."""
         row = self.connection.execute("SELECT wanted FROM runs WHERE id = ?", (run_id,)).fetchone()
-        if row is None:
-            return Wanted.DISCARD
-        try:
-            return Wanted(row["wanted"])
-        except ValueError:
-            return Wanted.RUN  # damaged: as the list of runs takes it
+        return Wanted.DISCARD if row is None else _wanted(row["wanted"])
+
+    def wanted_of_active(self) -> dict[str, Wanted]:
+        """As `wanted`, of every run that is trained: id → what clients want of it."""
+        states = ", ".join("?" * len(ACTIVE))
+        rows = self.connection.execute(f"SELECT id, wanted FROM runs WHERE state IN ({states})", tuple(ACTIVE))
+        return {row["id"]: _wanted(row["wanted"]) for row in rows}
 
     def note_weights(self, run_id: str, digest: str, text: str | None = None, level: str = "info") -> None:
         """The newest checkpoint holds weights of this SHA-256; `text` is for the run's log."""
@@ -414,3 +433,10 @@ class Journal(Store):
         self._set(run.id, state=State.QUEUED, wanted=Wanted.RUN, position=position, error=None, **counted)
         how = f" ({end})" if end else ""
         self._say(run.id, f"interrupted {at}: its process ended{how}; queued in front", "warning")
+
+
+def _wanted(text: str) -> Wanted:
+    try:
+        return Wanted(text)
+    except ValueError:
+        return Wanted.RUN  # damaged: as the list of runs takes it

@@ -6,7 +6,7 @@ import contextlib
 import json
 import sqlite3
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -94,11 +94,12 @@ class Reader(Connected):
         return self._with_trainer(make_run(row))
 
     @mending
-    def find(self, reference: str, prefer: Iterable[State] = ()) -> Run:
+    def find(self, reference: str, *prefer: Collection[State]) -> Run:
         """The run meant by `last`, an id, a name, or an unambiguous beginning of an id: the first of these that fits.
 
         Args:
-            prefer: `last` is the run made last, or of those in these states the last, if there are any.
+            prefer: `last` is the run made last; of those in the first states given that any is in, the one that ended
+                last, or was made last.
 
         Raises:
             RunNotFound: none or several fit.
@@ -107,10 +108,11 @@ class Reader(Connected):
             raise RunNotFound(f"no run '{harmless(reference)}': `lazytrain runs` lists them")
         select = f"SELECT {_RUN_COLUMNS} FROM runs "
         if reference == LAST:
-            states = tuple(prefer)
+            ranks = "".join(f"state IN ({', '.join('?' * len(states))}) DESC, " for states in prefer)
+            ended = "ended DESC, " if prefer else ""
             rows = self.connection.execute(
-                f"{select} ORDER BY state IN ({', '.join('?' * len(states))}) DESC, created DESC, rowid DESC LIMIT 1",
-                states,
+                f"{select} ORDER BY {ranks}{ended}created DESC, rowid DESC LIMIT 1",
+                [state for states in prefer for state in states],
             ).fetchall()
         else:
             rows = (

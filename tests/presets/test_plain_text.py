@@ -44,9 +44,18 @@ def test_a_file_is_read_with_a_byte_order_mark_and_else_its_encoding_is_guessed(
     file = tmp_path / "a.toml"
     file.write_bytes(b"\xef\xbb\xbfa = 1\r\n")
     assert read_utf8(file) == "a = 1\n"
+    file.write_bytes(b"\xef\xbb\xbf\xef\xbb\xbfa = 1")  # joined of two files
+    assert read_utf8(file) == "a = 1"
     for content, words in (
         ("a = 1".encode("utf-16"), "it seems to be UTF-16: save it as UTF-8"),
         ("a = 1".encode("utf-16-le"), "it seems to be UTF-16: save it as UTF-8"),
+        ("a = 1".encode("utf-16-be"), "it seems to be UTF-16: save it as UTF-8"),
+        ("# Žluťoučký\na = 1".encode("utf-16"), "it seems to be UTF-16: save it as UTF-8"),
+        ("a = 1".encode("utf-32"), "it seems to be UTF-32: save it as UTF-8"),
+        ("a = 1".encode("utf-32-be"), "it seems to be UTF-32: save it as UTF-8"),
+        (b"a = 1\nb = 2\0\n", r"it is no text \(byte 0x00 in line 2\): put a text file in its place"),
+        (b"\x1f\x8b\x08\0\0\0rest of a gzip", r"it is no text \(byte 0x00 in line 1\)"),
+        (b"\x1f\x8b\x08rest", r"it is no text \(byte 0x8b in line 1\)"),
         (b"a = 1\nb = 'caf\xe9'", r"it is no UTF-8 \(byte 0xe9 in line 2\); it seems to be Latin-1: save it as UTF-8"),
     ):
         file.write_bytes(content)

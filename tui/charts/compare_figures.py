@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
-from lazytrain.engine.analysis.comparison import Compared, Family, accuracy_share, mean_curve
+from lazytrain.engine.analysis.comparison import Compared, Family, mean_curve
+from lazytrain.engine.analysis.metric_names import accuracy_share
 from lazytrain.engine.records import Run
 from lazytrain.tui.charts.data import ChartData, ChartView, Curve, Mark
 from lazytrain.tui.charts.lines import Reading
@@ -177,7 +178,7 @@ def _metric_part(
             return None
         axis, scale = replace(axis, end=float(x[-1]), newest=float(x[-1])), 1.0
     if common.metric == "accuracy" and (metric := member.metric(name)) is not None:
-        y = y * accuracy_share(metric)
+        y = y * accuracy_share(metric.largest)
     curve = Curve(
         x=x, y=y, x_scale=scale, **{**looks, "smooth": looks["smooth"] or each.is_noisy, "noisy": each.is_noisy}
     )

@@ -18,6 +18,7 @@ from rich.console import Console
 from lazytrain.engine.data.datasets import DatasetError, are_there, describe_dataset
 from lazytrain.engine.data.vision.table import SETS
 from lazytrain.engine.places import module_folder, settings_path
+from lazytrain.engine.records import RAY
 from lazytrain.engine.settings.live import LiveSettings
 from lazytrain.engine.settings.recipients import INSTALL, has_apprise, masked
 from lazytrain.engine.settings.settings import SettingsError, load_settings
@@ -46,11 +47,12 @@ BROKEN = "broken"
 
 
 def examine(
-    places: Places, device: str = "auto", environment: Mapping[str, str] = os.environ
+    places: Places, device: str = "auto", environment: Mapping[str, str] = os.environ, cluster: str | None = None
 ) -> dict[str, list[Finding]]:
-    """Findings by section. Imports torch; changes nothing and needs no network."""
+    """Findings by section. Imports torch; changes nothing, and needs no network but for the nodes of a `cluster`."""
     return {
         "versions": list(_versions()),
+        **({} if cluster is None else {"cluster": list(_cluster(cluster))}),
         "device": list(_device(device)),
         "data": list(_data(places)),
         "presets": list(_presets(places)),
@@ -70,6 +72,28 @@ def print_findings(findings: Mapping[str, list[Finding]], console: Console) -> N
 
 CPU_WHEEL = "pip install torch torchvision --index-url https://download.pytorch.org/whl/cpu"
 """Torch for machines without a GPU: on Linux, PyPI's own comes with all of CUDA."""
+
+
+def _cluster(address: str) -> Iterator[Finding]:
+    """The nodes of a Ray cluster: what each has, and what differs from here. Raises ClusterError."""
+    from lazytrain.engine.cluster.nodes import Cluster, Share, describe_nodes
+
+    cluster = Cluster(address, Share())
+    cluster.join()
+    try:
+        nodes = cluster.nodes()
+        yield "ray", describe_nodes(nodes, cluster.free())
+        for node in nodes:
+            has = Share(cpus=node.cpus, gpus=node.gpus)
+            found = cluster.versions([node]).get(node.name, {"gone": "it died"})
+            yield node.name, f"{has}; {', '.join(f'{what} {version}' for what, version in found.items())}"
+        wrong, minor = cluster.differences(nodes)
+        for text in wrong:
+            yield BROKEN, f"{text}: nothing is trained on this cluster before that is the same"
+        for text in minor:
+            yield "differs", f"⚠ {text}: a run that goes on there may differ in the last bits"
+    finally:
+        cluster.leave()
 
 
 def has_broken(findings: Mapping[str, list[Finding]]) -> bool:
@@ -249,14 +273,16 @@ def _store(places: Places) -> Iterator[Finding]:
         states = Counter(run.state.value for run in store.runs())
         counts = ", ".join(f"{count} {state}" for state, count in states.items())
         yield "runs", f"{states.total()}" + (f" ({counts})" if counts else "")
-        busy = {run.device for run in store.runs() if run.state.active}
+        active = [run for run in store.runs() if run.state.active]
         runners = store.runners()
         if not runners:
             yield "trains now", "nothing"
         for runner in runners:
             # A run says on what it is trained, as soon as it is known, and not by whom.
-            does = "trains now" if runner.device in busy or None in busy else "waits for runs"
-            yield does, f"{runner.device}: {runner.command}, process {runner.pid} on {runner.host}"
+            busy = any(run.device is None or run.may_be_of(runner.device) for run in active)
+            does = "trains now" if busy else "waits for runs"
+            device = f"ray, {runner.device_name}" if runner.device == RAY else runner.device
+            yield does, f"{device}: {runner.command}, process {runner.pid} on {runner.host}"
 
 
 def _folder(path: Path) -> str:

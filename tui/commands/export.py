@@ -53,6 +53,9 @@ def export(
     checkpoint: Annotated[
         Checkpoint, typer.Option("--checkpoint", help="Of weights: of the best epoch, or the last there are.")
     ] = Checkpoint.BEST,
+    no_points: Annotated[
+        bool, typer.Option("--no-points", help="Of json: without the windows within epochs, a tenth as large.")
+    ] = False,
     force: Annotated[bool, typer.Option("--force", help="Overwrite what is there.")] = False,
     home: Home = None,
     data: Data = None,
@@ -60,7 +63,8 @@ def export(
     """Take runs away: tables, pictures, TensorBoard, weights.
 
     Prints the files it made. csv makes two tables, of points and (…-epochs.csv) of epochs, with a column for the run;
-    weights makes a folder with weights.safetensors, weights.pt, and load.py, which needs torch alone.
+    weights makes a folder with weights.safetensors, weights.pt, and load.py, which needs torch alone. What json makes
+    `lazytrain import` takes in again.
     """
     from lazytrain.tui.state.dataset_lookup import DatasetShelf
 
@@ -71,7 +75,7 @@ def export(
         chosen = [store.find(reference) for reference in runs]
         where = expand(output) if output else default_output(chosen, form)
         which = "best" if checkpoint is Checkpoint.BEST else "last"
-        planned = plan_export(store, chosen, form, where, describe=shelf.describe, which=which)
+        planned = plan_export(store, chosen, form, where, describe=shelf.describe, which=which, points=not no_points)
     print_paths(write_files(planned, force=force, tell=Teller(sys.stderr)))
 
 

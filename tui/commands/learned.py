@@ -22,7 +22,7 @@ from lazytrain.tui.plain.output import make_console, print_json, print_table
 from lazytrain.tui.plain.printed_images import BLOCKS, Way, can_draw, choose_way, print_images
 from lazytrain.tui.state.environment import Places, find_places
 from lazytrain.tui.widgets.half_blocks import mistake_tile
-from lazytrain.tui.words.class_names import head_names, row_name
+from lazytrain.tui.words.class_names import head_names, row_names
 from lazytrain.tui.words.text import format_count, format_fraction, pad, pad_left
 
 Best = Annotated[bool, typer.Option("--best", help="Of the best epoch, instead of the last.")]
@@ -140,8 +140,9 @@ def print_confusion(run: Run, weights: str, matrix: Confusion, console: Console)
     heads = head_names(matrix.classes, width)
     console.print(Text(f"{'is':{longest}} {'right':>{ACCURACY_WIDTH}} ", style="bold"), end="")
     console.print(Text("".join(f" {pad_left(head, width)}" for head in heads), style="bold"), soft_wrap=True)
+    names = row_names(matrix.classes, width)
     for index, counts in enumerate(matrix.counts):
-        name = pad(row_name(matrix.classes, index, width), longest)
+        name = pad(names[index], longest)
         numbers = "".join(
             f"{'[' if column == index else ']' if column == index + 1 else ' '}{count:>{width}}"
             for column, count in enumerate(counts)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -13,6 +14,9 @@ from lazytrain.engine.records import Run
 from lazytrain.tui.commands.options import AsJson, Home
 from lazytrain.tui.commands.shared import Refused, places_of
 from lazytrain.tui.plain.reporters import write_line
+
+if TYPE_CHECKING:
+    from lazytrain.engine.store.journal import Journal
 
 KNOWN = "TensorBoard's event files, Lightning's metrics.csv, Keras' CSVs and trackio's *.db"
 
@@ -37,17 +41,20 @@ def watch(
 
 
 def import_logs(context: typer.Context, folders: Folders, as_json: AsJson = False, home: Home = None) -> None:
-    """Take logs of other programs into your run store.
+    """Take logs of other programs, or exported runs, into your run store.
 
-    Once more, only what is new is taken. For example: lazytrain import runs
+    Once more, only what is new is taken. For example: lazytrain import runs, or: lazytrain import coolnet-v10.json
     """
     from lazytrain.engine.logs.following import FollowedElsewhere, Follower
     from lazytrain.engine.store.log_journal import LogJournal
     from lazytrain.tui.plain.importing import follow_to_the_end
     from lazytrain.tui.plain.output import print_json
 
-    roots = _checked(folders)
+    found = _checked(folders)
+    files = _runs_files(found)
+    roots = [path for path in found if path not in files]
     with LogJournal(places_of(context, home).home) as journal:
+        taken, num_taken = _take_back(journal, files)
         try:
             follower = Follower(journal, roots)
         except FollowedElsewhere as error:
@@ -56,22 +63,46 @@ def import_logs(context: typer.Context, folders: Folders, as_json: AsJson = Fals
             follow_to_the_end(follower, sys.stderr)
         finally:
             follower.close()
-        added: list[Run] = [journal.run(run_id) for run_id in follower.added]
+        added: list[Run] = [journal.run(run_id) for run_id in (*taken, *follower.added)]
     for each in follower.finder.left_out:
         write_line(sys.stderr, f"lazytrain: {each}")
-    if not follower.num_runs:
-        raise Refused(f"{', '.join(map(str, folders))}: no logs are there: {KNOWN} are read")
+    num_runs = follower.num_runs + num_taken
+    if not num_runs:
+        raise Refused(
+            f"{', '.join(map(str, folders))}: no logs are there: {KNOWN} are read, and what `lazytrain export RUN…"
+            " --format json` makes"
+        )
     if as_json:
-        counts = {"runs": follower.num_runs, "values": follower.num_read}
+        counts = {"runs": num_runs, "values": follower.num_read}
         print_json({**counts, "added": [{"id": run.id, "name": run.name} for run in added]})
         return
     for run in added:
         write_line(sys.stdout, f"{run.id}  {run.shown_name}")
     write_line(
         sys.stdout,
-        f"{follower.num_runs:,} run{'s' * (follower.num_runs != 1)} found, {len(added):,} of them new;"
-        f" {follower.num_read:,} values read",
+        f"{num_runs:,} run{'s' * (num_runs != 1)} found, {len(added):,} of them new; {follower.num_read:,} values read",
     )
+
+
+def _runs_files(paths: Sequence[Path]) -> list[Path]:
+    """Exports of runs among what was named, and directly in the folders that were."""
+    from lazytrain.engine.export.taken_back import is_runs_file
+
+    named = [each for path in paths for each in (sorted(path.glob("*.json")) if path.is_dir() else [path])]
+    return [path for path in named if path.suffix == ".json" and is_runs_file(path)]
+
+
+def _take_back(journal: Journal, files: Sequence[Path]) -> tuple[list[str], int]:
+    """Ids of the runs that are new, and how many there are in all."""
+    from lazytrain.engine.export.taken_back import take_back
+
+    added: list[str] = []
+    num_runs = 0
+    for path in files:
+        taken = take_back(journal, path)
+        added += taken.added
+        num_runs += len(taken.added) + taken.num_known
+    return added, num_runs
 
 
 def _checked(folders: list[Path]) -> list[Path]:

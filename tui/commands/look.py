@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from lazytrain.engine.analysis.digest import SinceError, last_presence, make_report, read_since
+from lazytrain.engine.analysis.facts import logged_accuracies
 from lazytrain.engine.places import module_folder
 from lazytrain.presets import load_catalogue
 from lazytrain.tui.commands.completion import studies_and_runs
@@ -18,6 +19,7 @@ from lazytrain.tui.commands.options import (
     Device,
     Filter,
     Home,
+    Ray,
     RunReference,
     Settings,
 )
@@ -67,7 +69,8 @@ def runs(
         elif words and not found:
             write_line(sys.stderr, "no run fits")
         else:
-            print_runs(found, make_console(), store.validated(), sum(run.archived for run in store.runs()))
+            archived = sum(run.archived for run in store.runs())
+            print_runs(found, make_console(), store.validated(), archived, logged_accuracies(store, found))
 
 
 def show(context: typer.Context, run: RunReference, as_json: AsJson = False, home: Home = None) -> None:
@@ -171,14 +174,16 @@ def doctor(
     service: Annotated[
         bool, typer.Option("--service", help="Print a systemd user unit that trains the queue from boot on.")
     ] = False,
+    ray: Ray = None,
     home: Home = None,
     data: Data = None,
     device: Device = None,
 ) -> None:
     """Say what is found here: device, data, terminal, store.
 
-    Versions, the device and why, threads, the data, the settings, the terminal, the store. Exit status 1 if a file of
-    yours can't be used: settings, a preset, the store.
+    Versions, the device and why, threads, the data, the settings, the terminal, the store; with --ray the nodes of
+    a cluster and what differs there. Exit status 1 if a file of yours can't be used (settings, a preset, the store), or
+    nothing could be trained on the cluster.
     """
     if service:
         from lazytrain.tui.plain.service import service_unit
@@ -187,7 +192,7 @@ def doctor(
         return
     from lazytrain.tui.commands.doctor import examine, has_broken, print_findings  # imports torch
 
-    findings = examine(places_of(context, home, data), device_of(context, device))
+    findings = examine(places_of(context, home, data), device_of(context, device), cluster=ray)
     if as_json:
         print_json({section: dict(lines) for section, lines in findings.items()})
     else:

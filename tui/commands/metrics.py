@@ -8,8 +8,11 @@ from typing import Annotated
 
 import typer
 
+from lazytrain.engine.analysis.curve_metrics import curve_series, metric_of
+from lazytrain.engine.records import Kind
 from lazytrain.engine.store.series import SAMPLE_FORMAT, Metric, Sample
 from lazytrain.engine.store.store import Store
+from lazytrain.presets.plain_text import harmless_cell
 from lazytrain.tui.commands.options import AsJson, Home, RunReference
 from lazytrain.tui.commands.shared import Refused, places_of
 from lazytrain.tui.plain.open_store import open_store
@@ -33,7 +36,9 @@ def metrics(
     """
     with open_store(places_of(context, home).home) as store:
         found = store.find(run)
-        known = {metric.name: metric for metric in store.metrics(found.id)}
+        curve = curve_series(store, found.id) if found.kind is Kind.OWN else {}
+        in_curve = {each: metric_of(each, samples) for each, samples in curve.items()}
+        known = in_curve | {metric.name: metric for metric in store.metrics(found.id)}
         if missing := [each for each in name or () if each not in known]:
             raise Refused(
                 f"{found.shown_name} has no metric {missing[0]!r}: "
@@ -46,7 +51,8 @@ def metrics(
             else:
                 print_metrics(wanted, make_console())
             return
-        values = {metric.name: _samples(store, found.id, metric.name, since_step) for metric in wanted}
+        read = {metric.name: curve.get(metric.name) or _samples(store, found.id, metric.name) for metric in wanted}
+        values = {each: [sample for sample in samples if sample.step >= since_step] for each, samples in read.items()}
         if as_json:
             print_json(
                 [_record(metric) | {"values": [list(sample) for sample in values[metric.name]]} for metric in wanted]
@@ -55,13 +61,14 @@ def metrics(
         rows = csv.writer(sys.stdout, lineterminator="\n")
         rows.writerow(("metric", "step", "seconds", "value"))
         for each, samples in values.items():
-            rows.writerows((each, sample.step, f"{sample.seconds:.3f}", repr(sample.value)) for sample in samples)
+            rows.writerows(
+                (harmless_cell(each), sample.step, f"{sample.seconds:.3f}", repr(sample.value)) for sample in samples
+            )
 
 
-def _samples(store: Store, run_id: str, name: str, since_step: int) -> list[Sample]:
+def _samples(store: Store, run_id: str, name: str) -> list[Sample]:
     packed = store.packed_series(run_id, [name])[name]
-    samples = (Sample(*values) for values in SAMPLE_FORMAT.iter_unpack(packed))
-    return [sample for sample in samples if sample.step >= since_step]
+    return [Sample(*values) for values in SAMPLE_FORMAT.iter_unpack(packed)]
 
 
 def _record(metric: Metric) -> dict[str, object]:

@@ -11,6 +11,7 @@ from lazytrain.tui.commands import completion
 
 PLACES = "Where and on what"
 """What the options that most subcommands have are listed under in their help."""
+CLUSTER = "On several machines"
 
 Home = Annotated[
     Path | None,
@@ -75,12 +76,32 @@ Settings = Annotated[
     ),
 ]
 Jobs = Annotated[
-    str,
+    str | None,
     typer.Option(
         "--jobs",
         metavar="N",
         help="Train so many runs at once; 'auto': as many as cores, but one.",
         autocompletion=lambda: ["auto"],
+    ),
+]
+Ray = Annotated[
+    str | None,
+    typer.Option(
+        "--ray",
+        metavar="ADDRESS",
+        help="On a Ray cluster: 'auto' (the one that this machine is in), its head's HOST:PORT, or 'local'.",
+        rich_help_panel=CLUSTER,
+        autocompletion=lambda: ["auto", "local"],
+    ),
+]
+CpusPerRun = Annotated[
+    float,
+    typer.Option("--cpus-per-run", metavar="N", min=0.0, help="What a run gets of a node.", rich_help_panel=CLUSTER),
+]
+GpusPerRun = Annotated[
+    float,
+    typer.Option(
+        "--gpus-per-run", metavar="N", min=0.0, help="0, a part of one (0.25), or whole ones.", rich_help_panel=CLUSTER
     ),
 ]
 Name = Annotated[str | None, typer.Option("--name", help="Name of the run; a taken one gets a number.")]

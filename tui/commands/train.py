@@ -26,12 +26,15 @@ from lazytrain.tui.commands.command import (
 )
 from lazytrain.tui.commands.options import (
     ArchitectureName,
+    CpusPerRun,
     Data,
     Device,
+    GpusPerRun,
     Home,
     HyperparametersName,
     Jobs,
     Name,
+    Ray,
     Settings,
 )
 from lazytrain.tui.commands.shared import Refused, device_of, places_of
@@ -39,7 +42,7 @@ from lazytrain.tui.plain.follow import follow_run
 from lazytrain.tui.plain.interrupts import Interrupts
 from lazytrain.tui.plain.open_store import open_store
 from lazytrain.tui.plain.reporters import make_reporter, write_line
-from lazytrain.tui.plain.working import MOST_JOBS, work_queue
+from lazytrain.tui.plain.working import MOST_JOBS, MOST_REMOTE_JOBS, ClusterOptions, work_cluster, work_queue
 from lazytrain.tui.state.configure import check_device, configure
 from lazytrain.tui.state.environment import Places
 from lazytrain.tui.terminal.outlet import Outlet
@@ -163,7 +166,10 @@ def _tell(store: Store, run: Run) -> Run:
 
 def work(
     context: typer.Context,
-    jobs: Jobs = "1",
+    jobs: Jobs = None,
+    ray: Ray = None,
+    cpus_per_run: CpusPerRun = 1.0,
+    gpus_per_run: GpusPerRun = 0.0,
     forever: Annotated[bool, typer.Option("--forever", help="Wait for new runs when the queue is empty.")] = False,
     home: Home = None,
     data: Data = None,
@@ -171,19 +177,48 @@ def work(
 ) -> None:
     """Train the queue, without a screen, until it is empty.
 
+    Here, or with --ray on all machines of a Ray cluster, as many runs at once as fit.
+
     Exit status: 0 all finished, 1 a run failed, 130 stopped by Ctrl-C (what was trained is kept).
     """
     places, asked = places_of(context, home, data), device_of(context, device)
     settings = load_settings(places.home)
-    count = _num_jobs(jobs, settings)
+    cluster = _cluster(context, ray, cpus_per_run, gpus_per_run, asked)
+    if cluster is not None:
+        most = None if jobs in (None, "auto") else _num_jobs(jobs, settings, MOST_REMOTE_JOBS)
+        be_nice(settings.nice)
+        raise typer.Exit(work_cluster(places, cluster, most, forever=forever))
+    count = _num_jobs(jobs or "1", settings)
     check_device(asked)
     be_nice(settings.nice)
     raise typer.Exit(work_queue(places, asked, count, forever=forever))
 
 
-def _num_jobs(jobs: str, settings: HomeSettings) -> int:
+def _cluster(
+    context: typer.Context, address: str | None, cpus: float, gpus: float, device: str
+) -> ClusterOptions | None:
+    """What `--ray` and its like ask for, checked as far as it can be without the cluster; None without `--ray`."""
+    if address is None:
+        for name in ("cpus_per_run", "gpus_per_run"):
+            source = context.get_parameter_source(name)
+            if source is not None and source.name != "DEFAULT":
+                raise Refused(f"--{name.replace('_', '-')} is for runs on a cluster: name that by --ray")
+        return None
+    if device != "auto":
+        raise Refused(f"--device {device} is for this machine: what runs get of a cluster says --gpus-per-run")
+    if not cpus and not gpus:
+        raise Refused("--cpus-per-run 0: a run needs a CPU or a GPU; --gpus-per-run says how much of one")
+    if gpus > 1 and gpus != int(gpus):
+        raise Refused(f"--gpus-per-run {gpus:g}: a part of one GPU, such as 0.25, or a whole number")
+    from lazytrain.engine.cluster.nodes import import_ray
+
+    import_ray()  # Whether it is there is known at once.
+    return ClusterOptions(address=address, cpus=cpus, gpus=gpus)
+
+
+def _num_jobs(jobs: str, settings: HomeSettings, most: int = MOST_JOBS) -> int:
     if jobs == "auto":
         return num_jobs(os.cpu_count() or 1, keep_core_free=settings.keep_core_free)
-    if not jobs.isdecimal() or len(jobs) > len(str(MOST_JOBS)) or not 1 <= int(jobs) <= MOST_JOBS:
-        raise Refused(f"--jobs: {jobs!r} must be 'auto' or a number from 1 to {MOST_JOBS}")
+    if not jobs.isdecimal() or len(jobs) > len(str(most)) or not 1 <= int(jobs) <= most:
+        raise Refused(f"--jobs: {jobs!r} must be 'auto' or a number from 1 to {most}")
     return int(jobs)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection
 from typing import Annotated
 
 import typer
@@ -25,7 +25,7 @@ from lazytrain.tui.words.text import state_look
 
 def pause(context: typer.Context, run: RunReference, home: Home = None) -> None:
     """Pause a run; it stays in memory."""
-    _ask(places_of(context, home), run, Store.pause, ACTIVE)
+    _ask(places_of(context, home), run, Store.pause, ACTIVE - {State.PAUSED}, ACTIVE)
 
 
 def resume(context: typer.Context, run: RunReference, home: Home = None) -> None:
@@ -33,12 +33,13 @@ def resume(context: typer.Context, run: RunReference, home: Home = None) -> None
 
     A paused run goes on at once; a stopped, failed or interrupted one is queued again.
     """
-    _ask(places_of(context, home), run, Store.resume, (State.PAUSED,))
+    resumable = {state for state in State if state.resumable}
+    _ask(places_of(context, home), run, Store.resume, {State.PAUSED}, resumable)
 
 
 def stop(context: typer.Context, run: RunReference, home: Home = None) -> None:
     """Stop a run and keep it; `resume` goes on."""
-    _ask(places_of(context, home), run, Store.stop, ACTIVE)
+    _ask(places_of(context, home), run, Store.stop, ACTIVE, {State.QUEUED})
 
 
 def discard(
@@ -96,13 +97,13 @@ def rename(
 # Words that begin with - are tags to take away: only the long form of an option is one.
 
 
-def _ask(places: Places, reference: str, wish: Callable[[Store, str], Run], prefer: Iterable[State]) -> None:
+def _ask(places: Places, reference: str, wish: Callable[[Store, str], Run], *prefer: Collection[State]) -> None:
     """Write a wish into the store, wait a moment for training to confirm it, and print how the run stands.
 
-    `last` is the last run in a state of `prefer`, if there is one: those of which it makes sense to ask it.
+    `last` is the last run in a state of the first of `prefer`, or the next: those of which it makes sense to ask it.
     """
     with open_store(places.home, f"lazytrain {wish.__name__}") as store:
-        found = store.find(reference, prefer)
+        found = store.find(reference, *prefer)
         wish(store, found.id)
         try:
             run = wait_until_confirmed(store, found.id)

@@ -186,7 +186,7 @@ class QueueTold:
         for run in self._store.runs():
             if not run.state.over:
                 self._over.discard(run.id)
-            if run.id in self._over or run.state is State.QUEUED or run.device not in (None, device):
+            if run.id in self._over or run.state is State.QUEUED or not (run.device is None or run.may_be_of(device)):
                 self._before[run.id] = run
                 continue
             if run.id not in self._told:

@@ -6,7 +6,7 @@ import json
 import math
 import re
 import sys
-from collections.abc import Container, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any, TextIO
 
@@ -14,6 +14,7 @@ from rich.cells import cell_len
 from rich.console import Console
 from rich.text import Text
 
+from lazytrain.engine.analysis.facts import LoggedAccuracy
 from lazytrain.engine.configuration import RunConfiguration, flatten
 from lazytrain.engine.events import EpochRecord
 from lazytrain.engine.records import Kind, Message, Run, State, TrainerState, iso
@@ -111,12 +112,19 @@ def state_text(run: Run) -> Text:
     return standing
 
 
-def print_runs(runs: Sequence[Run], console: Console, validated: Container[str] = (), num_archived: int = 0) -> None:
+def print_runs(
+    runs: Sequence[Run],
+    console: Console,
+    validated: Container[str] = (),
+    num_archived: int = 0,
+    logged: Mapping[str, LoggedAccuracy] | None = None,
+) -> None:
     """The run list as a table; where it is empty, what to do about it.
 
     Args:
         validated: ids of those whose best epoch is chosen on images held out for that.
         num_archived: runs that are out of the list.
+        logged: run id → accuracy of programs' runs, as far as they log one.
     """
     if not runs and num_archived:
         what = "the only run is" if num_archived == 1 else f"all {num_archived} runs are"
@@ -127,22 +135,26 @@ def print_runs(runs: Sequence[Run], console: Console, validated: Container[str] 
         return
     wide = not console.is_terminal or console.width >= WIDE
     rows: list[tuple[str | Text, ...]] = []
+    on_nodes = any(run.node for run in runs)
     for run in runs:
+        accuracy = (logged or {}).get(run.id)
         best = f"{format_fraction(run.best_accuracy)} @ {run.best_epoch}" if run.best_epoch else NOTHING
         cells = (
             state_text(run),
             " ".join((run.shown_name, *(f"#{tag}" for tag in run.tags))),
             run.id,
             f"{run.epoch}/{run.num_epochs}" if run.kind is Kind.OWN else NOTHING,
-            best,
+            best if accuracy is None else format_fraction(accuracy.best),
             _chosen_on(run, validated, wide=wide),
-            format_fraction(run.test_accuracy),
+            format_fraction(run.test_accuracy if accuracy is None else accuracy.last),
             format_duration(run.seconds if run.seconds else None),
+            *((run.node or NOTHING,) if on_nodes else ()),
             *((format_moment(run.created),) if wide else ()),
         )
         rows.append(cells)
     chosen = "chosen on" if wide else "by"
-    heads = ("state", "+name", "id", ">epochs", ">best", chosen, ">last", ">time", *(("created",) if wide else ()))
+    heads = ("state", "+name", "id", ">epochs", ">best", chosen, ">last", ">time")
+    heads = (*heads, *(("node",) if on_nodes else ()), *(("created",) if wide else ()))
     print_table(console, heads, rows)
 
 
@@ -170,6 +182,7 @@ def run_record(store: Store, run: Run) -> dict[str, Any]:
         "trainer": run.trainer.value if run.state.active else None,
         "device": run.device,
         "device_reason": run.device_reason,
+        "node": run.node,
         "path": run.path,
         "threads": run.threads,
         "seed": run.seed,

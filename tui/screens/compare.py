@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, ClassVar, cast
+from typing import TYPE_CHECKING, ClassVar, cast
 
 from textual import on
 from textual.app import ComposeResult
@@ -13,18 +13,19 @@ from textual.containers import Container
 from textual.events import Resize
 from textual.widgets import Static
 
-from lazytrain.engine.records import Kind, Run
+from lazytrain.engine.records import Run
 from lazytrain.engine.store.store import RunNotFound
 from lazytrain.engine.store.stored_configuration import RunUnreadable
 from lazytrain.tui.charts.chart import MetricChart
 from lazytrain.tui.charts.data import AxisKind
 from lazytrain.tui.charts.metric_figures import METRIC_AXES
-from lazytrain.tui.charts.run_figures import find_resumed_steps
 from lazytrain.tui.lists.run_list import RunList
 from lazytrain.tui.screens.charts import Y_TOOLTIP, ChartScreen
 from lazytrain.tui.screens.details import DetailsScreen
 from lazytrain.tui.screens.pick import PickScreen
 from lazytrain.tui.state.arrangement import keep_columns, recall_columns
+from lazytrain.tui.state.compare_options import column_options, metric_options
+from lazytrain.tui.state.marked_runs import MarkedRuns
 from lazytrain.tui.widgets.compare_table import ComparisonTable
 from lazytrain.tui.widgets.key_footer import KeyFooter
 from lazytrain.tui.widgets.top_bar import TopBar
@@ -32,9 +33,6 @@ from lazytrain.tui.words.text import shorten
 
 if TYPE_CHECKING:
     from lazytrain.engine.analysis.comparison import Compared, Family
-    from lazytrain.engine.analysis.metrics import RunMetrics
-    from lazytrain.engine.analysis.series import Curves
-    from lazytrain.engine.configuration import RunConfiguration
     from lazytrain.tui.charts.compare_figures import Splits
     from lazytrain.tui.state.host import Host
     from lazytrain.tui.words.compare_rows import CompareTable
@@ -118,16 +116,6 @@ class CompareScreen(ChartScreen):
         self.folded = False
         self.families: list[Family] = []
         self._runs: Sequence[Run] = ()
-        self._curves: dict[str, Curves] = {}
-        """Of marked runs that lazytrain trains."""
-        self._series: dict[str, RunMetrics] = {}
-        self._configurations: dict[str, tuple[RunConfiguration, str]] = {}
-        self._details: dict[str, tuple[object, dict[str, Any]]] = {}
-        """Id of a marked run that somebody else trains → what it was like when it was asked, and its details."""
-        self._unreadable: dict[str, str] = {}
-        """Id of a marked run → its name, where its configuration can't be used."""
-        self._resumed: dict[str, tuple[object, tuple[int, ...]]] = {}
-        """Run id → what the run was like when its log was read, and the steps at which it was taken up again."""
         self._table: CompareTable | None = None
         self._shown: object = None
         self._ready = False
@@ -150,6 +138,7 @@ class CompareScreen(ChartScreen):
         yield KeyFooter()
 
     def on_mount(self) -> None:
+        self._read = MarkedRuns(self.lazytrain.store)
         self._columns_file = self.lazytrain.home / "columns.json"
         self.columns = recall_columns(self._columns_file)
         self._ready = True
@@ -176,9 +165,9 @@ class CompareScreen(ChartScreen):
         # numpy is imported with the first comparison.
         from lazytrain.engine.analysis.comparison import alone, fold_seeds
 
-        compared, grown = self._read()
+        compared, grown = self._read.read(self.marked)
         runs = [(each.run.id, each.run.name, each.run.state, each.run.device) for each in compared]
-        shown = self.folded, runs, dict(self._unreadable)
+        shown = self.folded, runs, dict(self._read.unreadable)
         if not grown and shown == self._shown:
             return
         if self._shown is None or [each[0] for each in shown[1]] != [each[0] for each in self._shown[1]]:  # type: ignore[index]
@@ -188,71 +177,6 @@ class CompareScreen(ChartScreen):
         self._show_table()
         self._follow_newest()
         self.show_charts()
-
-    def _read(self) -> tuple[list[Compared], bool]:
-        """Read what is new of the marked runs; whether there was anything."""
-        compared: list[Compared] = []
-        grown = False
-        self._unreadable = {run.id: run.shown_name for run in self.marked if run.id in self._unreadable}
-        for run in self.marked:
-            if run.id in self._unreadable:
-                continue
-            try:
-                found, new = self._read_own(run) if run.kind is Kind.OWN else self._read_other(run)
-            except RunNotFound:
-                # Another process discarded it since the runs were read: the next ones are without it.
-                continue
-            except RunUnreadable:
-                self._unreadable[run.id] = run.shown_name
-                continue
-            compared.append(found)
-            grown |= new
-        for known in (self._curves, self._series, self._configurations, self._resumed, self._details):
-            for run_id in [each for each in known if each not in self.lazytrain.marks]:
-                del known[run_id]
-        return compared, grown
-
-    def _read_own(self, run: Run) -> tuple[Compared, bool]:
-        """A run that lazytrain trains, and whether there is anything new of it. Raises RunNotFound, RunUnreadable."""
-        from lazytrain.engine.analysis.comparison import Compared, setting_identity
-        from lazytrain.engine.analysis.metrics import OwnMetrics
-        from lazytrain.engine.analysis.series import Curves
-
-        store = self.lazytrain.store
-        if run.id not in self._curves:
-            configuration = store.configuration(run.id)
-            self._configurations[run.id] = configuration, setting_identity(configuration)
-            self._curves[run.id] = Curves(store, run.id)
-            self._series[run.id] = OwnMetrics(store, self._curves[run.id])
-        curves, (configuration, setting) = self._curves[run.id], self._configurations[run.id]
-        self._find_resumed(run)
-        grown = curves.update(run)
-        if grown or not self._series[run.id].metrics:
-            self._series[run.id].update()
-        metrics = self._series[run.id].metrics
-        found = Compared(
-            run=run, configuration=configuration, epochs=tuple(curves.epochs), setting=setting, metrics=metrics
-        )
-        return found, grown
-
-    def _read_other(self, run: Run) -> tuple[Compared, bool]:
-        """A run that somebody else trains. Raises RunNotFound."""
-        from lazytrain.engine.analysis.comparison import Compared
-        from lazytrain.engine.analysis.metrics import RunMetrics
-
-        store, life = self.lazytrain.store, (run.updated, run.state, run.revision)
-        grown = self._details.get(run.id, (None,))[0] != life
-        if grown:
-            self._details[run.id] = life, store.details(run.id)
-            self._series.setdefault(run.id, RunMetrics(store, run.id)).update()
-            self._find_resumed(run)
-        details, metrics = self._details[run.id][1], self._series[run.id].metrics
-        return Compared(run=run, configuration=None, details=details, metrics=metrics), grown
-
-    def _find_resumed(self, run: Run) -> None:
-        life = run.revision, run.state
-        if self._resumed.get(run.id, (None,))[0] != life:
-            self._resumed[run.id] = life, find_resumed_steps(self.lazytrain.store.messages(run.id))
 
     def _follow_newest(self) -> None:
         data = next((chart.data for chart in self.charts if chart.data is not None), None)
@@ -328,7 +252,6 @@ class CompareScreen(ChartScreen):
         ):
             self.leave_full()
         marks, wide = self.lazytrain.marks, self.size.width >= NARROW
-        resumed = {run_id: steps for run_id, (_, steps) in self._resumed.items()}
         labels = {row.key: row.label for row in self._table.rows} if self._table else {}
         shown = [
             Overlaid(
@@ -347,10 +270,10 @@ class CompareScreen(ChartScreen):
             if chart.id == "metric":
                 chart.plot.title = shorten(metric, max(10, chart.size.width // 2))
             data = overlay(
-                *(metric, shown, self._curves, view, self.splits),
+                *(metric, shown, self._read.curves, view, self.splits),
                 named=wide,
-                resumed=resumed,
-                series=self._series,
+                resumed=self._read.resumed,
+                series=self._read.series,
             )
             chart.show(data, empty_text="no figures yet" if shown else "no run is marked")
         self._say()
@@ -371,8 +294,8 @@ class CompareScreen(ChartScreen):
         """What has to be said of how the curves are shown, in one line."""
         kinds, parts = self._loss_kinds(), list[str]()
         lacking = [member.run.shown_name for member in self._members if self._lacks(member)]
-        if self._unreadable:
-            parts.append(f"the settings of {', '.join(self._unreadable.values())} can't be read: i says why")
+        if self._read.unreadable:
+            parts.append(f"the settings of {', '.join(self._read.unreadable.values())} can't be read: i says why")
         elif lacking:
             what = self.shown_metric or " nor ".join(self._chart_names())
             who = f"{lacking[0]} has" if len(lacking) == 1 else f"{len(lacking)} of these have"
@@ -451,14 +374,8 @@ class CompareScreen(ChartScreen):
 
     def action_pick_metric(self) -> None:
         """Choose any metric of the marked runs."""
-        counts: dict[str, int] = {}
-        for member in self._members:
-            own = ("accuracy", "loss") if member.configuration is not None else ()
-            for title in dict.fromkeys([*own, *(group.title for group in member.groups)]):
-                counts[title] = counts.get(title, 0) + 1
-        total = len(self._members)
-        options = [(title, "" if count == total else f"{count} of {total} runs") for title, count in counts.items()]
-        now = self.shown_metric or (self.metric if self.metric in counts else "")
+        options = metric_options(self._members)
+        now = self.shown_metric or next((title for title, _ in options if title == self.metric), "")
         self.app.push_screen(PickScreen("the metric", options, [now] if now else []), self._pick_metric)
 
     def _pick_metric(self, chosen: list[str] | None) -> None:
@@ -469,25 +386,7 @@ class CompareScreen(ChartScreen):
 
     def action_pick_columns(self) -> None:
         """Choose further columns of the table."""
-        from lazytrain.engine.analysis.comparison import settings_of
-
-        settings = dict.fromkeys(name for member in self._members for name in settings_of(member))
-        goals = {group.title: group.goal for member in self._members for group in member.groups}
-        names = {
-            name: title
-            for member in self._members
-            for group in member.groups
-            for _, name in group.members
-            for title in [group.title]
-        }
-        figures = [
-            (f"{figure} {name}", "")
-            for name, title in names.items()
-            for figure in (("best", "last") if goals[title] else ("last", "lowest", "highest"))
-        ]
-        options = [*figures, *((name, "setting") for name in settings if name not in ("net", "architecture"))]
-        known = {name for name, _ in options}
-        options = [*((name, "") for name in self.columns if name not in known), *options]
+        options = column_options(self._members, self.columns)
         self.app.push_screen(PickScreen("further columns", options, self.columns, many=True), self._pick_columns)
 
     def _pick_columns(self, chosen: list[str] | None) -> None:

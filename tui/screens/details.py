@@ -179,7 +179,7 @@ def _place_rows(run: Run, configuration: RunConfiguration, runners: Sequence[Run
         yield "versions", run.versions, ""
     if run.state.active:
         for runner in runners:
-            if runner.device == run.device:
+            if run.may_be_of(runner.device):
                 yield "trained by", f"{runner.command} (process {runner.pid} on {runner.host})", runner.device_name
 
 

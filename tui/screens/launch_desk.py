@@ -244,7 +244,7 @@ class Desk:
             return
         seconds = self.estimate.seconds if self.estimate is not None else None
         then = partial(self._add_run, configuration, open_monitor=open_monitor)
-        app.ask_if_long(1, seconds, self.draft.title, then)
+        app.ask_if_long([seconds], self.draft.title, then)
 
     def _add_run(self, configuration: RunConfiguration, *, open_monitor: bool) -> None:
         screen, app = self._screen, self._host

@@ -7,7 +7,7 @@ import platform
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from lazytrain.engine.records import Run, RunnerRecord, State, TrainerState
+from lazytrain.engine.records import RAY, Run, RunnerRecord, State, TrainerState
 from lazytrain.engine.store.store import RunNotFound, Store
 from lazytrain.engine.store.stored_configuration import RunUnreadable
 from lazytrain.tui.state.dataset_lookup import DatasetShelf
@@ -101,6 +101,8 @@ def _who(runner: RunnerRecord) -> str:
 
 def _device(runner: RunnerRecord, runs: Sequence[Run]) -> str:
     """Threads are the run's, and told where they matter."""
+    if runner.device == RAY:
+        return f"{RAY} · {runner.device_name}"
     if runner.device != "cpu":
         return f"{runner.device} {runner.device_name}"
     threads = next((run.threads for run in runs if run.state.active and run.device == "cpu"), None)

@@ -92,7 +92,7 @@ class Host(CellDiffApp[int]):
         """Show Monitor, with that run selected."""
         raise NotImplementedError
 
-    def ask_if_long(self, num_runs: int, seconds: float | None, title: str, then: Callable[[], None]) -> None:
+    def ask_if_long(self, times: Sequence[float | None], title: str, then: Callable[[], None]) -> None:
         """Call `then`, after a question where it queues much: many runs, or `seconds` in all (None: not known)."""
         raise NotImplementedError
 

@@ -151,7 +151,7 @@ class CommandPanel(Vertical):
             told = self.refusal or "every run of it is there already"
             app.notify(told, title="can't be run" if self.refusal else title, severity="warning", markup=False)
             return
-        app.ask_if_long(len(chosen), None, title, lambda: self._queue(chosen, title, then))
+        app.ask_if_long([None] * len(chosen), title, lambda: self._queue(chosen, title, then))
 
     def _queue(self, chosen: Sequence[int], title: str, then: Callable[[list[Run]], None]) -> None:
         app = self.app

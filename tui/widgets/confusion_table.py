@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import ClassVar
 
 from rich.cells import cell_len
@@ -15,7 +17,7 @@ from textual.widget import Widget
 
 from lazytrain.engine.confusion import Confusion, Mixup
 from lazytrain.tui.widgets.shades import shades
-from lazytrain.tui.words.class_names import longer_head_names, row_name
+from lazytrain.tui.words.class_names import longer_head_names, row_names
 from lazytrain.tui.words.text import NOTHING, format_fraction, pad, pad_left, shorten
 
 LEVELS = 8
@@ -31,6 +33,41 @@ ACCURACY_WIDTH = 7
 MOST_MIXUPS = 24
 HEADS, SUMS = 2, 1
 """Lines above the classes, and beneath them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """What stands where, in cells."""
+
+    name_width: int
+    left: int
+    """What stands left of the matrix: names and accuracies."""
+    column_width: int
+    """A number and the gap before it: wider where all classes have room for more of their names."""
+    widths: Sequence[int]
+    """Of each class's column; cells that are left beside the matrix go to names that would be cut."""
+    names: Sequence[str]
+    """As they stand in the rows."""
+
+
+def find_places(classes: tuple[str, ...], digits: int, width: int) -> Places:
+    """Places in a table of `width` cells, whose largest number has so many digits."""
+    least = max(digits, LEAST_HEAD)
+    # As long as the longest name, with its number if it may have one, where the matrix leaves room for it.
+    name_width = max(map(cell_len, (" " * LEAST_NAME, *row_names(classes, least))))
+    if name_width > MOST_NAME:
+        room = width - 1 - (1 + ACCURACY_WIDTH + 1) - len(classes) * (least + 1)
+        name_width = min(name_width, max(MOST_NAME, room))
+    left = name_width + 1 + ACCURACY_WIDTH + 1
+    lengths = [cell_len(name) for name in classes]
+    room = (width - left - 1) // max(1, len(classes)) - 1
+    column_width = max(least, min(room, max(lengths, default=0))) + 1
+    widths, over = [column_width] * len(classes), width - left - 1 - column_width * len(classes)
+    while over > 0 and (short := [at for at, length in enumerate(lengths) if length >= widths[at]]):
+        for at in short[:over]:
+            widths[at] += 1
+        over -= len(short)
+    return Places(name_width, left, column_width, widths, row_names(classes, column_width - 1))
 
 
 class ConfusionTable(Widget):
@@ -66,6 +103,7 @@ class ConfusionTable(Widget):
         """Of the largest sum: the columns keep their place, whatever the numbers in them are."""
         self._accuracies: tuple[float | None, ...] = ()
         self._worst: list[Mixup] = []
+        self._known: tuple[tuple[tuple[str, ...], int, int], Places] | None = None
         self._shades: dict[tuple[str, int], Style] = {}
         self._ramps: dict[str, list[Style]] = {}
 
@@ -99,47 +137,17 @@ class ConfusionTable(Widget):
         return self._num_columns >= size and self._num_rows >= size
 
     @property
-    def _name_width(self) -> int:
-        """As long as the longest, with its number if it may have one, where the matrix leaves room for it."""
-        classes, least = self.confusion.classes if self.confusion else (), max(self._digits, LEAST_HEAD)
-        names = [row_name(classes, row, least) for row in range(len(classes))]
-        longest = max(map(cell_len, (" " * LEAST_NAME, *names)))
-        if longest > MOST_NAME:
-            numbers = len(names) * (least + 1)
-            longest = min(longest, max(MOST_NAME, self.size.width - 1 - (1 + ACCURACY_WIDTH + 1) - numbers))
-        return longest
-
-    @property
-    def _longest(self) -> int:
-        return max(map(cell_len, self.confusion.classes if self.confusion else ()), default=0)
-
-    @property
-    def _left(self) -> int:
-        """Cells of what stands left of the matrix."""
-        return self._name_width + 1 + ACCURACY_WIDTH + 1
-
-    @property
-    def _column_width(self) -> int:
-        """Cells of a number and the gap before it: wider where all classes have room for more of their names."""
-        size = len(self.confusion.classes) if self.confusion else 1
-        least = max(self._digits, LEAST_HEAD)
-        room = (self.size.width - self._left - 1) // max(1, size) - 1
-        return max(least, min(room, self._longest)) + 1
-
-    @property
-    def _widths(self) -> list[int]:
-        """Cells of each class's column; those that are left beside the matrix go to names that would be cut."""
-        classes, width = self.confusion.classes if self.confusion else (), self._column_width
-        widths, left = [width] * len(classes), self.size.width - self._left - 1 - width * len(classes)
-        while left > 0 and (short := [at for at, name in enumerate(classes) if cell_len(name) >= widths[at]]):
-            for at in short[:left]:
-                widths[at] += 1
-            left -= len(short)
-        return widths
+    def _places(self) -> Places:
+        """Where what stands, found anew when something of it has changed: each line asks several times."""
+        classes = self.confusion.classes if self.confusion else ()
+        key = classes, self._digits, self.size.width
+        if self._known is None or self._known[0] != key:
+            self._known = key, find_places(*key)
+        return self._known[1]
 
     @property
     def _num_columns(self) -> int:
-        return max(1, (self.size.width - self._left - 1) // self._column_width)
+        return max(1, (self.size.width - self._places.left - 1) // self._places.column_width)
 
     @property
     def _num_rows(self) -> int:
@@ -190,7 +198,7 @@ class ConfusionTable(Widget):
         _, rows = self.view
         match y:
             case 0:
-                return [Segment(f"{'':{self._left}} {self._legend()}", self._part("head"))]
+                return [Segment(f"{'':{self._places.left}} {self._legend()}", self._part("head"))]
             case 1:
                 return self._heads(confusion)
             case _ if y - HEADS < len(rows):
@@ -202,22 +210,23 @@ class ConfusionTable(Widget):
 
     def _legend(self) -> str:
         legend = "taken for ([ ]: right)"
-        return shorten(legend, max(0, self.size.width - self._left - 1))
+        return shorten(legend, max(0, self.size.width - self._places.left - 1))
 
     def _heads(self, confusion: Confusion) -> list[Segment]:
         columns, _ = self.view
-        widths = self._widths
-        heads = longer_head_names(confusion.classes, self._column_width - 1, [width - 1 for width in widths])
-        left = f"{pad('is', self._name_width)} {'right':>{ACCURACY_WIDTH}} "
+        places = self._places
+        widths = places.widths
+        heads = longer_head_names(confusion.classes, places.column_width - 1, [width - 1 for width in widths])
+        left = f"{pad('is', places.name_width)} {'right':>{ACCURACY_WIDTH}} "
         return [
             Segment(left + "".join(pad_left(heads[column], widths[column]) for column in columns), self._part("head"))
         ]
 
     def _row(self, confusion: Confusion, row: int) -> list[Segment]:
-        (columns, _), widths = self.view, self._widths
+        (columns, _), places = self.view, self._places
         counts, accuracy = confusion.counts[row], self._accuracies[row]
         total = sum(counts)
-        name = pad(row_name(confusion.classes, row, self._column_width - 1), self._name_width)
+        name = pad(places.names[row], places.name_width)
         segments = [
             Segment(f"{name} ", self._part("number")),
             Segment(f"{_percent(accuracy)} ", self._part("number")),
@@ -226,7 +235,7 @@ class ConfusionTable(Widget):
             before = "[" if column == row else "]" if column == row + 1 and column != columns[0] else " "
             segments.append(Segment(before, self._part("number")))
             share = counts[column] / total if total else 0.0
-            text = f"{counts[column] or '·':>{widths[column] - 1}}"
+            text = f"{counts[column] or '·':>{places.widths[column] - 1}}"
             segments.append(Segment(text, self._shade(share, right=column == row)))
         if columns and columns[-1] == row:
             segments.append(Segment("]", self._part("number")))
@@ -234,9 +243,9 @@ class ConfusionTable(Widget):
 
     def _sums(self, confusion: Confusion) -> list[Segment]:
         columns, _ = self.view
-        widths = self._widths
+        widths = self._places.widths
         taken = ((sum(row[column] for row in confusion.counts), widths[column]) for column in columns)
-        left = f"{pad('all', self._name_width)} {_percent(confusion.accuracy)} "
+        left = f"{pad('all', self._places.name_width)} {_percent(confusion.accuracy)} "
         return [Segment(left + "".join(f"{count:>{width}}" for count, width in taken), self._part("head"))]
 
     def _mixups(self, confusion: Confusion, line: int) -> list[Segment]:
@@ -247,7 +256,7 @@ class ConfusionTable(Widget):
             return [Segment("most often wrong", self._part("head"))]
         if line - 2 >= len(self._worst):
             return []
-        worst, width = self._worst[line - 2], self._name_width
+        worst, width = self._worst[line - 2], self._places.name_width
         true, predicted = confusion.classes[worst.true], confusion.classes[worst.predicted]
         share = worst.num_images / sum(confusion.counts[worst.true])
         text = f"{pad(true, width)} {_percent(share)} taken for {pad(predicted, width)}"

@@ -207,9 +207,8 @@ class StudyPanel(Vertical):
             return
         rows = [row for row in self.rows if row.chosen]
         times = [row.seconds_to_go for row in rows]
-        seconds = None if any(time is None for time in times) else sum(time or 0.0 for time in times)
         title = preset.value.title if preset.value else preset.name
-        app.ask_if_long(len(rows), seconds, title, lambda: self._queue_rows(tuple(self.rows), title, draft, then))
+        app.ask_if_long(times, title, lambda: self._queue_rows(tuple(self.rows), title, draft, then))
 
     def _queue_rows(
         self, rows: Sequence[StudyRow], title: str, draft: StudyDraft, then: Callable[[list[Run]], None]

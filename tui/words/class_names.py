@@ -20,7 +20,10 @@ def longer_head_names(classes: tuple[str, ...], width: int, widths: Sequence[int
     return [cut(name, cells) for name, cells in zip(classes, widths, strict=True)] if named else heads
 
 
-def row_name(classes: tuple[str, ...], row: int, width: int) -> str:
-    """A class's name, with its number where the columns have numbers."""
-    numbered = head_names(classes, width)[row] != cut(classes[row], width)
-    return f"{row + 1} {classes[row]}" if numbered else classes[row]
+def row_names(classes: tuple[str, ...], width: int) -> list[str]:
+    """The classes' names, with their numbers where the columns have numbers."""
+    heads = head_names(classes, width)
+    return [
+        name if head == cut(name, width) else f"{row + 1} {name}"
+        for row, (head, name) in enumerate(zip(heads, classes, strict=True))
+    ]

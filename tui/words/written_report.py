@@ -25,16 +25,17 @@ from lazytrain.engine.data.datasets import DatasetFacts
 from lazytrain.engine.errors import describe as describe_error
 from lazytrain.engine.errors import text_of
 from lazytrain.engine.export.files import ExportError
+from lazytrain.engine.export.logged_report import LoggedReport
 from lazytrain.engine.export.report_view import Spread, WrittenReport
 from lazytrain.engine.queue.studies import Describe
 from lazytrain.engine.records import local_time
 from lazytrain.presets.layers import LayerError, count_parameters, size_layers
 from lazytrain.presets.plain_text import EncodingError, harmless, read_utf8
 from lazytrain.tui.words.markdown import plain, table
-from lazytrain.tui.words.text import NOTHING, format_count, format_duration, format_setting
+from lazytrain.tui.words.text import NOTHING, format_count, format_duration, format_number, format_setting
 
-SHIPPED = "report.md.j2"
-"""The shipped template's name, for those that extend it."""
+SHIPPED, LOGGED = "report.md.j2", "logged_report.md.j2"
+"""The shipped templates' names, for those that extend them: of runs that are trained here, and by other programs."""
 OWN = "--template"
 """A person's own has no name that another could take it by, whatever its file is called."""
 
@@ -44,7 +45,7 @@ class TemplateError(ExportError):
 
 
 def write_markdown(
-    report: WrittenReport,
+    report: WrittenReport | LoggedReport,
     describe: Describe,
     *,
     now: float,
@@ -58,15 +59,22 @@ def write_markdown(
         describe: what is known of a setting's data, for the sizes of its net.
         now: Unix seconds, when it is written.
         version: of lazytrain.
-        pictures: a relative address for each chapter that has one, else None; () if no pictures are made.
+        pictures: a relative address for each chapter that has one, else None; () if no pictures are made. What other
+            programs logged is one chapter.
         template: a person's own, instead of the shipped one.
 
     Raises:
         TemplateError: `template` can't be read, or has a mistake.
     """
-    if pictures:
-        pairs = zip(report.chapters, pictures, strict=True)
-        report = replace(report, chapters=tuple(replace(chapter, picture=picture) for chapter, picture in pairs))
+    match report:
+        case LoggedReport():
+            report = replace(report, picture=pictures[0] if pictures else None)
+        case WrittenReport() if pictures:
+            pairs = zip(report.chapters, pictures, strict=True)
+            report = replace(report, chapters=tuple(replace(chapter, picture=picture) for chapter, picture in pairs))
+        case _:
+            pass
+    shipped = LOGGED if isinstance(report, LoggedReport) else SHIPPED
     given: dict[str, Any] = {
         "report": report,
         "written": now,
@@ -74,7 +82,7 @@ def write_markdown(
         "agreement": AGREEMENT,
     }
     if template is None:
-        text = _Environment(given, describe).get_template(SHIPPED).render(given)
+        text = _Environment(given, describe).get_template(shipped).render(given)
     else:
         environment = _Environment(given, describe, template)
         try:
@@ -84,16 +92,16 @@ def write_markdown(
     return re.sub(r"\n{3,}", "\n\n", harmless(text, lines=True)).strip("\n") + "\n"
 
 
-def shipped_template() -> str:
-    """The shipped template's text, to start one's own from."""
-    return files("lazytrain.tui.words").joinpath(SHIPPED).read_text(encoding="utf-8")
+def shipped_template(name: str = SHIPPED) -> str:
+    """A shipped template's text, to start one's own from."""
+    return files("lazytrain.tui.words").joinpath(name).read_text(encoding="utf-8")
 
 
 class _Environment(SandboxedEnvironment):
     """Where a template finds the program's fields, its words and nothing else: it can come from anybody."""
 
     def __init__(self, given: Mapping[str, Any], describe: Describe, own: Path | None = None) -> None:
-        texts = {SHIPPED: (shipped_template(), f"lazytrain's {SHIPPED}", None)}
+        texts = {name: (shipped_template(name), f"lazytrain's {name}", None) for name in (SHIPPED, LOGGED)}
         if own is not None:
             texts[OWN] = (_read(own), str(own), None)
 
@@ -125,6 +133,7 @@ def _filters(describe: Describe) -> dict[str, Callable[..., Any]]:
     return {
         "field": lambda name: name.replace("_", " ").replace(".", ": "),
         "value": format_setting,
+        "figure": format_number,
         "percent": _percent,
         "thousands": lambda figure: NOTHING if figure is None else format_count(round(_mean(figure))),
         "duration": lambda figure: format_duration(_mean(figure)),
@@ -204,7 +213,7 @@ def _explain(error: Exception, path: Path, environment: _Environment) -> Templat
             if said.startswith("No filter named"):
                 said = f"{said} There are Jinja's, and {', '.join(sorted(environment.words))}."
         case TemplateNotFound():
-            said = f"there is no template {error.name!r}; one can extend {SHIPPED!r}"
+            said = f"there is no template {error.name!r}; one can extend {SHIPPED!r} or {LOGGED!r}"
         case TemplateRuntimeError():
             said = text_of(error)
         case _:

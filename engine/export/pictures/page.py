@@ -79,12 +79,24 @@ class Page:
         line.set_transform(self._places)
         self.paper.add_artist(line)
 
-    def panel(self, left: float, top: float, width: float, height: float, x: Axis, y: Axis, title: str) -> Axes:
-        """A chart by epochs: `title` (with its unit) above, a grid of faint lines, ticks and their labels."""
+    def panel(
+        self,
+        left: float,
+        top: float,
+        width: float,
+        height: float,
+        x: Axis,
+        y: Axis,
+        title: str,
+        *,
+        along: str = "epoch",
+    ) -> Axes:
+        """A chart by epochs, or by what `along` says: `title` (with its unit) above, a grid of faint lines, ticks and
+        their labels."""
         place = (left / self.width, 1 - (top + height) / self.height, width / self.width, height / self.height)
         axes = self.paper.add_axes(place)
         axes.set_title(readable(title), loc="left", size=14 * PIXEL, color=INK, pad=12 * PIXEL)
-        axes.set_xlabel("epoch", size=12 * PIXEL, color=MUTED, labelpad=5 * PIXEL)
+        axes.set_xlabel(along, size=12 * PIXEL, color=MUTED, labelpad=5 * PIXEL)
         axes.set(xlim=(x.low, x.high), yscale="log" if y.logarithmic else "linear", ylim=(y.low, y.high))
         axes.set_xticks(x.ticks, x.labels)
         axes.set_yticks(y.ticks, y.labels)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from lazytrain.engine.analysis.facts import KnownSettings, names_in
+from lazytrain.engine.analysis.facts import KnownSettings, LoggedAccuracy, logged_accuracies, names_in
 from lazytrain.engine.analysis.queries import QueryError, fields, parse_query, select, short_names
 from lazytrain.engine.records import State
 from lazytrain.engine.store.script_journal import ScriptJournal
@@ -214,6 +214,30 @@ def test_metrics_and_configs_are_fields(scripts: ScriptJournal, text: str, names
     known = KnownSettings()
     assert {run.name for run in select(query, scripts.runs(), scripts, known)} == names
     assert {run.name for run in select(query, scripts.runs(), scripts, known)} == names
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("acc>60 kind:script", {"small", "large"}),
+        ("acc>0.7 kind:script", {"large"}),
+        ("best>=70 acc<70 kind:script", {"small"}),
+        ("accuracy=80", {"large"}),
+    ],
+)
+def test_accuracies_are_those_that_programs_log_too(scripts: ScriptJournal, text: str, names: set[str]) -> None:
+    fractions = {"val/acc": [0.4, 0.7, 0.65], "train/acc": [0.9, 0.9, 0.9], "other": [1.0]}
+    for name, series in (("small", fractions), ("large", {"accuracy": [20.0, 80.0]})):
+        samples = {
+            each: [Sample(step, 0.0, value) for step, value in enumerate(values)] for each, values in series.items()
+        }
+        scripts.write_series(scripts.find(name).id, samples, {})
+    query = parse_query(text, lambda: names_in(scripts))
+    found = select(query, scripts.runs(), scripts, KnownSettings())
+    assert {run.name for run in found} == names
+    accuracies = logged_accuracies(scripts, scripts.runs())
+    told = {run.name: accuracies[run.id] for run in scripts.runs() if run.id in accuracies}
+    assert told == {"small": LoggedAccuracy(0.7, 0.65), "large": LoggedAccuracy(0.8, 0.8)}
 
 
 def test_a_run_at_work_is_looked_at_again(scripts: ScriptJournal) -> None:

@@ -144,6 +144,45 @@ def test_module_that_fails_is_refused(tmp_path: Path, forward: str, reason: str)
         try_somewhere(user_net(tmp_path, name, body), (3, 8, 8), 5, tmp_path)
 
 
+KEEPS = """class Net(nn.Module):
+    def __init__(self, num_classes):
+        super().__init__()
+        self.head = nn.Linear(3, num_classes)
+
+    def forward(self, x):
+        self.seen = torch.ones(1)  # there once an image was seen
+        return self.head(x.mean((2, 3)))
+
+    def get_extra_state(self):
+        return {get}
+"""
+
+
+@pytest.mark.parametrize(
+    ("get", "set_extra_state", "reason"),
+    [
+        ("1", "", "the net: it has get_extra_state, and no set_extra_state to take it"),
+        ("lambda: 1", "pass", "the net: what its get_extra_state gives can't be pickled"),
+        ("[][0]", "pass", "IndexError"),
+        ("1", "raise SystemExit(state)", "SystemExit: 1"),
+    ],
+)
+def test_a_net_that_could_not_be_resumed_is_refused_before_it_is_trained(
+    tmp_path: Path, get: str, set_extra_state: str, reason: str
+) -> None:
+    body = KEEPS.format(get=get)
+    if set_extra_state:
+        body += f"\n    def set_extra_state(self, state):\n        {set_extra_state}"
+    architecture = user_net(tmp_path, f"lazytrain_test_keeps_{len(get)}_{len(set_extra_state)}", body)
+    with pytest.raises(PresetError, match=rf"could not go on after a stop: .*{reason}"):
+        try_somewhere(architecture, (3, 8, 8), 5, tmp_path)
+
+
+def test_what_a_net_keeps_may_be_made_by_its_first_images(tmp_path: Path) -> None:
+    body = KEEPS.format(get="self.seen") + "\n    def set_extra_state(self, state):\n        self.seen = int(state[0])"
+    assert try_somewhere(user_net(tmp_path, "lazytrain_test_keeps", body), (3, 8, 8), 5, tmp_path)
+
+
 def test_missing_nets_are_named() -> None:
     with pytest.raises(PresetError, match="torchvision has no such classifier"):
         check_net(Architecture(title="x", torchvision="resnet19"), (3, 32, 32), 10)

@@ -189,6 +189,7 @@ def test_compiling_is_asked_for(layers: list[object], fields: dict[str, Any], pa
 
 
 @pytest.mark.skipif(not any(map(shutil.which, ("c++", "g++", "clang++"))), reason="torch compiles by a C++ compiler")
+@pytest.mark.slow
 @pytest.mark.parametrize("fields", [{}, {"optimizer": "adam"}])
 def test_compiled_steps_are_the_same_steps(monkeypatch: pytest.MonkeyPatch, fields: dict[str, Any]) -> None:
     monkeypatch.setattr(whole_blocks, "COMPILED_STEPS", 2)  # half a minute less than eight

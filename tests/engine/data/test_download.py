@@ -7,6 +7,7 @@ import io
 import json
 import os
 import pickle
+import socket
 import tarfile
 import threading
 from collections.abc import Callable, Iterator
@@ -110,13 +111,22 @@ def test_an_archive_in_the_data_folder_is_used_and_stays(
     assert (tmp_path / "data" / ARCHIVE).read_bytes() == archive
 
 
+def _taken(port: int) -> socket.socket:
+    taken = socket.socket()
+    taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    taken.bind(("127.0.0.1", port))
+    return taken
+
+
 def test_without_a_network_it_says_what_was_tried(
     server: Server, archive: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, load: Callable[[], Dataset]
 ) -> None:
+    server.shutdown()  # closed under its thread, the kernel would listen on
     server.server_close()
     patch_cifar10(server, archive, monkeypatch)
     download_here(monkeypatch)
-    with pytest.raises(DatasetError) as caught:
+    # The port stays taken, by nobody who listens: another test's server might get it.
+    with _taken(server.server_port), pytest.raises(DatasetError) as caught:
         load()
     message = str(caught.value)
     for words in (

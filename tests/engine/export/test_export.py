@@ -166,7 +166,7 @@ def test_json_of_a_run_without_figures(home: Path) -> None:
 
 def write_run(gathered: Gathered, folder: Path) -> Path:
     """Its event file in a folder of its own, as the command makes it."""
-    path = event_file(folder / gathered.run.id, gathered)
+    path = event_file(folder / gathered.run.id, gathered.run)
     write_files([OutputFile(path, partial(write_events, gathered))], force=False)
     return path
 

@@ -31,6 +31,8 @@ def _pictures() -> dict[str, tuple[Image.Image, str]]:
     photo = Image.fromarray(random_pixels(1, 8)).resize((100, 60))
     turned = photo.copy()
     turned.info["exif"] = exif.tobytes()
+    damaged = photo.copy()
+    damaged.info["exif"] = b"II garbage"
     grey = (np.arange(600, dtype=np.uint16) * 6).reshape(20, 30)
     clear = photo.convert("RGBA")
     clear.putalpha(Image.linear_gradient("L").resize(clear.size))
@@ -38,6 +40,8 @@ def _pictures() -> dict[str, tuple[Image.Image, str]]:
         "jpeg": (photo.resize((900, 700)), "JPEG"),
         "turned jpeg": (turned, "JPEG"),
         "turned png": (turned, "PNG"),
+        "png with damaged exif": (damaged, "PNG"),
+        "webp with damaged exif": (damaged, "WEBP"),
         "grey of 12 bits": (Image.fromarray(grey), "PNG"),
         "floats": (Image.fromarray(grey.astype(np.float32) / 4000), "TIFF"),
         "clear": (clear, "PNG"),

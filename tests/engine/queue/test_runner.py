@@ -15,6 +15,7 @@ from lazytrain.engine.queue.estimate import check_configuration, checked_layers,
 from lazytrain.engine.queue.lookout import Lookout
 from lazytrain.engine.queue.runner import Runner
 from lazytrain.engine.records import State
+from lazytrain.engine.store.journal import Journal
 from lazytrain.presets import Architecture, Hyperparameters, PresetError
 from tests.helpers.bench import CATALOGUE, DEADLINE, TINY, Bench, wait_for
 
@@ -55,6 +56,18 @@ def test_a_bad_run_never_takes_the_queue_with_it(bench: Bench) -> None:
     assert "no_such_module" in reasons[2]
     assert "layer 1 (maxpool 40): input 3×32×32" in reasons[3]
     assert "device 'cuda:9' is not here; there is: cpu" in reasons[4]
+
+
+def test_a_job_takes_up_no_run_but_its_own(bench: Bench) -> None:
+    """Its supervisor knows what signal ended the other, and tells of a failure."""
+    dead, own = bench.queue(), bench.queue()
+    with Journal(bench.home) as journal:
+        assert journal.claim(dead.id)  # by nobody who lives
+    assert bench.runner(only=own.id, in_job=True).join(DEADLINE)
+    assert bench.state(own) is State.FINISHED
+    assert bench.state(dead) is State.STARTING
+    bench.train()
+    assert bench.state(dead) is State.FINISHED
 
 
 def test_pause_holds_and_resume_goes_on_with_the_same_curve(bench: Bench) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from lazytrain.engine.compute.fused.compiling import CannotCompile
 from lazytrain.engine.records import State
-from lazytrain.engine.run import trainer
+from lazytrain.engine.run import launching
 from tests.helpers.bench import Bench, wait_for
 
 
@@ -29,7 +29,7 @@ def test_it_is_seen_paused_and_stopped(bench: Bench, monkeypatch: pytest.MonkeyP
         finally:
             closed.append("ended")
 
-    monkeypatch.setattr(trainer, "compile_ahead", compile_ahead)
+    monkeypatch.setattr(launching, "compile_ahead", compile_ahead)
     run = bench.queue()
     runner = bench.runner()
 
@@ -52,7 +52,7 @@ def test_where_it_fails_the_run_is_trained_without(bench: Bench, monkeypatch: py
         yield 0.5
         raise CannotCompile("the steps can't be compiled: RuntimeError: no")
 
-    monkeypatch.setattr(trainer, "compile_ahead", compile_ahead)
+    monkeypatch.setattr(launching, "compile_ahead", compile_ahead)
     run = bench.queue()
     bench.train()
     assert bench.state(run) is State.FINISHED

@@ -32,7 +32,7 @@ def test_a_run_tells_its_start_its_epochs_and_its_end(tmp_path: Path) -> None:
     assert Message(id=1, run_id=run.id, time=0.0, level="info", text=start).begun_at == 0
     assert all(word in start for word in (", path ", ", seed 7, ", " thread"))
     assert [text.partition(":")[0] for text in epochs if text.startswith("epoch")] == ["epoch 1/2", "epoch 2/2"]
-    assert all(word in epochs[0] for word in ("train ", "val. ", "test ", " s + ", "best"))
+    assert all(word in epochs[0] for word in ("train ", "val. ", "test ", "s + ", "s test", "best"))
     assert (saved, end) == ("saved at step 26", "finished: all epochs done")
 
 
@@ -77,6 +77,13 @@ def test_an_epoch_takes_one_line_of_the_log_at_120_columns() -> None:
     )  # fmt: skip
     told = describe_epoch(record, 50, best=True)
     assert told == "epoch 10/50: train 0.412, 50.0 %; val. 1.23, 62.3 %; test 1.23, 50.0 %; best; 11.3 s + 1.2 s test"
+    assert len(told) <= 98
+    fitted = epoch_record(
+        252, train_loss=2.154e-8, train_accuracy=1.0, test_loss=5.297, validation_loss=7.051,
+        validation_accuracy=0.958, seconds=0.0517, evaluation_seconds=0.0033,
+    )  # fmt: skip
+    told = describe_epoch(fitted, 900, best=False)
+    assert told == "epoch 252/900: train 2.2e-08, 100.0 %; val. 7.05, 95.8 %; test 5.3, 50.0 %; 48 ms + 3 ms test"
     assert len(told) <= 98
 
 

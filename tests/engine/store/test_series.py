@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from lazytrain.engine.store import series
 from lazytrain.engine.store.journal import Journal
 from lazytrain.engine.store.series import CHUNK_SAMPLES, SAMPLE_FORMAT, Metric, MetricRefused, Sample
-from tests.helpers.bench import configuration
+from tests.helpers.bench import configuration, epoch_record
 from tests.helpers.examples import examples
 
 
@@ -83,6 +83,20 @@ def test_a_rewind_takes_back_what_came_after_the_step(journal: Journal, run_id: 
     assert {metric.name: metric.num_values for metric in journal.metrics(run_id)} == {"loss": 300, "early": 3}
     journal.write(run_id, series={"loss": ramp(10, 301)})
     assert samples(journal, run_id, "loss") == ramp(310)
+
+
+def test_an_evaluation_that_will_be_made_anew_is_taken_back(journal: Journal, run_id: str) -> None:
+    # A checkpoint between an epoch's last step and its evaluation, which was written before the process was killed.
+    for epoch in (1, 2):
+        step = 100 * epoch
+        journal.write(run_id, series={"gradient norm": [Sample(step, 1.0, 0.5)]})
+        series = {"test/macro F1": [Sample(step, 1.0, 0.9)]}
+        journal.write(run_id, record=epoch_record(epoch, step=step), series=series)
+    journal.rewind(run_id, 200, 1)
+    assert [step for step, _, _ in samples(journal, run_id, "test/macro F1")] == [100]
+    assert [step for step, _, _ in samples(journal, run_id, "gradient norm")] == [100, 200]
+    journal.rewind(run_id, 50, 0)
+    assert journal.metrics(run_id) == []
 
 
 def test_a_run_that_goes_takes_its_series_along(journal: Journal, run_id: str) -> None:

@@ -42,6 +42,7 @@ def test_a_killed_trainers_run_goes_in_front_of_the_queue(journal: Journal, home
         assert journal.run(doomed.id).state is State.STARTING
         trainer.kill()
         trainer.wait()
+    assert journal.recover(but={doomed.id}) == [], "whoever started it will know how it ended"
     assert [run.id for run in journal.recover()] == [doomed.id]
     assert journal.queued() == [doomed.id, waiting.id]
     assert "interrupted" in journal.messages(doomed.id)[-1].text

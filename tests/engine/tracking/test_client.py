@@ -22,6 +22,7 @@ import lazytrain
 from lazytrain.engine.records import PRINTED, Kind, Run, State
 from lazytrain.engine.store.archive import read_series_history
 from lazytrain.engine.store.journal import Journal
+from lazytrain.engine.store.script_journal import ScriptJournal
 from lazytrain.engine.store.series import SAMPLE_FORMAT, Sample
 from lazytrain.engine.store.store import NotPossible, Store
 from lazytrain.engine.store.trouble import StoreTrouble
@@ -383,3 +384,22 @@ def test_importing_it_takes_none_of_the_heavy_libraries() -> None:
     )
     said = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert said.stdout == "[]\n"
+
+
+def test_what_was_logged_before_something_is_written_before_it(store: Store) -> None:
+    # Both came while the writer was at work on what was asked before.
+    run, found, looked = begin(), list[str](), threading.Event()
+
+    def look(journal: ScriptJournal) -> None:
+        found.extend(metric.name for metric in journal.metrics(run.id))
+        looked.set()
+
+    def late(_: ScriptJournal) -> None:
+        run.log({"loss": 0.5})
+        run._do(look)
+
+    run._do(late)
+    assert looked.wait(60)
+    assert found == ["loss"]
+    run.finish()
+    assert store.details(run.id)["summary"] == {"loss": 0.5}

@@ -45,6 +45,13 @@ def test_import_takes_what_is_new(run: Command, home: Path, logs: Path) -> None:
     assert "0.125" in run("metrics", "first").out
 
 
+def test_a_metrics_name_runs_nothing_in_a_spreadsheet(run: Command, home: Path, logs: Path) -> None:
+    (logs / "evil.csv").write_text("epoch,=1+1,loss\n0,1.5,2.5\n")
+    run("import", str(logs))
+    lines = run("metrics", "evil", "--csv").out.splitlines()
+    assert [line.split(",")[0] for line in lines] == ["metric", "'=1+1", "loss"]
+
+
 def test_what_is_no_log_is_refused(run: Command, home: Path, tmp_path: Path) -> None:
     result = run("import", str(tmp_path / "nowhere"))
     assert (result.status, "there is no such folder" in result.err) == (2, True)

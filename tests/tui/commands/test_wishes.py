@@ -78,6 +78,27 @@ def test_last_is_the_run_that_it_can_be_asked_of(run: Command, home: Path) -> No
     assert "newest" in run("show", "last").out
 
 
+def test_what_was_stopped_last_is_what_resume_means_by_last(run: Command, home: Path) -> None:
+    with Journal(home) as journal:
+        older, newer = (journal.add_run(configuration(), name) for name in ("older", "newer"))
+        journal.add_run(configuration(), "newest")
+        for each in (newer, older):
+            journal.claim(each.id)
+            journal.end(each.id, State.STOPPED, outcome="asked to")
+    assert f"queued: older ({older.id})" in run("resume", "last").out
+    assert f"queued: newer ({newer.id})" in run("resume", "last").out
+    assert "newest is queued: there is nothing to resume" in run("resume", "last").err
+
+
+def test_pause_last_means_one_that_is_not_paused_yet(run: Command, home: Path) -> None:
+    with Journal(home) as journal:
+        running, paused = (journal.add_run(configuration(), name) for name in ("running", "paused"))
+        for each, state in ((running, State.RUNNING), (paused, State.PAUSED)):
+            journal.claim(each.id)
+            journal.confirm(each.id, state)
+    assert f"asked running ({running.id}) to pause" in run("pause", "last").out
+
+
 def test_no_run_is_named_so_that_another_is_hidden(run: Command, home: Path) -> None:
     with Store(home) as store:
         first, second = store.add_run(configuration(), "first"), store.add_run(configuration(), "second")
