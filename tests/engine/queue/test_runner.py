@@ -29,7 +29,7 @@ def test_trains_the_queue_in_order(bench: Bench) -> None:
     assert (runs[0].ended or 0) <= (runs[1].started or 0)
     run = runs[0]
     assert (run.epoch, run.step, run.num_steps) == (2, run.num_steps, run.num_steps)
-    assert (run.device, run.path, run.threads) == ("cpu", "blocked", 1)
+    assert (run.device, run.path, run.threads) == ("cpu", "derived", 1)
     assert run.weights_sha256 is not None
     assert run.num_points == len(bench.result(run).points) > 0
     assert (run.test_accuracy or 0) > 0.7
