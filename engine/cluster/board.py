@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import secrets
 import threading
 import time
 from collections.abc import Callable
@@ -22,6 +23,7 @@ ASK_SECONDS = 2.0
 """The board answers after so long in any case."""
 SILENCE_SECONDS = 8.0
 """A driver that wasn't heard of for so long is gone."""
+RETRY_SECONDS = 0.5
 ORPHANED = 75
 """Exit status of a worker whose driver is gone."""
 
@@ -34,10 +36,15 @@ class Board:
         self._changed: dict[str, asyncio.Event] = {}
         self._heard = time.monotonic()
         self._asleep = False
+        self._name = secrets.token_hex(8)
 
-    async def beat(self, asleep: bool = False) -> None:
-        """The driver lives; where it is suspended as a whole, it says no more until it goes on."""
+    async def beat(self, asleep: bool = False) -> str:
+        """The driver lives; where it is suspended as a whole, it says no more until it goes on.
+
+        Returns what is another for a board that took this one's place, and knows of no wish.
+        """
         self._heard, self._asleep = time.monotonic(), asleep
+        return self._name
 
     async def post(self, run_id: str, wish: Wish | None) -> None:
         """What is wanted of a run; None: nothing any more, it is over."""
@@ -70,6 +77,11 @@ class Mouth:
         """Change the wish; the worker looks at its next step even where nothing changes."""
         with self._saying:
             self._wish = replace(self._wish, number=self._wish.number + 1, **changes)
+            self._board.post.remote(self._run_id, self._wish)
+
+    def repeat(self) -> None:
+        """Say it again, to a new board."""
+        with self._saying:
             self._board.post.remote(self._run_id, self._wish)
 
     def hold(self, hold: bool) -> None:
@@ -116,14 +128,16 @@ class Ear:
     def _listen(self) -> None:
         import ray
 
+        heard = time.monotonic()
         while not self._over:
             try:
                 asked = self._board.hear.remote(self._run_id, self.wish.number)
                 wish, silent = ray.get(asked, timeout=SILENCE_SECONDS)
-            except Exception:  # noqa: BLE001  whatever keeps the board from answering, nobody is told of this run any more
-                self._end()
-                return
-            if silent > SILENCE_SECONDS:
+                heard = time.monotonic() - silent
+            except Exception:  # noqa: BLE001  whatever keeps the board from answering: it may be started anew
+                wish = None
+                time.sleep(RETRY_SECONDS)
+            if time.monotonic() - heard > SILENCE_SECONDS:
                 self._end()
                 return
             if wish is not None:

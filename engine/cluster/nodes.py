@@ -179,7 +179,10 @@ class Cluster:
     # ── versions ───────────────────────────────────────────────────────────────────────────────────────────
 
     def versions(self, nodes: Sequence[Node]) -> dict[str, Mapping[str, str]]:
-        """Node's name → Python, torch and lazytrain there. A node that doesn't answer says so under `error`."""
+        """Node's name → Python, torch and lazytrain there. A node that doesn't answer says so under `error`.
+
+        One that has died, which Ray itself learns after some seconds, is left out.
+        """
         ray = import_ray()
         from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
@@ -194,6 +197,8 @@ class Cluster:
             try:
                 silent = {"error": f"no answer in {PROBE_SECONDS:.0f} s"}
                 found[node.name] = ray.get(reference) if reference in answered else silent
+            except (ray.exceptions.TaskUnschedulableError, ray.exceptions.WorkerCrashedError):
+                continue
             except Exception as error:  # noqa: BLE001  whatever a node's Ray says, a person is told
                 found[node.name] = {"error": first_line(error)}
         return found

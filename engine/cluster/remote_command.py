@@ -8,7 +8,6 @@ import threading
 from collections.abc import Callable
 from typing import IO
 
-from lazytrain.engine.cluster.board import Mouth
 from lazytrain.engine.cluster.messages import (
     AllGone,
     Arrived,
@@ -58,7 +57,7 @@ class RemoteGroup:
             configuration=configuration.model_dump_json(),
         )
         self._stream = Stream(tasks.run_command(assignment, configuration.needs))
-        self._mouth = Mouth(tasks.board, run_id, wish)
+        self._mouth = tasks.mouth(run_id, wish)
         try:
             self.id = self._begin(waiting)
         except BaseException:

@@ -21,7 +21,6 @@ from lazytrain.engine.run.wishes import Wishes
 from lazytrain.engine.store.command_journal import CommandJournal
 from lazytrain.engine.store.journal import Journal
 from lazytrain.engine.store.locks import FileLock, LockHeld, touch
-from lazytrain.engine.store.store import RunNotFound
 from lazytrain.engine.store.trouble import StoreError, StoreReplaced
 
 
@@ -147,8 +146,3 @@ class RemoteRun:
             except StoreReplaced:
                 journal.part()
                 raise
-            # A run that was discarded meanwhile leaves nothing behind, its lock included.
-            try:
-                journal.run(self.run_id)
-            except RunNotFound:
-                journal.remove_folder(self.run_id)

@@ -95,7 +95,7 @@ class RemoteTrainer(Trainer):
             threads=self._threads,
         )
         stream = Stream(self._tasks.train(assignment, [] if sent is None else [sent]))
-        self._mouth = mouth = Mouth(self._tasks.board, self._run.id, wish)
+        self._mouth = mouth = self._tasks.mouth(self._run.id, wish)
         try:
             prepared = self._await(stream)
         except BaseException:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import deque
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -26,6 +27,8 @@ class Stream:
 
     def __init__(self, generator: Any) -> None:
         self._generator = generator
+        self._reference: Any = None
+        """Of the next message, which isn't here yet."""
 
     def next(self, seconds: float) -> Message | CommandMessage | None:
         """The next message; None if none came in so long.
@@ -34,13 +37,22 @@ class Stream:
             WorkerLost: the worker, its node or the cluster is gone.
         """
         import ray
-        from ray.exceptions import RayError
+        from ray.exceptions import GetTimeoutError, RayError
 
         if self._generator is None:
             raise WorkerLost("it was left")
         try:
-            ready, _ = ray.wait([self._generator], timeout=seconds)
-            message: Any = ray.get(next(self._generator)) if ready else None
+            if self._reference is None:
+                ready, _ = ray.wait([self._generator], timeout=seconds)
+                if not ready:
+                    return None
+                self._reference = next(self._generator)
+            try:
+                # A large one comes from its node's memory.
+                message: Any = ray.get(self._reference, timeout=seconds)
+            except GetTimeoutError:
+                return None
+            self._reference = None
         except StopIteration:
             raise WorkerLost("its worker ended without a word") from None
         except RayError as error:
@@ -49,7 +61,7 @@ class Stream:
 
     def close(self) -> None:
         """Nobody asks for more."""
-        self._generator = None
+        self._generator = self._reference = None
 
 
 def describe_loss(error: Exception) -> str:
@@ -61,10 +73,10 @@ def describe_loss(error: Exception) -> str:
             return "killed by Ray, since its node ran out of memory"
         case exceptions.NodeDiedError() | exceptions.ObjectLostError():
             return "its node is gone"
-        case exceptions.WorkerCrashedError() if "node" in str(error).partition("\n")[0].lower():
-            return "its worker or its node died"
         case exceptions.WorkerCrashedError():
-            return "its worker died"
+            found = re.search(r"exit code (\d+)", str(error))
+            how = "" if found is None or found[1] == "0" else f", exit status {found[1]}"
+            return f"its worker died{how}"
         case exceptions.TaskCancelledError():
             return "its task was cancelled"
         case exceptions.RayTaskError():

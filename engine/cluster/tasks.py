@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from lazytrain.engine.cluster import command_worker, worker
-from lazytrain.engine.cluster.board import Board
-from lazytrain.engine.cluster.messages import Assignment, CommandAssignment
+from lazytrain.engine.cluster.board import Board, Mouth
+from lazytrain.engine.cluster.messages import Assignment, CommandAssignment, Wish
 from lazytrain.engine.cluster.nodes import Node, Share, import_ray, name_nodes
 
 AHEAD = 50
@@ -46,10 +46,10 @@ class Tasks:
         from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
         near = NodeAffinitySchedulingStrategy(here, soft=True)
-        self.board = ray.remote(num_cpus=0, max_restarts=0, max_concurrency=_CONCURRENCY, scheduling_strategy=near)(
-            Board
-        ).remote()
-        ray.get(self.board.beat.remote())
+        options = {"num_cpus": 0, "max_restarts": -1, "max_concurrency": _CONCURRENCY, "scheduling_strategy": near}
+        self.board: Any = ray.remote(**options)(Board).remote()
+        self._board_name: str = ray.get(self.board.beat.remote())
+        self._mouths: dict[str, Mouth] = {}
         self._asleep, self._over = threading.Event(), threading.Event()
         threading.Thread(target=self._beat, name="lazytrain-beat", daemon=True).start()
 
@@ -88,8 +88,14 @@ class Tasks:
             return 0.0
         return self.share.gpus or (1.0 if device == "cuda" else 0.0)
 
+    def mouth(self, run_id: str, wish: Wish) -> Mouth:
+        """What tells the worker of a run, which began with `wish`."""
+        mouth = self._mouths[run_id] = Mouth(self.board, run_id, wish)
+        return mouth
+
     def forget(self, run_id: str) -> None:
         """A run is over."""
+        self._mouths.pop(run_id, None)
         self.board.post.remote(run_id, None)
 
     def suspend(self) -> None:
@@ -109,12 +115,17 @@ class Tasks:
         self._over.set()
 
     def _beat(self) -> None:
+        import ray
         from ray.exceptions import RayError
 
         while not self._over.wait(BEAT_SECONDS):
             if self._asleep.is_set():
                 continue
             try:
-                self.board.beat.remote()
+                name = str(ray.get(self.board.beat.remote(), timeout=2 * BEAT_SECONDS))
             except RayError:
-                return
+                continue  # It is started anew, or Ray is gone: that is seen elsewhere.
+            if name != self._board_name:
+                self._board_name = name
+                for mouth in list(self._mouths.values()):
+                    mouth.repeat()

@@ -148,8 +148,14 @@ class ClusterTurns(Turns):
         if over:
             self._tell_lookout()
         for run in over:
-            with contextlib.suppress(RunNotFound, StoreTrouble):
+            try:
                 found = self._journal.run(run.run_id)
+            except RunNotFound:
+                # Discarded meanwhile, it leaves nothing behind, its lock included.
+                self._journal.remove_folder(run.run_id)
+            except StoreTrouble:
+                continue  # It can't be told now.
+            else:
                 if run.trained and found.state.over:
                     self._duty.ended(found)
         return bool(over)

@@ -58,6 +58,10 @@ class DerivedPath:
     def block_steps(self) -> int:
         return 1
 
+    @property
+    def takes_bytes(self) -> bool:
+        return False
+
     def prepare(self, input_shape: tuple[int, ...]) -> None:
         """Nothing has to be made beforehand."""
 

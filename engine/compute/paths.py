@@ -40,6 +40,11 @@ class Path(Protocol):
         """Steps of a block: the net is whole only where one ends."""
         ...
 
+    @property
+    def takes_bytes(self) -> bool:
+        """Whether it takes images as uint8, not normalised."""
+        ...
+
     def prepare(self, input_shape: tuple[int, ...]) -> None:
         """Before the first step: make what can be made for images of (channels, height, width), and try it out.
 
@@ -110,6 +115,10 @@ class AutogradPath:
     @property
     def block_steps(self) -> int:
         return 1
+
+    @property
+    def takes_bytes(self) -> bool:
+        return False
 
     def prepare(self, input_shape: tuple[int, ...]) -> None:
         """Nothing has to be made beforehand."""

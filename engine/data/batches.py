@@ -49,7 +49,10 @@ def held_out(num_images: int, values: Hyperparameters) -> tuple[Tensor, Tensor |
 
 
 class Block(NamedTuple):
-    """The batches of some steps: their images float [N, C, H, W] and goals together, and (images, goals) of each."""
+    """The batches of some steps: their images [N, C, H, W] and goals together, and (images, goals) of each.
+
+    Images are float and normalised, or uint8 for a path that takes them so.
+    """
 
     images: Tensor
     goals: Tensor
@@ -70,6 +73,8 @@ class Batches:
         device: torch.device,
         goals: Callable[[Tensor], Tensor] = lambda targets: targets,
         block_steps: int = 1,
+        *,
+        as_bytes: bool = False,
     ) -> None:
         self._images, self._labels = split.images, split.labels
         self._indices = indices
@@ -87,8 +92,10 @@ class Batches:
         self._chunk_steps = max(1, min(wanted, fitting) // (values.batch_size * block_steps)) * block_steps
         # One image more than whole batches: a last batch of one joins the batch before it.
         rows = min(self.num_images, self._chunk_steps * values.batch_size + 1)
-        self._bytes = torch.empty((min(rows, PIECE_IMAGES), *shape), dtype=torch.uint8, device=split.images.device)
-        self._floats = torch.empty((rows, *shape), device=device)
+        self._as_bytes = as_bytes
+        held = rows if as_bytes else min(rows, PIECE_IMAGES)
+        self._bytes = torch.empty((held, *shape), dtype=torch.uint8, device=split.images.device)
+        self._floats = torch.empty((0 if as_bytes else rows, *shape), device=device)
         self._order = torch.empty(0, dtype=torch.int64)
         self._epoch: int | None = None
         self._chunk: int | None = None
@@ -134,18 +141,26 @@ class Batches:
         first_step = chunk * self._chunk_steps
         last_step = min(first_step + self._chunk_steps, self.steps_per_epoch) - 1
         start, stop = self.rows(first_step)[0], self.rows(last_step)[1]
+        goals = self._goals(self.targets[start:stop])
+        images = self._gather_bytes(start, stop) if self._as_bytes else self._gather_floats(start, stop)
+        # Cut here once, in one call: a slice for every step costs as much as a layer of a small net.
+        sizes = [high - low for low, high in map(self.rows, range(first_step, last_step + 1))]
+        self._gathered, self._chunk_goals = images, goals
+        self._batches = list(zip(images.split(sizes), goals.split(sizes), strict=True))
+        self._chunk = chunk
+
+    def _gather_bytes(self, start: int, stop: int) -> Tensor:
+        return torch.index_select(self._images, 0, self._order[start:stop], out=self._bytes[: stop - start])
+
+    def _gather_floats(self, start: int, stop: int) -> Tensor:
         images = self._floats[: stop - start]
         # Piece by piece, each of which stays in the processor's cache from its bytes to its floats.
         for first in range(start, stop, PIECE_IMAGES):
             rows = self._order[first : min(first + PIECE_IMAGES, stop)]
             gathered = torch.index_select(self._images, 0, rows, out=self._bytes[: len(rows)])
             normalise(gathered, out=images[first - start : first - start + len(rows)])
-        if self._values.augmentation.active:
-            seed = seed_for(self._values.seed, "augmentation", self._epoch, chunk)
-            images = augment(images, self._values.augmentation, seed)
-        # Cut here once, in one call: a slice for every step costs as much as a layer of a small net.
-        sizes = [high - low for low, high in map(self.rows, range(first_step, last_step + 1))]
-        goals = self._goals(self.targets[start:stop])
-        self._gathered, self._chunk_goals = images, goals
-        self._batches = list(zip(images.split(sizes), goals.split(sizes), strict=True))
-        self._chunk = chunk
+        if not self._values.augmentation.active:
+            return images
+        chunk = start // (self._chunk_steps * self._values.batch_size)
+        seed = seed_for(self._values.seed, "augmentation", self._epoch or 0, chunk)
+        return augment(images, self._values.augmentation, seed)

@@ -93,7 +93,13 @@ class Training:
         train_indices, validation_indices = held_out(len(dataset.train.labels), self.values)
         self._evaluation = Evaluation(net, dataset, validation_indices, self.values, self._device, self._path.evaluate)
         self._batches = Batches(
-            dataset.train, train_indices, self.values, self._device, self._path.goals, self._path.block_steps
+            dataset.train,
+            train_indices,
+            self.values,
+            self._device,
+            self._path.goals,
+            self._path.block_steps,
+            as_bytes=self._path.takes_bytes,
         )
         self.steps_per_epoch = self._batches.steps_per_epoch
         num_classes = len(dataset.classes)

@@ -85,7 +85,7 @@ def _cluster(address: str) -> Iterator[Finding]:
         yield "ray", describe_nodes(nodes, cluster.free())
         for node in nodes:
             has = Share(cpus=node.cpus, gpus=node.gpus)
-            found = cluster.versions([node])[node.name]
+            found = cluster.versions([node]).get(node.name, {"gone": "it died"})
             yield node.name, f"{has}; {', '.join(f'{what} {version}' for what, version in found.items())}"
         wrong, minor = cluster.differences(nodes)
         for text in wrong:

@@ -239,12 +239,47 @@ def _situation(run: Run, waits_for: str) -> str:
             return f"{wish}its process is frozen: `fg` in its terminal, or `kill -CONT` its process, goes on"
         case TrainerState.GONE if run.kind is Kind.COMMAND:
             return "the process that ran it ended without a word, and the command with it · r will start it again"
+        case TrainerState.GONE if run.kind is not Kind.OWN:
+            return "its process ended without a word"
         case TrainerState.GONE:
             return "its process ended without a word · the next lazytrain that is free goes on with it"
         case TrainerState.ALIVE:
             pass
-    if run.kind is Kind.COMMAND:
-        return _situation_of_command(run, waits_for)
+    match run.kind:
+        case Kind.COMMAND:
+            return _situation_of_command(run, waits_for)
+        case Kind.SCRIPT | Kind.LOGS:
+            return _situation_of_another(run)
+        case Kind.OWN:
+            return _situation_of_own(run, waits_for)
+
+
+def _situation_of_another(run: Run) -> str:
+    """Of a program's run: only its person can start that again."""
+    if run.pending is not None:
+        return {
+            Wanted.PAUSE: "at its next step",
+            Wanted.STOP: "its program is told, and ends by itself",
+            Wanted.DISCARD: "its program leaves it first",
+            Wanted.RUN: "",
+        }[run.pending]
+    again = "its program, started again with resume, goes on with it; x discards it"
+    match run.state:
+        case State.QUEUED | State.STARTING | State.RUNNING:
+            return _phase(run)
+        case State.PAUSED:
+            return "its program waits · space goes on, s stops it"
+        case State.FINISHED:
+            return run.outcome or "its program has ended"
+        case State.STOPPED:
+            return again
+        case State.INTERRUPTED:
+            return f"its process ended without a word · {again}"
+        case State.FAILED:
+            return f"{run.error or 'no reason was recorded'} · {again}"
+
+
+def _situation_of_own(run: Run, waits_for: str) -> str:
     if run.pending is not None:
         return {
             Wanted.PAUSE: "after the step that is being trained",

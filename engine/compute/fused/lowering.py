@@ -53,7 +53,7 @@ class Kind:
     """A type: a number's, or that of an array of such numbers."""
 
     number: str
-    """`f32`, `i64`, `u64`, `i32` or `i1`."""
+    """`f32`, `i64`, `u64`, `i1`, and in arrays also `i32` and `u8`, which are `i64` once they are read."""
     shape: tuple[int, ...] | None = None
     """Of an array; its first is never asked for."""
     lanes: int = 0
@@ -421,6 +421,8 @@ class _Function:
         if place.kind.shape is not None:
             return place
         value = self._make(f"load {self._type(place.kind)}, ptr {place.name}{self._alignment(place.kind)}")
+        if place.kind.number == "u8":
+            return Value(self._make(f"zext i8 {value} to i64"), I64)
         if place.kind.number == "i32":
             return Value(self._make(f"sext i32 {value} to i64"), I64)
         return Value(value, place.kind)
@@ -438,7 +440,7 @@ class _Function:
             return "ptr"
         if kind.lanes:
             return f"<{kind.lanes} x {self.number}>"
-        return {"f32": self.number, "u64": "i64"}.get(kind.number, kind.number)
+        return {"f32": self.number, "u64": "i64", "u8": "i8"}.get(kind.number, kind.number)
 
     def _alignment(self, kind: Kind) -> str:
         """Vectors begin at any number."""

@@ -18,36 +18,6 @@ MOST_TAPS = 8
 
 
 @dataclass(slots=True, kw_only=True)
-class Load(Stage):
-    """An image of the batch, float [C · H · W], into planes, with a border of zeros where the first layer wants one."""
-
-    def functions(self, optimizer: Optimizer) -> dict[str, str]:
-        to = self.output
-        return {
-            f"load_{self.name}": text(
-                """
-                def load_«name»(image: f32[:], y: «to»):
-                    for c in range(«channels»):
-                        for i in range(«height»):
-                            for j in range(«width»):
-                                y[c, «origin» + i * «row» + j] = image[c * «area» + i * «width» + j]
-                """,
-                name=self.name,
-                channels=to.channels,
-                height=to.height,
-                width=to.width,
-                origin=to.origin,
-                row=to.row,
-                area=to.height * to.width,
-                to=to.type,
-            )
-        }
-
-    def forward(self, x: str, y: str) -> str:
-        return f"load_{self.name}(images[row + n], {y})"
-
-
-@dataclass(slots=True, kw_only=True)
 class Copy(Stage):
     """Planes laid anew: without what lies beside them, or with a border of zeros."""
 

@@ -68,6 +68,10 @@ class FusedPath:
     def block_steps(self) -> int:
         return self._block_steps
 
+    @property
+    def takes_bytes(self) -> bool:
+        return not self._values.augmentation.active
+
     def prepare(self, input_shape: tuple[int, ...]) -> None:
         try:
             self._loaded = load_program(self._program.text)
@@ -179,7 +183,7 @@ def find_program(net: nn.Module, values: Hyperparameters, input_shape: tuple[int
         raise NotServed("programs compute in float32, in torch's usual order")
     if any(each.device.type != "cpu" or each.dtype != torch.float32 for each in net.parameters()):
         raise NotServed("programs compute on the CPU")
-    return write_program(net, values, input_shape)
+    return write_program(net, values, input_shape, as_bytes=not values.augmentation.active)
 
 
 def worthwhile_program(

@@ -34,13 +34,14 @@ class Plane:
         return cls(channels, height, width, width, 0, height * width)
 
     @classmethod
-    def padded(cls, channels: int, height: int, width: int, padding: int, kernel: tuple[int, int]) -> Plane:
+    def padded(cls, channels: int, height: int, width: int, padding: tuple[int, int], kernel: tuple[int, int]) -> Plane:
         """With a border of zeros, and with room behind it for what a convolution looks at past its last place."""
-        row = width + 2 * padding
-        seen = whole_vectors((height + 2 * padding - kernel[0]) * row + row - kernel[1] + 1)
+        above, beside = padding
+        row = width + 2 * beside
+        seen = whole_vectors((height + 2 * above - kernel[0]) * row + row - kernel[1] + 1)
         reach = (kernel[0] - 1) * row + kernel[1] - 1
-        size = whole_vectors(max((height + 2 * padding) * row, seen + reach))
-        return cls(channels, height, width, row, padding * row + padding, size)
+        size = whole_vectors(max((height + 2 * above) * row, seen + reach))
+        return cls(channels, height, width, row, above * row + beside, size)
 
     @property
     def type(self) -> str:

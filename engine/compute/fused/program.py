@@ -43,9 +43,12 @@ class Program:
     """Multiplications with additions that an image's step takes, about."""
 
 
-def write_program(net: nn.Module, values: Hyperparameters, input_shape: tuple[int, ...]) -> Program:
-    """The program of a stack. Raises NotServed where there is none."""
-    return _Writer(make_stages(flat_modules(net), input_shape), values, input_shape).write()
+def write_program(
+    net: nn.Module, values: Hyperparameters, input_shape: tuple[int, ...], *, as_bytes: bool = False
+) -> Program:
+    """The program of a stack, trained on float images or on uint8 ones. Raises NotServed where there is none."""
+    stages = make_stages(flat_modules(net), input_shape, as_bytes=as_bytes)
+    return _Writer(stages, values, input_shape, "u8" if as_bytes else "f32").write()
 
 
 @dataclass(slots=True)
@@ -89,7 +92,10 @@ def _array(stage: Stage, plane: Plane, whole_batch: bool) -> Array:
 
 
 class _Writer:
-    def __init__(self, stages: Sequence[Stage], values: Hyperparameters, input_shape: tuple[int, ...]) -> None:
+    def __init__(
+        self, stages: Sequence[Stage], values: Hyperparameters, input_shape: tuple[int, ...], number: str
+    ) -> None:
+        self._number = number
         self._stages, self._settings = stages, values
         self._features = prod(input_shape)
         self._optimizer = optimizer_of(values)
@@ -197,7 +203,7 @@ class _Writer:
         return text(
             '''
             def steps(
-                images: f32[:, «features»], targets: i64[:], sizes: i64[:], scalars: f32[:, «taken_count»],
+                images: «number»[:, «features»], targets: i64[:], sizes: i64[:], scalars: f32[:, «taken_count»],
                 logits: f32[:, «classes»], seed: u64, count: i64, num_steps: i64, most: i64,
                 «parameters»
             ):
@@ -217,6 +223,7 @@ class _Writer:
                     count += 1
             ''',
             parameters=self._parameters(back=True),
+            number=self._number,
             features=self._features,
             flats=self._flats(back=True),
             taken="\n".join(taken),

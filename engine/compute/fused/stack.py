@@ -8,13 +8,15 @@ from dataclasses import replace
 from torch import nn
 
 from lazytrain.engine.compute.fused.linear import Linear
-from lazytrain.engine.compute.fused.on_planes import AvgPool, Convolution, Copy, Load, MaxPool
+from lazytrain.engine.compute.fused.loads import Load, LoadVectors
+from lazytrain.engine.compute.fused.on_planes import AvgPool, Convolution, Copy, MaxPool
 from lazytrain.engine.compute.fused.on_vectors import MONOTONE, Activation, Dropout, GlobalAverage
 from lazytrain.engine.compute.fused.planes import Plane, whole_vectors
 from lazytrain.engine.compute.fused.stages import Stage
 
 MOST_CHANNELS = 64
 """Of a convolution: with more, torch's own, which are products of matrices, are faster."""
+MOST_STRIDE = 2
 _ACTIVATIONS: dict[type[nn.Module], str] = {
     nn.ReLU: "relu",
     nn.LeakyReLU: "leaky_relu",
@@ -38,13 +40,13 @@ def flat_modules(net: nn.Module) -> list[nn.Module]:
     return modules
 
 
-def make_stages(modules: Sequence[nn.Module], input_shape: tuple[int, ...]) -> list[Stage]:
+def make_stages(modules: Sequence[nn.Module], input_shape: tuple[int, ...], *, as_bytes: bool) -> list[Stage]:
     """The stages of a stack for images of (channels, height, width); the last one's output are the logits.
 
     Raises:
         NotServed: a layer is of a kind, or of a size, that has no stage.
     """
-    return _Builder(_pools_first(list(modules)), input_shape).build()
+    return _Builder(_pools_first(list(modules)), input_shape, as_bytes).build()
 
 
 def _pools_first(modules: list[nn.Module]) -> list[nn.Module]:
@@ -61,8 +63,8 @@ def _slope(module: nn.Module) -> float:
 
 
 class _Builder:
-    def __init__(self, modules: list[nn.Module], input_shape: tuple[int, ...]) -> None:
-        self._modules = modules
+    def __init__(self, modules: list[nn.Module], input_shape: tuple[int, ...], as_bytes: bool) -> None:
+        self._modules, self._bytes = modules, as_bytes
         self._image = Plane.compact(*input_shape)
         self._stages: list[Stage] = []
         self._trained = False
@@ -70,9 +72,13 @@ class _Builder:
         self._flat = False
 
     def build(self) -> list[Stage]:
-        if self._modules and type(self._modules[0]) is not nn.Flatten:
+        if self._modules and type(self._modules[0]) is nn.Flatten:
+            vector = Plane.compact(1, 1, self._image.features)
+            self._add(LoadVectors(number=1, output=vector, gradient=vector, bytes=self._bytes))
+            self._flat = True
+        else:
             plane = self._wanted(-1, self._image)
-            self._add(Load(number=1, output=plane, gradient=plane, per_image=True))
+            self._add(Load(number=1, output=plane, gradient=plane, per_image=True, bytes=self._bytes))
         for index, module in enumerate(self._modules):
             self._layer(index, module)
         last = self._stages[-1] if self._stages else None
@@ -100,7 +106,7 @@ class _Builder:
             kind = _ACTIVATIONS.get(type(module))
             if isinstance(module, nn.Conv2d):
                 kernel, padding = _both(module.kernel_size, "kernel size"), _both(module.padding, "padding")
-                return Plane.padded(plane.channels, plane.height, plane.width, padding[0], kernel)
+                return Plane.padded(plane.channels, plane.height, plane.width, padding, kernel)
             if (kind is None and not isinstance(module, nn.Dropout)) or kind == "sigmoid":
                 break
         return Plane.compact(plane.channels, plane.height, plane.width)
@@ -155,15 +161,15 @@ class _Builder:
         padding = _both(module.padding, "padding")
         if module.groups != 1 or _both(module.dilation, "dilation") != (1, 1) or module.padding_mode != "zeros":
             raise NotServed(f"{module} has groups, dilation or a padding of its own")
-        if _both(module.stride, "stride") != (1, 1):
-            raise NotServed(f"{module} has a stride")
-        if padding[0] != padding[1] or max(module.in_channels, module.out_channels) > MOST_CHANNELS:
-            raise NotServed(f"{module} has more than {MOST_CHANNELS} channels, or padding of two sizes")
+        stride = _both(module.stride, "stride")
+        if max(stride) > MOST_STRIDE or max(module.in_channels, module.out_channels) > MOST_CHANNELS:
+            raise NotServed(f"{module} has more than {MOST_CHANNELS} channels, or a stride above {MOST_STRIDE}")
         plane = self._plane
-        padded = Plane.padded(plane.channels, plane.height, plane.width, padding[0], kernel)
+        padded = Plane.padded(plane.channels, plane.height, plane.width, padding, kernel)
         self._lay(index, padded)
         height, width = (
-            size + 2 * padding[0] - window + 1 for size, window in zip((plane.height, plane.width), kernel, strict=True)
+            size + 2 * border - window + 1
+            for size, window, border in zip((plane.height, plane.width), kernel, padding, strict=True)
         )
         size = whole_vectors((height - 1) * padded.row + width)
         output = Plane(module.out_channels, height, width, padded.row, 0, size)
@@ -182,12 +188,20 @@ class _Builder:
             # Zeros before and after, so that the way back is a convolution, too.
             stage.gradient = replace(output, origin=stage.reach, size=stage.reach + padded.size)
         self._trained = True
+        if stride != (1, 1):
+            # What is left out is computed, too: a loop over a whole plane is as fast.
+            self._window(index, AvgPool, (1, 1), stride)
 
     def _pool(self, index: int, module: nn.MaxPool2d | nn.AvgPool2d) -> None:
         window = _both(module.kernel_size, "window")
         stride = _both(module.stride if module.stride is not None else module.kernel_size, "stride")
         if _both(module.padding, "padding") != (0, 0) or module.ceil_mode:
             raise NotServed(f"{module} has padding or ceil mode")
+        self._window(index, MaxPool if isinstance(module, nn.MaxPool2d) else AvgPool, window, stride)
+
+    def _window(
+        self, index: int, kind: type[MaxPool] | type[AvgPool], window: tuple[int, int], stride: tuple[int, int]
+    ) -> None:
         source = self._plane
         height, width = (
             (size - length) // step + 1
@@ -204,7 +218,7 @@ class _Builder:
             "window": window,
             "stride": stride,
         }
-        self._add(MaxPool(**common) if isinstance(module, nn.MaxPool2d) else AvgPool(**common))  # type: ignore[arg-type]
+        self._add(kind(**common))  # type: ignore[arg-type]
 
     def _flatten(self, index: int) -> None:
         if self._flat:

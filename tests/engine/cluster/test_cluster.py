@@ -15,7 +15,7 @@ import pytest
 from lazytrain.engine.child_process import ROOT, python_command
 from lazytrain.engine.commands.preparing import prepare_command
 from lazytrain.engine.records import Run, State
-from tests.helpers.bench import TINY, Bench, Result, wait_for
+from tests.helpers.bench import DEADLINE, TINY, Bench, Result, wait_for
 from tests.helpers.clusters import ClusterBench, add_node, ray_cluster
 
 LONG = 30
@@ -87,7 +87,7 @@ def test_it_is_trained_steered_and_resumed_as_at_home(bench: ClusterBench, undis
     assert bench.result_once_finished(second) == undisturbed
     trains(bench, discarded)
     bench.store.discard(discarded.id)
-    assert driver.join(60.0)
+    assert driver.join(DEADLINE)
     assert driver.status.error is None
     assert [run.id for run in bench.store.runs() if run.state is not State.FAILED] == [second.id, first.id]
     assert not bench.store.run_folder(discarded.id).exists()
@@ -104,9 +104,9 @@ def test_nodes_and_workers_die_and_come(bench: ClusterBench, cluster: Any, undis
     wait_for(lambda: "its process ended (its node is gone); queued in front" in bench.texts(lost), "the loss")
     # Another that is killed where it trains goes on as well, beside it or after.
     workers()[0].kill()
+    assert driver.join(DEADLINE)
     for run in runs:
         assert bench.result_once_finished(run) == undisturbed
-    assert driver.join(60.0)
     assert sum("interrupted after step" in bench.texts(run) for run in runs) == 2
 
 
@@ -118,6 +118,7 @@ def test_a_driver_that_is_killed_leaves_no_worker_behind(bench: ClusterBench, un
         stdout=subprocess.DEVNULL,
     ) as driver:
         trains(bench, run)
+        assert driver.poll() is None
         before = {process.pid for process in workers()}
         driver.send_signal(signal.SIGKILL)
     assert before

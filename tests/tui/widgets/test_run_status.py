@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from lazytrain.tui.widgets.run_status import LOOKS, Text, repainted_span, wrap
+from lazytrain.engine.records import Kind, State, TrainerState
+from lazytrain.engine.store.script_journal import ScriptJournal
+from lazytrain.tui.widgets.run_status import LOOKS, Text, compose_situation, repainted_span, wrap
 
 LETTERS = "abc é…  ━漢"
 words = st.text(st.sampled_from(LETTERS), max_size=12)
@@ -53,3 +59,17 @@ def test_what_fits_is_one_line() -> None:
     assert wrap(((("epoch 1/5", "plain"), (" lr 0.01", "detail")),), 17) == [
         (("epoch 1/5", "plain"), (" lr 0.01", "detail"))
     ]
+
+
+@pytest.mark.parametrize("state", list(State))
+@pytest.mark.parametrize("kind", [Kind.SCRIPT, Kind.LOGS])
+def test_of_a_programs_run_nothing_is_promised_that_only_its_program_can_do(
+    home: Path, kind: Kind, state: State
+) -> None:
+    with ScriptJournal(home) as journal:
+        run = journal.add_script("mine", details={}, kind=kind)
+    for trainer in (TrainerState.ALIVE, TrainerState.GONE):
+        said = "".join(words for words, _ in compose_situation(replace(run, state=state, trainer=trainer), ""))
+        assert "r goes on" not in said
+        assert "r tries again" not in said
+        assert "next lazytrain" not in said

@@ -24,7 +24,7 @@ from lazytrain.engine.compute.fused.compiling import (
 from lazytrain.engine.compute.fused.path import FusedPath, compile_ahead, find_program, worthwhile_program
 from lazytrain.engine.compute.paths import make_path, ready_path
 from lazytrain.engine.configuration import RunConfiguration
-from lazytrain.engine.data.batches import Block
+from lazytrain.engine.data.batches import Block, normalise
 from lazytrain.engine.data.loading import Dataset, Split
 from lazytrain.engine.errors import DeviceError
 from lazytrain.engine.events import EpochEnded, RunDiverged, RunStarted, StepsDone
@@ -128,7 +128,8 @@ def test_the_norm_of_a_steps_gradient_is_autograds(values: dict[str, Any]) -> No
         make_path(net, made, name, input_shape=SHAPE)
         for net, name in zip(nets, ("fused", "fused", "autograd"), strict=True)
     ]
-    images, targets, rates = torch.randn(10, *SHAPE), torch.randint(0, 3, (10,)), [0.1, 0.1, 0.0]
+    images, targets = torch.randint(0, 256, (10, *SHAPE), dtype=torch.uint8), torch.randint(0, 3, (10,))
+    rates = [0.1, 0.1, 0.0]
     block = Block(images, targets, list(zip(images.split(4), targets.split(4), strict=True)))
     for each in paths:
         each.prepare(SHAPE)
@@ -138,7 +139,7 @@ def test_the_norm_of_a_steps_gradient_is_autograds(values: dict[str, Any]) -> No
     assert torch.equal(logits, others)
     norms: list[Tensor | None] = []
     for (some, goals), rate in zip(block.batches, rates, strict=True):
-        paths[2].step(some, goals, torch.empty(len(some), 3), rate)
+        paths[2].step(normalise(some), goals, torch.empty(len(some), 3), rate)
         norms.append(paths[2].gradient_norm())
     torch.testing.assert_close(paths[0].gradient_norm(), norms[1], rtol=1e-5, atol=0)
     for mine, other, theirs in zip(*(net.parameters() for net in nets), strict=True):
@@ -162,8 +163,9 @@ def test_only_long_trainings_are_compiled_for(monkeypatch: pytest.MonkeyPatch) -
     assert make_path(net, values, input_shape=SHAPE, num_images=999).name == "derived"
     assert make_path(net, values, input_shape=SHAPE, num_images=1000, micro_batches=2).name == "autograd"
     assert make_path(net, values).name == "derived"
-    large = values.model_copy(update={"batch_size": 17})
-    assert worthwhile_program(net, large, SHAPE, 10**9) is None
+    for batch_size, threads, served in ((256, 1, True), (257, 1, False), (16, 2, True), (17, "auto", False)):
+        large = values.model_copy(update={"batch_size": batch_size, "threads": threads})
+        assert (worthwhile_program(net, large, SHAPE, 10**9) is not None) is served
     # What autograd alone computes has none.
     assert worthwhile_program(net, values.model_copy(update={"precision": "bfloat16"}), SHAPE, 10**9) is None
 

@@ -36,8 +36,8 @@ f32, u64 = np.float64, np.uint64
 layer_lists = st.lists(
     st.one_of(
         st.builds(
-            lambda conv, kernel, padding, bias: {"conv": conv, "kernel": kernel, "padding": padding, "bias": bias},
-            *(st.integers(1, 4), st.integers(1, 7), st.integers(0, 3), st.booleans()),
+            lambda *values: dict(zip(("conv", "kernel", "padding", "stride", "bias"), values, strict=True)),
+            *(st.integers(1, 4), st.integers(1, 7), st.integers(0, 3), st.sampled_from([1, 1, 2]), st.booleans()),
         ),
         st.builds(lambda window, stride: {"maxpool": window, "stride": stride}, st.integers(1, 3), st.integers(1, 3)),
         st.builds(lambda window: {"avgpool": window}, st.integers(1, 3)),
@@ -104,15 +104,30 @@ def check(
     run: Callable[[str], dict[str, Any]] = run_plainly,
 ) -> None:
     """Some steps, of so many images each, by the program and by autograd; then the net's logits as it is evaluated."""
-    program = write_program(net, values, shape)
+    as_bytes = len(sizes) % 2 == 0
+    program = write_program(net, values, shape, as_bytes=as_bytes)
     other = copy.deepcopy(net)
     parameters = [each.detach().numpy() for each in net.parameters()]
     states = [np.zeros_like(each) for each in parameters for _ in program.optimizer.states]
     images, targets = torch.randn(sum(sizes), *shape, dtype=torch.float64), torch.randint(0, 4, (sum(sizes),))
+    whole = torch.randint(0, 256, images.shape, dtype=torch.uint8)
+    if as_bytes:
+        images = whole.double() / 127.5 - 1
     flat, logits = images.reshape(len(images), -1).numpy(), np.zeros((len(images), 4))
     functions = run(program.text)
     scalars = [scalars_of(program.optimizer, rate, index) for index, rate in enumerate(RATES[: len(sizes)])]
-    block = (flat, targets.numpy(), np.array(sizes), np.array(scalars), logits, np.uint64(7), 0, len(sizes), max(sizes))
+    given = whole.reshape(len(images), -1).numpy() if as_bytes else flat
+    block = (
+        given,
+        targets.numpy(),
+        np.array(sizes),
+        np.array(scalars),
+        logits,
+        np.uint64(7),
+        0,
+        len(sizes),
+        max(sizes),
+    )
     functions["steps"](*block, *zeros(program.buffers, max(sizes)), *parameters, *states)
     optimizer = make_optimizer(other, values)
     outputs: list[torch.Tensor] = []
@@ -168,11 +183,12 @@ S, C = nn.Sequential, nn.Conv2d
         ([C(2, 3, 3), nn.ReLU(), nn.MaxPool2d(2)], 6, 2),
         ([C(1, 3, 3), C(3, 2, 3, padding=1)], 24, 1),
         ([C(1, 2, (3, 1)), nn.Tanh()], 36, 1),
+        ([C(1, 3, 3, stride=(2, 1), padding=(1, 0)), nn.ReLU(), C(3, 2, 2, stride=2, padding=(0, 1))], 6, 1),
         ([C(2, 3, 7, padding=3), nn.Sigmoid(), C(3, 2, 7, padding=3)], 60, 2),
         ([nn.MaxPool2d(3, 1), C(1, 2, 2), nn.GELU(), nn.AvgPool2d(2, 1)], 4, 1),
         ([C(1, 2, 3), nn.AdaptiveAvgPool2d(1)], 2, 1),
     ],
-    ids=["pooled", "stacked", "oblong", "large kernels", "overlapping", "global"],
+    ids=["pooled", "stacked", "oblong", "strides", "large kernels", "overlapping", "global"],
 )
 @pytest.mark.parametrize("sizes", [[4, 4, 3], [1, 9]], ids=str)
 def test_kinds_of_stacks(layers: list[nn.Module], features: int, channels: int, sizes: list[int]) -> None:
@@ -185,7 +201,7 @@ def test_kinds_of_stacks(layers: list[nn.Module], features: int, channels: int, 
 @pytest.mark.parametrize(
     "net",
     [
-        S(C(1, 2, 3, stride=2), nn.Flatten(), nn.Linear(8, 4)),
+        S(C(1, 2, 3, stride=3), nn.Flatten(), nn.Linear(2, 4)),
         S(C(1, 2, 3, dilation=2), nn.Flatten(), nn.Linear(8, 4)),
         S(C(1, 65, 3), nn.Flatten(), nn.Linear(8, 4)),
         S(C(1, 2, 3), nn.BatchNorm2d(2), nn.Flatten(), nn.Linear(8, 4)),
@@ -202,7 +218,7 @@ def test_what_has_no_program_is_refused(net: nn.Module) -> None:
 def test_dropout_draws_by_the_step_and_gives_gradients_where_it_kept() -> None:
     net = S(nn.Flatten(), nn.Linear(2, 4000), nn.Dropout(0.3), nn.Linear(4000, 4)).double()
     functions = run_plainly(write_program(net, Hyperparameters(), (1, 1, 2)).text)
-    drop, back = functions["drop_2"], functions["drop_back_2"]
+    drop, back = functions["drop_3"], functions["drop_back_3"]
 
     def dropped(function: Callable[..., None], key: int) -> np.ndarray:
         out = np.zeros((1, 4000))
