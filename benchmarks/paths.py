@@ -50,7 +50,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=os.environ.get("LAZYTRAIN_DATA", "."))
     parser.add_argument("--dataset", default="cifar10")
     parser.add_argument("--nets", nargs="+", default=NETS)
-    parser.add_argument("--paths", nargs="+", default=["fused", "derived", "blocked", "autograd"])
+    parser.add_argument("--paths", nargs="+", default=["fused", "derived", "autograd"])
     parser.add_argument("--batch-sizes", nargs="+", type=int, default=[4, 20, 128])
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--trials", type=int, default=5)

@@ -1,6 +1,6 @@
 """Layers that know their own backward pass, by aten's backward kernels, and the update that follows at once.
 
-`engine.compute.derived` walks a list of them; `engine.compute.convolutions` has those of convolutions.
+`engine.compute.derived` walks a list of them.
 """
 
 from __future__ import annotations
@@ -128,6 +128,32 @@ class LinearLayer(Layer):
         if self.bias is not None:
             update.add(self.bias, dy.sum(0))
         return dx
+
+
+class ConvLayer(Layer):
+    """By torch's own choice of a kernel."""
+
+    def __init__(self, module: nn.Conv2d) -> None:
+        self.weight = module.weight.detach()
+        self.bias = None if module.bias is None else module.bias.detach()
+        self.parameters = (self.weight,) if self.bias is None else (self.weight, self.bias)
+        self._stride = list(module.stride)
+        self._padding = [int(size) for size in module.padding]
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.x = x
+        return torch.conv2d(x, self.weight, self.bias, self._stride, self._padding)
+
+    def backward(self, dy: Tensor, update: Update, *, first: bool) -> Tensor:
+        wanted = [not first, True, self.bias is not None]
+        sizes = None if self.bias is None else [self.weight.shape[0]]
+        dx, dw, db = aten.convolution_backward.default(
+            *(dy, self.x, self.weight, sizes, self._stride, self._padding, [1, 1], False, [0, 0], 1, wanted)
+        )
+        update.add(self.weight, dw)
+        if self.bias is not None:
+            update.add(self.bias, db)
+        return dy if first else dx
 
 
 class MaxPoolLayer(Layer):

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from lazytrain.engine.compute.backward import (
     AvgPoolLayer,
+    ConvLayer,
     FlattenLayer,
     GeluLayer,
     Layer,
@@ -29,7 +30,6 @@ from lazytrain.engine.compute.backward import (
     TanhLayer,
     Update,
 )
-from lazytrain.engine.compute.convolutions import convolution
 from lazytrain.engine.data.batches import Block
 from lazytrain.presets.schema import Hyperparameters
 
@@ -44,15 +44,13 @@ class DerivedPath:
             raise ValueError("the derived path serves plain stacks of layers with SGD, and this is none")
         self._net = net
         self._values = values
-        self._set_layers(_make_layers(net, values.batch_size))
+        self._layers = [_layer(module) for module in net.children()]
+        self._reversed = self._layers[::-1]
         self._update = self._make_update(values, [each for layer in self._layers for each in layer.parameters])
         self._num_classes = [module for module in net.children() if isinstance(module, nn.Linear)][-1].out_features
 
     def _make_update(self, values: Hyperparameters, parameters: list[Tensor]) -> Update:
         return Update(values, parameters)
-
-    def _set_layers(self, layers: list[Layer]) -> None:
-        self._layers, self._reversed = layers, layers[::-1]
 
     @property
     def block_steps(self) -> int:
@@ -129,17 +127,10 @@ def serves(net: nn.Module, values: Hyperparameters) -> bool:
     return plain and as_usual and values.optimizer == "sgd" and not values.nesterov
 
 
-def _make_layers(net: nn.Module, batch_size: int) -> list[Layer]:
-    modules = list(net.children())
-    return [_layer(module, batch_size, modules[index + 1 :]) for index, module in enumerate(modules)]
-
-
-def _layer(module: nn.Module, batch_size: int, after: list[nn.Module]) -> Layer:
+def _layer(module: nn.Module) -> Layer:
     match module:
         case nn.Conv2d():
-            # Channels of zeros may follow the real ones as far as the next convolution, which leaves them out.
-            ahead = next((each for each in after if isinstance(each, nn.Conv2d | nn.Flatten | nn.Linear)), None)
-            return convolution(module, batch_size, padded=isinstance(ahead, nn.Conv2d))
+            return ConvLayer(module)
         case nn.Linear():
             return LinearLayer(module)
         case nn.MaxPool2d():

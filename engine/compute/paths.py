@@ -1,12 +1,12 @@
 """How one step is computed. The path's name is part of a run's record, since paths differ in the last bits.
 
 The rule, in one place: on the CPU a plain stack of layers takes the fused path, whole blocks of steps in one compiled
-call, where it has a program, its batches are small, and the training is long enough to be worth its compilation: by the
-multiplications of all its epochs. Other stacks that `engine.compute.derived` serves, trained with SGD without Nesterov
-momentum, take the derived path, which is up to five times faster than autograd for small nets: on the CPU, the blocked
-path if they begin with a large linear layer and the batches are small, which is faster still; on CUDA, blocks of steps
-as CUDA graphs. Everything else takes autograd, and so does all on devices other than these two. `compile = true` has
-the derived kind computed in compiled blocks, and the rest with a compiled net.
+call, where it has a program, and the training is long enough to be worth its compilation, by the multiplications of all
+its epochs; with more threads than one asked for, only in small batches. Other stacks that `engine.compute.derived`
+serves, trained with SGD without Nesterov momentum, take the derived path, which is up to five times faster than
+autograd for small nets, and on CUDA the same in blocks of steps as CUDA graphs. Everything else takes autograd, and so
+does all on devices other than these two. `compile = true` has the derived kind computed in compiled blocks, and the
+rest with a compiled net.
 """
 
 from __future__ import annotations
@@ -18,7 +18,6 @@ from typing import Any, ClassVar, Protocol
 import torch
 from torch import Tensor, nn
 
-from lazytrain.engine.compute.blocked import BlockedPath, serves_blocked
 from lazytrain.engine.compute.derived import DerivedPath, serves
 from lazytrain.engine.compute.device import allow_inexact, is_not_deterministic
 from lazytrain.engine.compute.fused.path import FusedPath, worthwhile_program
@@ -202,9 +201,7 @@ def make_path(
     match name or _fastest(net, values, micro_batches):
         case FusedPath.name:
             return FusedPath(net, values, input_shape)
-        case BlockedPath.name:
-            return BlockedPath(net, values)
-        case DerivedPath.name:
+        case DerivedPath.name | "blocked":  # whose steps were these, in another order
             return DerivedPath(net, values)
         case GraphedPath.name:
             return GraphedPath(net, values)
@@ -266,7 +263,7 @@ def _fastest(net: nn.Module, values: Hyperparameters, micro_batches: int) -> str
         return CompiledPath.name
     if device == "cuda":
         return GraphedPath.name
-    return BlockedPath.name if serves_blocked(net, values) else DerivedPath.name
+    return DerivedPath.name
 
 
 def make_optimizer(net: nn.Module, values: Hyperparameters) -> torch.optim.Optimizer:

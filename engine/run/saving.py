@@ -11,12 +11,15 @@ from typing import Any
 import torch
 
 from lazytrain.engine.compute.device import DeviceChoice
+from lazytrain.engine.compute.fused.compiling import compiler_version
+from lazytrain.engine.compute.fused.path import FusedPath
 from lazytrain.engine.run.diary import part_of
 from lazytrain.engine.run.launching import Trains
 from lazytrain.engine.store.archive import RUN, History, write_run
 from lazytrain.engine.store.checkpoint import CheckpointError, best_path, load_checkpoint, save_best, save_checkpoint
 from lazytrain.engine.store.journal import Journal
 
+COMPILER = "the steps' compiler"
 SAVE_SECONDS = 30.0
 """A checkpoint is at most this old."""
 SAVE_SHARE = 0.01
@@ -26,8 +29,9 @@ FIRST_SAVE_SECONDS = 0.03
 
 
 _COUNTED = "lazytrain's arithmetic"
-ARITHMETIC = "2"
-"""Counted up when a path computes the same steps in another order. 2: pairs of pixels in convolutions."""
+ARITHMETIC = "3"
+"""Counted up when a path computes the same steps in another order. 2: pairs of pixels in convolutions; 3: neither those
+nor blocked steps, which go on as derived ones, and compiled steps by LLVM."""
 
 
 def place_of(choice: DeviceChoice) -> dict[str, str]:
@@ -35,6 +39,7 @@ def place_of(choice: DeviceChoice) -> dict[str, str]:
     return {
         "processor": f"{choice.name} ({torch.backends.cpu.get_cpu_capability()})",
         _COUNTED: ARITHMETIC,
+        COMPILER: compiler_version() or "absent",
     }
 
 
@@ -45,6 +50,8 @@ def differences(snapshot: Mapping[str, Any], choice: DeviceChoice) -> list[str]:
     """
     now = {"torch": str(torch.__version__), "device": choice.device, **place_of(choice)}
     then = {_COUNTED: "1", **snapshot, **snapshot.get("place", {})}
+    if snapshot.get("path") != FusedPath.name:
+        del now[COMPILER]
     texts = [
         f"{what} is {value}, was {then[what]}: the rest may differ in the last bits"
         for what, value in now.items()

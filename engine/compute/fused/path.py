@@ -50,6 +50,8 @@ class FusedPath:
         """Raises NotServed where the stack, or a setting, has no program."""
         self._values = values
         self._program = find_program(net, values, input_shape)
+        for each in net.parameters():
+            each.data = each.data.contiguous()  # the derived path may have stored it by columns
         self._parameters = [each.detach() for each in net.parameters()]
         self._states = [torch.zeros_like(each) for each in self._parameters for _ in self._program.optimizer.states]
         self._count = 0

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 from typing import Any
-from unittest.mock import patch
 
 import pytest
 import torch
@@ -12,13 +11,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lazytrain.engine.compute.architecture import build_layers, build_net
-from lazytrain.engine.compute.convolutions import (
-    ChannelsLastConvLayer,
-    ConvLayer,
-    Im2colConvLayer,
-    PairedConvLayer,
-    convolution,
-)
 from lazytrain.engine.compute.derived import DerivedPath, serves
 from lazytrain.engine.compute.paths import AutogradPath, make_optimizer, make_path
 from lazytrain.presets import Architecture, Hyperparameters, LayerError, load_catalogue, size_layers
@@ -70,10 +62,8 @@ def test_three_steps_are_autograds(
     # In double precision, so that a wrong rule can't hide in rounding.
     nets = [build_layers(sized).double()]
     nets.append(copy.deepcopy(nets[0]))
-    # What the configuration says of the batch size, and the processor, decide between convolutions.
-    values = Hyperparameters.model_validate({"batch_size": 4 if seed % 3 == 0 else 20, **optimizer, **loss})
-    with patch("torch.backends.cpu.get_cpu_capability", return_value="AVX512" if seed % 3 == 1 else "AVX2"):
-        paths = [DerivedPath(nets[0], values), AutogradPath(nets[1], values)]
+    values = Hyperparameters.model_validate({"batch_size": batch_size, **optimizer, **loss})
+    paths = [DerivedPath(nets[0], values), AutogradPath(nets[1], values)]
     for rate in (0.05, 0.05, 0.02):
         images = torch.randn(batch_size, *shape, dtype=torch.float64)
         targets = torch.randint(0, 4, (batch_size,))
@@ -89,32 +79,6 @@ def test_three_steps_are_autograds(
         torch.testing.assert_close(*outputs)
         assert norms[0] == pytest.approx(norms[1], rel=1e-4, abs=1e-6)
     for ours, theirs in zip(nets[0].parameters(), nets[1].parameters(), strict=True):
-        torch.testing.assert_close(ours, theirs)
-
-
-@pytest.mark.parametrize(("kernel", "padding"), [(5, 0), (3, 1), (4, 0)])
-@pytest.mark.parametrize("second", [{"conv": 16, "kernel": 3}, {"conv": 5, "kernel": 3}, {"linear": 7}])
-def test_pairs_of_pixels_are_the_convolution_that_was_asked_for(
-    kernel: int, padding: int, second: dict[str, int]
-) -> None:
-    # Widths of 10 and 12 pair, 11 does not; 6 channels are padded only where a convolution takes them.
-    first = {"conv": 6, "kernel": kernel, "padding": padding}
-    architecture = Architecture.model_validate({"title": "any", "layers": [first, "sigmoid", {"maxpool": 2}, second]})
-    assert architecture.layers is not None
-    net = build_layers(size_layers(architecture.layers, (3, 14, 14), 4)).double()
-    other = copy.deepcopy(net)
-    values = Hyperparameters(batch_size=20)
-    with patch("torch.backends.cpu.get_cpu_capability", return_value="AVX512"):
-        derived = DerivedPath(net, values)
-    autograd = AutogradPath(other, values)
-    for _ in range(2):
-        images, targets = torch.randn(3, 3, 14, 14, dtype=torch.float64), torch.tensor([0, 3, 1])
-        outputs = [torch.empty(3, 4, dtype=torch.float64) for _ in range(2)]
-        with derived.mode():
-            derived.step(images, derived.goals(targets).double(), outputs[0], 0.1)
-        autograd.step(images, targets, outputs[1], 0.1)
-        torch.testing.assert_close(*outputs)
-    for ours, theirs in zip(net.parameters(), other.parameters(), strict=True):
         torch.testing.assert_close(ours, theirs)
 
 
@@ -134,21 +98,6 @@ def test_a_convolutional_net_trains_as_by_autograd_in_single_precision(batch_siz
         torch.testing.assert_close(*outputs, atol=1e-5, rtol=1e-4)
     for ours, theirs in zip(nets[0].parameters(), nets[1].parameters(), strict=True):
         torch.testing.assert_close(ours, theirs, atol=1e-6, rtol=1e-4)
-
-
-@pytest.mark.parametrize(
-    ("capability", "batch_size", "kind"),
-    [
-        ("AVX2", 8, Im2colConvLayer),
-        ("AVX2", 9, ChannelsLastConvLayer),
-        ("AVX512", 5, Im2colConvLayer),
-        ("AVX512", 6, PairedConvLayer),
-        ("AVX512_BF16", 128, PairedConvLayer),
-    ],
-)
-def test_which_convolution(capability: str, batch_size: int, kind: type[ConvLayer]) -> None:
-    with patch("torch.backends.cpu.get_cpu_capability", return_value=capability):
-        assert type(convolution(torch.nn.Conv2d(3, 6, 5), batch_size)) is kind
 
 
 @pytest.mark.parametrize(

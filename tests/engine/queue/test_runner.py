@@ -29,7 +29,7 @@ def test_trains_the_queue_in_order(bench: Bench) -> None:
     assert (runs[0].ended or 0) <= (runs[1].started or 0)
     run = runs[0]
     assert (run.epoch, run.step, run.num_steps) == (2, run.num_steps, run.num_steps)
-    assert (run.device, run.path, run.threads) == ("cpu", "blocked", 1)
+    assert (run.device, run.path, run.threads) == ("cpu", "derived", 1)
     assert run.weights_sha256 is not None
     assert run.num_points == len(bench.result(run).points) > 0
     assert (run.test_accuracy or 0) > 0.7
@@ -79,9 +79,10 @@ def test_pause_holds_and_resume_goes_on_with_the_same_curve(bench: Bench) -> Non
         bench.store.pause(paused.id)
         runner.nudge()
         bench.reaches(paused, State.PAUSED)
-        before = bench.step(paused)
         assert bench.store.run(paused.id).pending is None
-        # Time enough for dozens of steps, if it trained on.
+        # Time enough for dozens of steps, if it trained on; at first for the step to be told with its checkpoint.
+        threading.Event().wait(0.05)
+        before = bench.step(paused)
         threading.Event().wait(0.05)
         assert bench.step(paused) == before
         bench.store.resume(paused.id)

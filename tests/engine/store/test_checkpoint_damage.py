@@ -111,3 +111,4 @@ def test_another_torch_or_processor_is_a_warning_on_the_run(bench: Bench) -> Non
     assert f"torch is {torch.__version__}, was 1.0: the rest may differ in the last bits" in bench.texts(run)
     levels = {message.text[:8]: message.level for message in bench.store.messages(run.id)}
     assert levels["torch is"] == "warning"
+    assert "compiler" not in bench.texts(run), "no compiler had a part in it"

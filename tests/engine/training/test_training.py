@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lazytrain.engine.compute.metrics import loss_rows, measure_rows
-from lazytrain.engine.data.batches import Batches, held_out, num_steps
+from lazytrain.engine.data.batches import Batches, held_out, normalise, num_steps
 from lazytrain.engine.events import (
     EpochEnded,
     Event,
@@ -303,3 +303,31 @@ def test_half_precision_and_channels_last_learn_the_same(fields: dict[str, Any])
     again = small_training(small_configuration(**fields))
     list(again)
     assert digest(again) == digest(training)
+
+
+def test_a_block_ends_where_a_chunk_does() -> None:
+    values = Hyperparameters(batch_size=3)
+    dataset = small_dataset(num_train=5000)
+    batches = Batches(dataset.train, torch.arange(5000), values, torch.device("cpu"), block_steps=10)
+    batches.enter_epoch(0)
+    step, lengths = 0, []
+    while step < batches.steps_per_epoch:
+        block = batches.block(step)
+        assert torch.equal(block.images, torch.cat([images for images, _ in block.batches]))
+        lengths.append(len(block.batches))
+        step += len(block.batches)
+    assert step == batches.steps_per_epoch
+    assert set(lengths[:-1]) == {10}
+    assert len(batches.block(14).batches) == 6, "from within a block to its end"
+
+
+def test_bytes_are_the_same_images() -> None:
+    dataset, values, device = small_dataset(), Hyperparameters(batch_size=5, seed=3), torch.device("cpu")
+    kinds = [Batches(dataset.train, torch.arange(97), values, device, as_bytes=as_bytes) for as_bytes in (False, True)]
+    for each in kinds:
+        each.enter_epoch(2)
+    for step in range(kinds[0].steps_per_epoch):
+        floats, whole = (each.block(step) for each in kinds)
+        assert whole.images.dtype == torch.uint8
+        assert torch.equal(normalise(whole.images), floats.images)
+        assert torch.equal(whole.goals, floats.goals)

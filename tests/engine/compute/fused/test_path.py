@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import ctypes
 from pathlib import Path
 from typing import Any
@@ -145,6 +146,40 @@ def test_the_norm_of_a_steps_gradient_is_autograds(values: dict[str, Any]) -> No
     for mine, other, theirs in zip(*(net.parameters() for net in nets), strict=True):
         assert torch.equal(mine, other)
         torch.testing.assert_close(mine, theirs, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("fields", "layers"),
+    [({}, LAYERS), ({"batch_size": 6, "schedule": "one_cycle"}, [{"dropout": 0.2}, {"linear": 9}, "gelu"])],
+    ids=["planes", "vectors"],
+)
+def test_resuming_at_any_event_changes_nothing(fields: dict[str, Any], layers: list[object]) -> None:
+    """Woken before each block, so that every block is an event."""
+    made = configuration(**fields)
+    made = made.model_copy(update={"architecture": Architecture.model_validate({"title": "any", "layers": layers})})
+    whole = training(made)
+    list(whole)
+    begun, snapshots = training(made), []
+    for event in begun:
+        begun.wake = True
+        if isinstance(event, StepsDone):
+            snapshots.append(copy.deepcopy(begun.snapshot()))
+    assert len(snapshots) > 3
+    for snapshot in snapshots:
+        on = training(made, snapshot=snapshot)
+        list(on)
+        assert all(torch.equal(one, other) for one, other in zip(weights(on), weights(whole), strict=True))
+
+
+def test_a_checkpoint_of_blocked_steps_goes_on_with_derived_ones() -> None:
+    made = configuration(momentum=0.0)
+    begun = training(made, path="derived")
+    for event in begun:
+        if isinstance(event, EpochEnded):
+            break
+    on = training(made, snapshot={**begun.snapshot(), "path": "blocked"})
+    assert [event.path for event in on if isinstance(event, RunStarted)] == ["derived"]
+    assert on.epoch == 2
 
 
 def test_a_loss_that_is_no_number_is_found() -> None:
