@@ -6,18 +6,15 @@ Importing this module imports neither torch nor numpy: the first frame appears b
 from __future__ import annotations
 
 import contextlib
-import gc
 import os
-import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from rich.console import RenderableType
-from textual import events, work
+from textual import events
 from textual.binding import Binding, BindingType
 from textual.command import Provider
 from textual.driver import Driver
@@ -28,22 +25,21 @@ from lazytrain.engine.places import presets_folder, screens_lock
 from lazytrain.engine.records import Run
 from lazytrain.engine.store.locks import FileLock, LockHeld
 from lazytrain.engine.store.store import Store
+from lazytrain.tui.arrival import Arrival, import_charts_beside
 from lazytrain.tui.attendance import Attendance
 from lazytrain.tui.departure import Departure
 from lazytrain.tui.errands import Errands
-from lazytrain.tui.replaced.parts import complaints, missing, replaces
+from lazytrain.tui.replaced.parts import missing, replaces
 from lazytrain.tui.screens.launch import LaunchScreen
 from lazytrain.tui.state.dataset_lookup import DatasetShelf
-from lazytrain.tui.state.headline import Expectation, describe_queue, describe_runner, find_background
+from lazytrain.tui.state.headline import Expectation, describe_queue, describe_runner
 from lazytrain.tui.state.host import Host, Verb
 from lazytrain.tui.state.last_session import Remembered, recall, remember
 from lazytrain.tui.state.marks import Marks
 from lazytrain.tui.state.preset_shelf import PresetShelf
-from lazytrain.tui.terminal.job_control import has_shell
 from lazytrain.tui.theme import THEMES
 from lazytrain.tui.watch import POLL_SECONDS, Watch
 from lazytrain.tui.wishing import Asking
-from lazytrain.tui.words.text import format_done
 
 if TYPE_CHECKING:
     from lazytrain.engine.queue.duty import RunnerStatus
@@ -54,18 +50,6 @@ if TYPE_CHECKING:
     from lazytrain.tui.state.run_view import RunView
     from lazytrain.tui.terminal.pixels import Pixels
 
-AFTER_FIRST_FRAME = (
-    "lazytrain.tui.screens.launch_desk",
-    "lazytrain.tui.widgets.study_panel",
-    "lazytrain.engine.analysis.digest",
-)
-"""What is wanted right after the first frame, and takes its time to import."""
-FOR_CHARTS = ("lazytrain.tui.screens.monitor", "lazytrain.engine.analysis.series", "plotext")
-"""What Monitor wants when it is first shown."""
-COMING_BACK_SECONDS = 8.0
-"""How long it is said that training goes on: until Monitor is there, on a busy machine too."""
-HALT_SECONDS = 1.0
-"""How long a suspension waits for training to come between two steps."""
 MINIMUM_WIDTH, MINIMUM_HEIGHT = 60, 16
 
 
@@ -144,6 +128,7 @@ class LazytrainApp(Host):
         self._make_runner = make_runner
         self.store = Store(home, clock=clock, by="the screen")
         self.shelf = DatasetShelf(data, home / "cache" / "datasets")
+        self.arrival = Arrival(self, make_runner, self._show_background, self._be_prepared)
         self.departure = Departure(self)
         self.attendance = Attendance(self)
         self.wishes = Asking(self)
@@ -233,38 +218,7 @@ class LazytrainApp(Host):
             # Held for a moment by a trainer that asks whether there is a screen; without it a pause ends sooner.
             self._open_screen.acquire()
         self.set_interval(POLL_SECONDS, self._poll)
-        self.call_after_refresh(self._look_for_background)
-
-    def _look_for_background(self) -> None:
-        """Who comes back while a run goes on in another process is told at once, and sees it before all else comes."""
-        found = find_background(self.store.runners(), self.runs)
-        if found is not None:
-            _, run = found
-            said = f"training in the background: {format_done(run)}"
-            self.notify(said, title=run.shown_name, timeout=COMING_BACK_SECONDS, markup=False)
-        self._prepare(None if found is None else found[1].id)
-
-    @work(thread=True, group="datasets")
-    def _prepare(self, background: str | None) -> None:
-        """Bring, beside the first frame, what it did without; the runner, with torch, comes after that."""
-        # What is there by now stays: the garbage collector needn't look through it again and again.
-        gc.freeze()
-        gc.enable()
-        if background is not None:
-            _import_charts()
-            self.call_from_thread(self._show_background, background)
-        self._say_what_is_missing()
-        for module in AFTER_FIRST_FRAME:
-            import_module(module)
-        runner = self._make_runner() if self._make_runner is not None else self.runner
-        _ = self.catalogue
-        self.call_from_thread(self._be_prepared, runner)
-
-    def _say_what_is_missing(self) -> None:
-        from lazytrain.tui.leave import write_log  # after the first frame
-
-        for complaint in complaints():
-            write_log(self.home, complaint)
+        self.call_after_refresh(self.arrival.begin)
 
     async def _be_prepared(self, runner: Runner | None) -> None:
         if not self.is_running:
@@ -273,8 +227,7 @@ class LazytrainApp(Host):
         self.attendance.begin()
         self.runner, self._make_runner = runner, None
         self._start_runner()
-        # In nobody's way: whoever goes to Monitor before it is done imports what is left.
-        threading.Thread(target=_import_charts, name="lazytrain-charts", daemon=True).start()
+        import_charts_beside()
 
     async def _show_background(self, run_id: str) -> None:
         # Unless they have begun something else meanwhile, or left: see `_be_prepared`.
@@ -438,24 +391,7 @@ class LazytrainApp(Host):
 
     def action_suspend_process(self) -> None:
         """Give the shell its prompt back; training stops with the screen, and goes on with it (`fg`)."""
-        suspend = getattr(self._driver, "suspend", None)
-        if suspend is None or not has_shell():
-            self.notify("there is no shell to go back to from here", severity="warning")
-            return
-        runner = self.runner
-        if runner is not None:
-            # Frozen between two steps, not while it holds the store locked.
-            runner.halt(HALT_SECONDS)
-        try:
-            suspend()
-        finally:
-            if runner is not None:
-                runner.go_on()
-
-
-def _import_charts() -> None:
-    for module in FOR_CHARTS:
-        import_module(module)
+        self.departure.suspend(getattr(self._driver, "suspend", None))
 
 
 def find_driver() -> type[Driver] | None:

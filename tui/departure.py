@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Literal
 
 from lazytrain.engine.records import Kind, Run, State
 from lazytrain.tui.leave import work_here
+from lazytrain.tui.terminal.job_control import has_shell
 
 if TYPE_CHECKING:
     from lazytrain.tui.state.host import Host
 
 LOOK_SECONDS = 0.1
+HALT_SECONDS = 1.0
+"""How long a suspension waits for training to come between two steps."""
 
 
 class Departure:
@@ -51,6 +54,22 @@ class Departure:
             ),
             self._answered,
         )
+
+    def suspend(self, act: Callable[[], object] | None) -> None:
+        """Give the shell its prompt back by `act`, the driver's; training stops until the screen is back."""
+        app = self._app
+        if act is None or not has_shell():
+            app.notify("there is no shell to go back to from here", severity="warning")
+            return
+        runner = app.runner
+        if runner is not None:
+            # Frozen between two steps, not while it holds the store locked.
+            runner.halt(HALT_SECONDS)
+        try:
+            act()
+        finally:
+            if runner is not None:
+                runner.go_on()
 
     def _answered(self, answer: str | None) -> None:
         if answer == "keep":

@@ -30,9 +30,11 @@ class Errands:
         found = find_study_runs(app, name)
         if not found:
             text = f"no run has the settings of {name}: launch it (1, s), or mark runs that have others (2, c)"
+            if name in app.catalogue.command_studies:
+                text = f"{name} has no runs yet: launch it (1, s)"
             app.notify(text, severity="warning", markup=False)
             return
-        if not any(run.num_points for run in app.runs if run.id in found):
+        if not any(run.num_points or run.step for run in app.runs if run.id in found):
             app.notify(f"nothing of {name} is trained yet: its curves come as it trains", markup=False)
         app.marks.remove(list(app.marks))
         app.marks.add(found)

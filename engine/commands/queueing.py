@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -81,6 +81,12 @@ def plan_commands(
         )
         for run in runs
     )
+
+
+def runs_of_study(runs: Iterable[Run], name: str) -> list[Run]:
+    """The runs that a study of a command has, whatever its parameters were then; the oldest first."""
+    found = [run for run in runs if run.kind is Kind.COMMAND and run.run_group == name and not run.archived]
+    return sorted(found, key=lambda run: run.created)
 
 
 def find_twins(store: Store, planned: Sequence[PlannedCommand]) -> list[Run | None]:

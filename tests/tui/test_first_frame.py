@@ -37,7 +37,7 @@ from pathlib import Path
 from lazytrain.tui.app import LazytrainApp
 from lazytrain.tui.lists.preset_list import PresetList
 app = LazytrainApp(Path({str(home)!r}), Path({str(home)!r}))
-app._look_for_background = lambda: None  # what comes after the first frame
+app.arrival.begin = lambda: None  # what comes after the first frame
 async def look():
     async with app.run_test(size=(120, 40)) as pilot:
         await pilot.press("down")
@@ -63,7 +63,7 @@ async def test_the_garbage_collector_works_again_after_the_first_frame(home: Pat
 
 async def test_a_key_that_comes_before_the_presets_are_read_is_obeyed(home: Path) -> None:
     app = make_app(home)
-    app._look_for_background = lambda: None  # type: ignore[method-assign, assignment]
+    app.arrival.begin = lambda: None  # type: ignore[method-assign, assignment]
     async with app.run_test() as pilot:
         await pilot.press("down", "a")
         assert [run.architecture for run in app.store.runs()] == ["coolnet-v7"]

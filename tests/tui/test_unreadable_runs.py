@@ -173,7 +173,7 @@ async def test_monitor_says_why_and_shows_the_others(home: Path, damage: str, to
         await pilot.press("b", "l")  # the axis, and the log, which is there
         await pilot.press("escape", "up")
         await until(pilot, lambda: monitor.selected.name == "mine")
-        assert monitor.shown is not None
+        assert monitor.own.shown is not None
         assert told not in monitor.query_one(RunStatus).text
         await pilot.press("i")
         assert isinstance(app.screen, DetailsScreen)

@@ -41,9 +41,10 @@ def watch(
 
 
 def import_logs(context: typer.Context, folders: Folders, as_json: AsJson = False, home: Home = None) -> None:
-    """Take logs of other programs, or exported runs, into your run store.
+    """Take logs of other programs into your run store.
 
-    Once more, only what is new is taken. For example: lazytrain import runs, or: lazytrain import coolnet-v10.json
+    Runs that were exported as JSON, too. Once more, only what is new is taken. For example: lazytrain import runs, or:
+    lazytrain import coolnet-v10.json
     """
     from lazytrain.engine.logs.following import FollowedElsewhere, Follower
     from lazytrain.engine.store.log_journal import LogJournal

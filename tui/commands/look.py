@@ -27,9 +27,12 @@ from lazytrain.tui.commands.report import PictureFormat, write_report
 from lazytrain.tui.commands.shared import Refused, device_of, places_of
 from lazytrain.tui.plain.digest import print_report
 from lazytrain.tui.plain.open_store import open_store
-from lazytrain.tui.plain.output import make_console, print_json, print_run, print_runs, run_record
+from lazytrain.tui.plain.output import make_console, print_json
 from lazytrain.tui.plain.overview import find_misfits, find_runs, presets_record, print_presets
 from lazytrain.tui.plain.reporters import write_line
+from lazytrain.tui.plain.run_page import print_run
+from lazytrain.tui.plain.run_record import run_record
+from lazytrain.tui.plain.run_table import print_runs
 from lazytrain.tui.state.environment import own_version
 from lazytrain.tui.state.run_view import Order
 from lazytrain.tui.words.digest import report_record

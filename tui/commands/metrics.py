@@ -16,7 +16,8 @@ from lazytrain.presets.plain_text import harmless_cell
 from lazytrain.tui.commands.options import AsJson, Home, RunReference
 from lazytrain.tui.commands.shared import Refused, places_of
 from lazytrain.tui.plain.open_store import open_store
-from lazytrain.tui.plain.output import make_console, print_json, print_metrics
+from lazytrain.tui.plain.output import make_console, print_json
+from lazytrain.tui.plain.run_page import print_metrics
 
 
 def metrics(

@@ -80,7 +80,7 @@ Jobs = Annotated[
     typer.Option(
         "--jobs",
         metavar="N",
-        help="Train so many runs at once; 'auto': as many as cores, but one.",
+        help="Train so many runs at once (1; with --ray as many as fit); 'auto': as many as cores, but one.",
         autocompletion=lambda: ["auto"],
     ),
 ]

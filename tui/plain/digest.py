@@ -5,7 +5,8 @@ from __future__ import annotations
 from rich.console import Console
 
 from lazytrain.engine.analysis.digest import Digest
-from lazytrain.tui.plain.output import print_table, state_text
+from lazytrain.tui.plain.output import print_table
+from lazytrain.tui.plain.run_table import state_text
 from lazytrain.tui.words.digest import describe_best, describe_counts, describe_span, report_rows
 
 

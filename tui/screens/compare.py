@@ -24,6 +24,7 @@ from lazytrain.tui.screens.charts import Y_TOOLTIP, ChartScreen
 from lazytrain.tui.screens.details import DetailsScreen
 from lazytrain.tui.screens.pick import PickScreen
 from lazytrain.tui.state.arrangement import keep_columns, recall_columns
+from lazytrain.tui.state.compare_choice import METRICS, CompareChoice
 from lazytrain.tui.state.compare_options import column_options, metric_options
 from lazytrain.tui.state.marked_runs import MarkedRuns
 from lazytrain.tui.widgets.compare_table import ComparisonTable
@@ -43,9 +44,7 @@ LOW = 34
 """Below this height one chart is shown at a time."""
 SLIM, LOWEST = 72, 20
 """Below this width the list is above the charts, and below this height there is no table."""
-EMPTY = "space marks a run, M all that are listed; / finds some, such as a study's"
 SPLITS: tuple[Splits, ...] = ("test", "train", "both")
-METRICS = ("both", "accuracy", "loss")
 
 
 class CompareScreen(ChartScreen):
@@ -188,13 +187,13 @@ class CompareScreen(ChartScreen):
     @property
     def charts(self) -> list[MetricChart]:
         """Accuracy and loss, or any metric in their place."""
-        names = ("metric",) if self.shown_metric else ("accuracy", "loss")
+        names = ("metric",) if self.choice.metric else ("accuracy", "loss")
         return [chart for chart in super().charts if chart.id in names]
 
     @property
     def full_charts(self) -> list[MetricChart]:
         """Those that there are to be."""
-        known = self._chart_names() if self.has_class("full") else self.metrics
+        known = self.choice.names if self.has_class("full") else self.metrics
         return [chart for chart in self.charts if chart.id in known]
 
     @property
@@ -202,34 +201,17 @@ class CompareScreen(ChartScreen):
         return [member for family in self.families for member in family.members]
 
     @property
-    def shown_metric(self) -> str:
-        """The title of the metric that is drawn, where it is neither loss nor accuracy."""
-        if self.metric not in METRICS:
-            return self.metric if any(member.group(self.metric) for member in self._members) else ""
-        if not self._members or self._chart_names():
-            return ""
-        # Runs with neither: the first metric of which somebody knows which way is better.
-        groups = [group for member in self._members for group in member.groups]
-        return next((group.title for group in (*(each for each in groups if each.goal), *groups)), "")
-
-    def _chart_names(self) -> tuple[str, ...]:
-        """Of accuracy and loss, what the marked runs have and can be laid over each other."""
-        members = self._members
-        if self.metric not in METRICS and any(member.group(self.metric) for member in members):
-            return ("metric",)
-        names = tuple(
-            name
-            for name in ("accuracy", "loss")
-            if not members or any(member.configuration is not None or member.group(name) for member in members)
-        )
-        return ("accuracy",) if len(self._loss_kinds()) > 1 else names
+    def choice(self) -> CompareChoice:
+        """What there is of the wanted metric."""
+        return CompareChoice(self._members, self.metric)
 
     @property
     def metrics(self) -> tuple[str, ...]:
         """The charts there are to be: both where there is room, and only the accuracy where losses don't compare."""
-        if self.shown_metric:
+        choice = self.choice
+        if choice.metric:
             return ("metric",)
-        names = self._chart_names()
+        names = choice.names
         if len(names) < 2:
             return names or ("accuracy",)
         if self.has_class("full"):
@@ -240,15 +222,14 @@ class CompareScreen(ChartScreen):
 
     @property
     def axis_kinds(self) -> tuple[AxisKind, ...]:
-        """Of programs' runs nobody knows epochs."""
-        own = all(member.configuration is not None for member in self._members)
-        return super().axis_kinds if own else METRIC_AXES
+        return super().axis_kinds if self.choice.are_own else METRIC_AXES
 
     def show_charts(self) -> None:
         from lazytrain.tui.charts.compare_figures import Overlaid, overlay
 
+        choice = self.choice
         if self.has_class("full") and not any(
-            chart.id in self._chart_names() or self.shown_metric for chart in self.charts if not chart.has_class("away")
+            chart.id in choice.names or choice.metric for chart in self.charts if not chart.has_class("away")
         ):
             self.leave_full()
         marks, wide = self.lazytrain.marks, self.size.width >= NARROW
@@ -266,7 +247,7 @@ class CompareScreen(ChartScreen):
             if chart.id not in self.metrics:
                 chart.show(None)
                 continue
-            metric = self.shown_metric if chart.id == "metric" else chart.id or ""
+            metric = choice.metric if chart.id == "metric" else chart.id or ""
             if chart.id == "metric":
                 chart.plot.title = shorten(metric, max(10, chart.size.width // 2))
             data = overlay(
@@ -282,7 +263,7 @@ class CompareScreen(ChartScreen):
         from lazytrain.tui.words.compare_rows import make_table
 
         marks, table = self.lazytrain.marks, self.query_one(ComparisonTable)
-        self._table = make_table(self.families, self.shown_metric, self.columns) if self.families else None
+        self._table = make_table(self.families, self.choice.metric, self.columns) if self.families else None
         table.set_class(self._table is None, "off")
         if self._table is not None:
             table.border_subtitle = "v any metric · e columns"
@@ -292,18 +273,8 @@ class CompareScreen(ChartScreen):
 
     def _say(self) -> None:
         """What has to be said of how the curves are shown, in one line."""
-        kinds, parts = self._loss_kinds(), list[str]()
-        lacking = [member.run.shown_name for member in self._members if self._lacks(member)]
-        if self._read.unreadable:
-            parts.append(f"the settings of {', '.join(self._read.unreadable.values())} can't be read: i says why")
-        elif lacking:
-            what = self.shown_metric or " nor ".join(self._chart_names())
-            who = f"{lacking[0]} has" if len(lacking) == 1 else f"{len(lacking)} of these have"
-            parts.append(f"{who} no {what}: v chooses another metric")
-        elif not self.families:
-            parts.append(EMPTY)
-        elif len(kinds) > 1:
-            parts.append(f"losses of different kinds ({', '.join(kinds)}) don't compare: accuracy only")
+        said = self.choice.describe(list(self._read.unreadable.values()))
+        parts = [said] if said else []
         several = [len(family.used) for family in self.families if len(family.used) > 1]
         if several:
             parts.append("seeds as mean, band lowest to highest")
@@ -312,18 +283,6 @@ class CompareScreen(ChartScreen):
         text = " · ".join(parts)
         self.query_one("#said", Static).update(shorten(text, max(10, self.size.width - 2)))
         self.query_one("#said", Static).display = bool(text)
-
-    def _lacks(self, member: Compared) -> bool:
-        """Whether there is nothing of a run in these charts, whatever it has logged."""
-        if self.shown_metric:
-            return member.group(self.shown_metric) is None
-        names = self._chart_names()
-        return bool(names) and member.configuration is None and not any(member.group(name) for name in names)
-
-    def _loss_kinds(self) -> tuple[str, ...]:
-        from lazytrain.engine.analysis.comparison import loss_kinds
-
-        return loss_kinds(each.configuration for family in self.families for each in family.members)
 
     # ── keys ───────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -334,7 +293,7 @@ class CompareScreen(ChartScreen):
             case "unmark_all" | "split" | "fold":
                 return bool(self.families)
             case "metric":
-                return bool(self.families) and (len(self._loss_kinds()) <= 1 or self.metric not in METRICS)
+                return bool(self.families) and (len(self.choice.loss_kinds) <= 1 or self.metric not in METRICS)
             case "pick_metric" | "pick_columns":
                 return bool(self.families)
             case _:
@@ -375,7 +334,7 @@ class CompareScreen(ChartScreen):
     def action_pick_metric(self) -> None:
         """Choose any metric of the marked runs."""
         options = metric_options(self._members)
-        now = self.shown_metric or next((title for title, _ in options if title == self.metric), "")
+        now = self.choice.metric or next((title for title, _ in options if title == self.metric), "")
         self.app.push_screen(PickScreen("the metric", options, [now] if now else []), self._pick_metric)
 
     def _pick_metric(self, chosen: list[str] | None) -> None:

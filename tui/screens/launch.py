@@ -299,7 +299,8 @@ class LaunchScreen(Screen[None]):
     def _sound_study(self) -> str | None:
         """Name of the chosen study; None if there is none, or it is broken, which a toast says."""
         name = self.query_one("#studies", PresetList).chosen
-        preset = self.app.catalogue.studies.get(name)
+        catalogue = self.app.catalogue
+        preset = catalogue.studies.get(name) or catalogue.command_studies.get(name)
         if preset is not None and preset.error is not None:
             self.notify(preset.error, title="no such study", severity="error", markup=False)
         return name if preset is not None and preset.error is None else None
@@ -321,7 +322,7 @@ class LaunchScreen(Screen[None]):
             case "hold_out":
                 return not self.shows_study and not self.shows_commands
             case "compare_study" | "report_study":
-                return self.shows_study and not self.shows_commands
+                return self.shows_study
             case "filter":
                 return not any(each.filtering for each in self.query(PresetList))
             case _:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
-from functools import partial
-from typing import TYPE_CHECKING, Any, ClassVar, cast
+from functools import cached_property, partial
+from typing import TYPE_CHECKING, ClassVar, cast
 
 from textual import on
 from textual.app import ComposeResult
@@ -19,29 +18,25 @@ from lazytrain.engine.store.store import RunNotFound
 from lazytrain.engine.store.stored_configuration import RunUnreadable
 from lazytrain.tui.charts.chart import MetricChart
 from lazytrain.tui.charts.data import AxisKind
-from lazytrain.tui.charts.metric_figures import METRIC_AXES, MetricAxis, metric_chart
-from lazytrain.tui.charts.run_figures import RunAxis, ShownRun, accuracy_chart, find_resumed_steps, loss_chart
+from lazytrain.tui.charts.metric_figures import METRIC_AXES
+from lazytrain.tui.charts.run_figures import RunAxis, accuracy_chart, loss_chart
 from lazytrain.tui.lists.run_list import RunList
 from lazytrain.tui.screens.charts import ChartScreen
 from lazytrain.tui.screens.details import DetailsScreen
 from lazytrain.tui.screens.inspections import Inspections
 from lazytrain.tui.screens.learned import LearnedScreen
 from lazytrain.tui.screens.log import LogScreen
+from lazytrain.tui.screens.logged_charts import LoggedCharts
 from lazytrain.tui.state.arrangement import Arrangements
+from lazytrain.tui.state.selected_run import SelectedRun
 from lazytrain.tui.widgets.key_footer import KeyFooter
 from lazytrain.tui.widgets.metric_grid import MetricGrid
 from lazytrain.tui.widgets.run_status import RunStatus
 from lazytrain.tui.widgets.top_bar import TopBar
 
 if TYPE_CHECKING:
-    from lazytrain.engine.analysis.metric_names import MetricRules
-    from lazytrain.engine.analysis.metrics import RunMetrics
-    from lazytrain.engine.analysis.series import Curves
-    from lazytrain.engine.configuration import RunConfiguration
     from lazytrain.tui.state.host import Host, Verb
 
-READ_OFF = "read off its output"
-"""Said of charts whose figures a program didn't log itself."""
 NARROW, SLIM = 110, 72
 """Below these widths the list is smaller, or above the figures."""
 SMALLEST = (60, 16)
@@ -139,17 +134,6 @@ class MonitorScreen(ChartScreen):
 
     def __init__(self) -> None:
         super().__init__()
-        self.curves: Curves | None = None
-        self.shown: ShownRun | None = None
-        self.configuration: RunConfiguration | None = None
-        self._unreadable: tuple[str, str] | None = None
-        """Id of the selected run, and why its configuration can't be used, if it can't."""
-        self._metrics: RunMetrics | None = None
-        """What is shown as a grid; None where it is the two charts."""
-        self._told: tuple[object, MetricRules, tuple[int, ...]] | None = None
-        """What that run was like when it was asked, what it says of its metrics, and where it was taken up again."""
-        self._further = False
-        """Whether the metrics of runs that lazytrain trains are shown in place of their two charts."""
         self._runs: Sequence[Run] = ()
         self._inspections: Inspections | None = None
         self._ready = False
@@ -159,6 +143,16 @@ class MonitorScreen(ChartScreen):
     def lazytrain(self) -> Host:
         """The app, which has the store and carries out commands."""
         return cast("Host", self.app)
+
+    @cached_property
+    def own(self) -> SelectedRun:
+        """What is known of the selected run, if lazytrain trains it."""
+        return SelectedRun(self.lazytrain.store)
+
+    @cached_property
+    def _logged(self) -> LoggedCharts:
+        arrangements = Arrangements(self.lazytrain.home / "charts.json")
+        return LoggedCharts(self, self.lazytrain.store, self.own, arrangements, self._show_again)
 
     def compose(self) -> ComposeResult:
         yield TopBar()
@@ -172,7 +166,6 @@ class MonitorScreen(ChartScreen):
         yield KeyFooter()
 
     def on_mount(self) -> None:
-        self._arrangements = Arrangements(self.lazytrain.home / "charts.json")
         self._ready = True
         self.show_runs(self.lazytrain.store.runs())
 
@@ -208,215 +201,102 @@ class MonitorScreen(ChartScreen):
         return self.query_one("#runs", RunList).selected
 
     def _show_selected(self) -> None:
-        run = self.selected
+        run, own, logged = self.selected, self.own, self._logged
         if run is None:
-            self._unreadable = None
-            self._hide_metrics()
+            logged.hide()
+            own.forget()
             self._show_none("no run selected")
             self.query_one(RunStatus).show(None)
             return
         if run.kind is not Kind.OWN:
             trouble = ""
             try:
-                self._show_metrics(run)
+                logged.show(run)
             except RunNotFound:
                 return  # as below
             except RunUnreadable as error:
                 trouble = str(error)
             self.query_one(RunStatus).show(run, waits_for=self._waits_for(run), trouble=trouble)
             return
-        if self._metrics is not None and (not self._further or self._metrics.run_id != run.id):
-            self._hide_metrics()
+        if logged.logged is not None and (not logged.further or logged.logged.run_id != run.id):
+            logged.hide()
         try:
-            changed = self._read(run)
-            if self._further:
-                self._show_metrics(run)
+            changed = self._read_own(run)
+            if logged.further:
+                logged.show(run)
         except RunNotFound:
             # Another process discarded it since the list was read: the next list is without it.
             return
         except RunUnreadable as error:
-            self._unreadable = run.id, str(error)
+            own.give_up(run, str(error))
             self._show_none("its settings can't be read")
             self.query_one(RunStatus).show(run, trouble=str(error))
             return
         if changed:
             self._follow_newest()
             self.show_charts()
-        overfitting = self.curves.overfitting_epoch if self.curves is not None else None
+        overfitting = own.curves.overfitting_epoch if own.curves is not None else None
         self.query_one(RunStatus).show(run, waits_for=self._waits_for(run), overfitting=overfitting)
 
-    def _show_metrics(self, run: Run) -> None:
-        """Show what a run has logged: a grid of charts. Raises RunNotFound."""
-        from lazytrain.engine.analysis.metric_names import MetricRules
-        from lazytrain.engine.analysis.metrics import OwnMetrics, RunMetrics  # numpy, with the first such run
-
-        grids = self.query(MetricGrid)
-        if not grids:
-            self.query_one("#body").mount(MetricGrid())
-            self.call_after_refresh(self._grid_turned)
-            return
-        store = self.lazytrain.store
-        if self._metrics is None or self._metrics.run_id != run.id:
-            if run.kind is Kind.OWN and self.curves is not None:
-                self._metrics = OwnMetrics(store, self.curves)
-            else:
-                self._unreadable = self.curves = self.shown = self.configuration = None
-                self._metrics = RunMetrics(store, run.id)
-                self.other_figures()
-            self._told = None
-            grids.first().begin()
-        self.query_one("#charts").display, grids.first().display = False, True
-        changed, life = self._metrics.update(), (run.revision, run.state)
-        if self._told is None or changed or self._told[0] != life:
-            details = self._details_of(run)
-            grids.first().note = READ_OFF if run.kind is Kind.COMMAND and details.get("from_output") else ""
-            resumed = self._told[2] if self._told is not None else ()
-            if self._told is None or self._told[0] != life:
-                resumed = find_resumed_steps(store.messages(run.id))
-            self._told, changed = (life, MetricRules.of(details), resumed), True
-        if changed:
-            axis = self._metric_axis(run, self._metrics)
-            self.new_figures(axis.end, axis.newest)
-            self.show_charts()
-
-    def _details_of(self, run: Run) -> dict[str, Any]:
-        """What is stored of it beside its series; nothing where that is damaged or gone, as `i` says."""
-        try:
-            return self.lazytrain.store.details(run.id)
-        except (RunNotFound, RunUnreadable):
-            return {}
-
-    def _hide_metrics(self) -> None:
-        if self._metrics is not None:
-            self._metrics = None
-            self.leave_full()
+    def _read_own(self, run: Run) -> bool:
+        """Read what is new of it; whether its charts change. Raises RunNotFound, RunUnreadable."""
+        before = self.own.curves
+        changed = self.own.read(run)
+        if self.own.curves is not before:
             self.other_figures()
-            self.query_one("#charts").display = True
-            self.query_one(MetricGrid).display = False
-
-    def _metric_axis(self, run: Run, metrics: RunMetrics) -> MetricAxis:
-        if self.shown is not None and self.curves is not None and run.num_steps:
-            return MetricAxis.of_epochs(RunAxis(run, self.curves, self.view.by, self.shown.batch_size), self.view)
-        highest = max((metric.highest_step for metric in metrics.metrics), default=0)
-        return MetricAxis.of_steps(run, highest, self.view.by)
-
-    def _show_grid(self, metrics: RunMetrics) -> None:
-        from lazytrain.engine.analysis.metric_names import group_metrics
-
-        run = self.selected
-        if run is None or self._told is None:
-            return
-        _, rules, resumed = self._told
-        axis = self._metric_axis(run, metrics)
-        groups = group_metrics([metric.name for metric in metrics.metrics], rules)
-        self.query_one(MetricGrid).show(
-            metrics,
-            groups,
-            self._arrangements.of(run),
-            lambda group, series: metric_chart(run, group, series, axis, self.view, resumed),
-        )
+        return changed
 
     @on(MetricGrid.Turned)
-    def _grid_turned(self) -> None:
+    def _show_again(self) -> None:
         self._show_selected()
         self.show_charts()
 
     @on(MetricGrid.Arranged)
     def _arranged(self, event: MetricGrid.Arranged) -> None:
-        if self.selected is not None and self._metrics is not None:
-            self._arrangements.put(self.selected, event.arrangement)
+        if self.selected is not None and self._logged.logged is not None:
+            self._logged.arrange(self.selected, event.arrangement)
             self.show_charts()
 
     @on(MetricChart.Pointed)
     def _chosen(self, event: MetricChart.Pointed) -> None:
-        if self._metrics is not None:
-            self.query_one(MetricGrid).choose_chart(event.chart)
-
-    def action_turn(self, pages: int) -> None:
-        """Of a run that lazytrain trains, the charts of its metrics come after the two that count most."""
-        run = self.selected
-        if run is None or (self._metrics is None and (run.kind is not Kind.OWN or pages < 0)):
-            return
-        if self._metrics is None:
-            self._further = True
-        elif self.query_one(MetricGrid).turn(pages) or run.kind is not Kind.OWN or pages > 0:
-            return
-        else:
-            self._further = False
-        self.leave_full()
-        self._show_selected()
-        self.show_charts()
-
-    def action_full(self) -> None:
-        if self._metrics is None:
-            super().action_full()
-            return
-        grid = self.query_one(MetricGrid)
-        if not self.leave_full():
-            self._focused_before = self.focused
-            self.add_class("full")
-            grid.focus()
-        self.show_charts()
+        if self._logged.logged is not None:
+            self._logged.grid.choose_chart(event.chart)
 
     @property
     def axis_kinds(self) -> tuple[AxisKind, ...]:
-        return METRIC_AXES if self._metrics is not None and self.shown is None else super().axis_kinds
+        return METRIC_AXES if self._logged.logged is not None and self.own.shown is None else super().axis_kinds
 
     @property
     def charts(self) -> list[MetricChart]:
         """From top to bottom, of what is shown."""
-        if self._metrics is not None:
-            return self.query_one(MetricGrid).charts
+        if self._logged.logged is not None:
+            return self._logged.grid.charts
         return [self.query_one("#loss", MetricChart), self.query_one("#accuracy", MetricChart)]
 
     def _show_none(self, why: str) -> None:
         """No curves, as there is nothing to make them of."""
-        self.curves = self.shown = self.configuration = None
         self.query_one("#loss", MetricChart).show(None, empty_text=why)
         self.query_one("#accuracy", MetricChart).show(None)
 
-    def _read(self, run: Run) -> bool:
-        """Read what is new of a run; whether its charts change. Raises RunNotFound, RunUnreadable."""
-        if self._unreadable is not None and self._unreadable[0] == run.id:
-            raise RunUnreadable(self._unreadable[1])  # known: it isn't read ten times a second
-        self._unreadable = None
-        # numpy is imported with the first run that is shown.
-        from lazytrain.engine.analysis.series import Curves
-
-        before = self.shown
-        if self.curves is None or self.curves.run_id != run.id or self.configuration is None:
-            self.configuration = self.lazytrain.store.configuration(run.id)
-            self.curves, before = Curves(self.lazytrain.store, run.id), None
-            self.other_figures()
-        resumed = before.resumed_steps if before else ()
-        if before is None or (run.revision, run.state) != (before.run.revision, before.run.state):
-            resumed = find_resumed_steps(self.lazytrain.store.messages(run.id))
-        new = self.curves.update(run)
-        shown = before or ShownRun(
-            run=run,
-            report=self.configuration.report,
-            validated=self.configuration.hyperparameters.validation_fraction > 0,
-            batch_size=self.configuration.hyperparameters.batch_size,
-        )
-        self.shown = replace(shown, run=run, resumed_steps=resumed)
-        return new or before is None or before.run.state is not run.state or before.resumed_steps != resumed
-
     def _follow_newest(self) -> None:
-        if self.shown is not None and self.curves is not None:
-            axis = RunAxis(self.shown.run, self.curves, self.view.by, self.shown.batch_size)
+        shown, curves = self.own.shown, self.own.curves
+        if shown is not None and curves is not None:
+            axis = RunAxis(shown.run, curves, self.view.by, shown.batch_size)
             self.new_figures(axis.end, axis.newest)
 
     def show_charts(self) -> None:
-        if self._metrics is not None:
-            self._show_grid(self._metrics)
+        if self._logged.logged is not None:
+            if self.selected is not None:
+                self._logged.draw(self.selected)
             return
         loss, accuracy = self.query_one("#loss", MetricChart), self.query_one("#accuracy", MetricChart)
-        if self.shown is None or self.curves is None:
-            self._show_none("its settings can't be read" if self._unreadable else "no run selected")
+        shown, curves = self.own.shown, self.own.curves
+        if shown is None or curves is None:
+            self._show_none("its settings can't be read" if self.own.unreadable else "no run selected")
             return
-        empty = "no figures yet" if not self.shown.run.state.over else "it ended before its first figures"
-        loss.show(loss_chart(self.shown, self.curves, self.view), empty_text=empty)
-        accuracy.show(accuracy_chart(self.shown, self.curves, self.view), empty_text=empty)
+        empty = "no figures yet" if not shown.run.state.over else "it ended before its first figures"
+        loss.show(loss_chart(shown, curves, self.view), empty_text=empty)
+        accuracy.show(accuracy_chart(shown, curves, self.view), empty_text=empty)
 
     def _waits_for(self, run: Run) -> str:
         """Why a queued run isn't trained now, as far as this screen knows."""
@@ -451,13 +331,29 @@ class MonitorScreen(ChartScreen):
     def _command(self, verb: Verb, run: Run) -> None:
         self.lazytrain.command(verb, run)
 
+    def action_turn(self, pages: int) -> None:
+        run = self.selected
+        if run is not None and self._logged.turn(run, pages):
+            self.leave_full()
+            self._show_again()
+
+    def action_full(self) -> None:
+        if self._logged.logged is None:
+            super().action_full()
+            return
+        if not self.leave_full():
+            self._focused_before = self.focused
+            self.add_class("full")
+            self._logged.grid.focus()
+        self.show_charts()
+
     def action_log(self) -> None:
         if self.selected is not None:
             self.app.push_screen(LogScreen(self.lazytrain.store, self.selected))
 
     def action_details(self) -> None:
-        if self._unreadable is not None:
-            self.notify(self._unreadable[1], severity="error", markup=False)
+        if self.own.unreadable is not None:
+            self.notify(self.own.unreadable[1], severity="error", markup=False)
         elif self.selected is not None and self.selected.kind is not Kind.OWN:
             try:
                 details = self.lazytrain.store.details(self.selected.id)
@@ -465,8 +361,8 @@ class MonitorScreen(ChartScreen):
                 self.notify(str(error), severity="error", markup=False)
                 return
             self.app.push_screen(DetailsScreen(self.selected, details, self.lazytrain.store.runners()))
-        elif self.selected is not None and self.configuration is not None:
-            self.app.push_screen(DetailsScreen(self.selected, self.configuration, self.lazytrain.store.runners()))
+        elif self.selected is not None and self.own.configuration is not None:
+            self.app.push_screen(DetailsScreen(self.selected, self.own.configuration, self.lazytrain.store.runners()))
 
     def action_learned(self) -> None:
         run, app = self.selected, self.lazytrain

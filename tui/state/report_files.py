@@ -47,6 +47,7 @@ def make_written_report(
         tell: told of runs that are left out, where none are named.
     """
     from lazytrain.engine.analysis.gathered import names_of
+    from lazytrain.engine.commands.queueing import runs_of_study
     from lazytrain.engine.export.logged_report import report_logged
     from lazytrain.engine.export.written_report import report_runs, report_study
     from lazytrain.presets import parse_setting
@@ -58,6 +59,12 @@ def make_written_report(
     if studies:
         overrides = anchor(dict(parse_setting(text) for text in settings))
         return report_study(store, catalogue, studies[0], describe, settings=overrides, num_seeds=num_seeds)
+    commands = [reference for reference in references if reference in catalogue.command_studies]
+    if commands and (len(references) > 1 or settings or num_seeds is not None):
+        raise ExportError(f"{commands[0]} is a study of a command: it is reported alone, with all its runs")
+    if commands:
+        runs = runs_of_study(store.runs(), commands[0])
+        return report_logged(store, runs, catalogue.command_studies[commands[0]].get().title)
     if settings or num_seeds is not None:
         raise ExportError("--set and --seeds go with a study, to say which of its runs are meant")
     try:

@@ -70,8 +70,11 @@ def find_study_runs(app: Host, name: str) -> list[str]:
         PresetError: there is no such study, or it is broken.
     """
     from lazytrain.engine.analysis.comparison import setting_identity
+    from lazytrain.engine.commands.queueing import runs_of_study
     from lazytrain.engine.queue.studies import plan_study
 
+    if name in app.catalogue.command_studies:
+        return [run.id for run in runs_of_study(app.runs, name)]
     launched = how_launched(app.store, app.runs, app.catalogue, name)
     planned = [
         each

@@ -83,12 +83,13 @@ def take_away(
             from lazytrain.tui.state.study_marks import how_launched
 
             catalogue = load_catalogue(places.presets)
-            if taken.study is not None:
+            if taken.study is not None and taken.study not in catalogue.command_studies:
                 launched = how_launched(store, store.runs(), catalogue, taken.study)
                 settings, num_seeds = launched.settings, launched.num_seeds
                 report = report_study(store, catalogue, taken.study, describe, settings=settings, num_seeds=num_seeds)
             else:
-                report = make_written_report(store, catalogue, [run.id for run in taken.runs], describe)
+                named = [taken.study] if taken.study is not None else [run.id for run in taken.runs]
+                report = make_written_report(store, catalogue, named, describe)
             files = report_files(report, describe, output, now=store.clock(), version=own_version())
         else:
             form, _, which = key.partition(" ")

@@ -10,12 +10,14 @@ from pathlib import Path
 import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
+from lazytrain.engine.commands.queueing import plan_commands, queue_planned
 from lazytrain.engine.data.datasets import DatasetError
 from lazytrain.engine.export.files import ExportError, write_files
 from lazytrain.engine.export.formats import Format, plan_export
 from lazytrain.engine.export.logged_report import LoggedReport, report_logged
 from lazytrain.engine.export.report_view import WrittenReport
 from lazytrain.engine.records import Run, State
+from lazytrain.engine.store.command_journal import CommandJournal
 from lazytrain.engine.store.script_journal import ScriptJournal
 from lazytrain.engine.store.series import Sample
 from lazytrain.presets import load_catalogue
@@ -153,3 +155,20 @@ def test_a_report_is_of_one_kind_of_runs(journal: ScriptJournal, runs: list[Run]
     report = make_written_report(journal, catalogue, [], describe_nothing, tell=told.append)
     assert isinstance(report, WrittenReport)
     assert len(told) == 2
+
+
+def test_a_study_of_a_command_is_reported_with_all_its_runs(home: Path) -> None:
+    folder = home / "presets" / "studies"
+    folder.mkdir(parents=True)
+    (folder / "rates.toml").write_text('title = "Rates"\ncommand = "echo {lr}"\ngrid = { lr = [0.1, 0.01] }\n')
+    catalogue = load_catalogue(home / "presets")
+    with CommandJournal(home) as journal:
+        planned = plan_commands(catalogue.command_studies["rates"].get(), "rates", folder=home)
+        for each in planned:
+            queue_planned(journal, each)
+        report = make_written_report(journal, catalogue, ["rates"], describe_nothing)
+        assert isinstance(report, LoggedReport)
+        assert (report.title, len(report.runs)) == ("Rates", 2)
+        assert set(report.differing["config.lr"]) == {0.1, 0.01}
+        with pytest.raises(ExportError, match="rates is a study of a command: it is reported alone"):
+            make_written_report(journal, catalogue, ["rates", "last"], describe_nothing)

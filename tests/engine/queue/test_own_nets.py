@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -222,10 +223,12 @@ def test_a_net_that_dies_is_told_by_its_signal_and_the_status_says_so(
         assert worked.status == 1, worked.out + worked.err
         assert [store.run(run.id).state for run in (dying, good)] == [State.FAILED, State.FINISHED]
         reason = store.run(dying.id).error or ""
-        assert f"its process ended 2 times without getting past step 0, at last by {how}" in reason
+        # On a slow machine some steps are told before it dies.
+        assert re.search(rf"its process ended 2 times without getting past step \d+, at last by {how}", reason)
         assert f"{dying.name} ({dying.id}) failed: {reason}" in worked.err
         said = [message.text for message in store.messages(dying.id)]
-        assert f"interrupted after step 0: its process ended ({how}); queued in front" in said
+        told = re.compile(rf"interrupted after step \d+: its process ended \({how}\); queued in front")
+        assert any(map(told.fullmatch, said))
 
 
 def test_a_net_that_ends_python_is_refused_and_nothing_is_queued(home: Path, command: Command) -> None:

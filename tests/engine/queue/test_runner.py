@@ -79,9 +79,10 @@ def test_pause_holds_and_resume_goes_on_with_the_same_curve(bench: Bench) -> Non
         bench.store.pause(paused.id)
         runner.nudge()
         bench.reaches(paused, State.PAUSED)
-        before = bench.step(paused)
         assert bench.store.run(paused.id).pending is None
-        # Time enough for dozens of steps, if it trained on.
+        # Time enough for dozens of steps, if it trained on; at first for the step to be told with its checkpoint.
+        threading.Event().wait(0.05)
+        before = bench.step(paused)
         threading.Event().wait(0.05)
         assert bench.step(paused) == before
         bench.store.resume(paused.id)

@@ -115,7 +115,8 @@ def test_commands_are_run_here_and_followed(run: Command, home: Path) -> None:
     assert run("export", "bars", "--format", "json", "-o", str(home / "bars.json")).status == 0
     exported = json.loads((home / "bars.json").read_text())["runs"][0]
     assert (exported["kind"], exported["details"]["exit_status"]) == ("command", 0)
-    assert "csv and json are made of such runs" in run("export", "bars", "--format", "png").err
+    assert run("export", "bars", "--format", "png", "-o", str(home / "bars.png")).status == 0
+    assert "keep their weights themselves" in run("export", "bars", "--format", "weights").err
 
 
 @pytest.mark.usefixtures("presets")

@@ -87,7 +87,7 @@ def test_runs_and_show_for_people(run: Command, home: Path) -> None:
 def test_the_run_list_fits_80_columns(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from rich.console import Console
 
-    from lazytrain.tui.plain.output import print_runs
+    from lazytrain.tui.plain.run_table import print_runs
 
     made = finished_run(home)
     with Store(home) as store:

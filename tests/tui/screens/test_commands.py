@@ -13,7 +13,9 @@ from lazytrain.engine.records import Kind, Run, State
 from lazytrain.engine.store.command_journal import CommandJournal
 from lazytrain.engine.store.series import Sample
 from lazytrain.tui.lists.preset_list import PresetList
+from lazytrain.tui.screens.compare import CompareScreen
 from lazytrain.tui.screens.details import DetailsScreen
+from lazytrain.tui.screens.export import ExportScreen
 from lazytrain.tui.screens.log import LogScreen
 from lazytrain.tui.widgets.log_lines import LogLines
 from lazytrain.tui.widgets.run_status import RunStatus
@@ -102,6 +104,25 @@ async def test_a_study_of_a_command_is_queued_once(presets: Path) -> None:
         await settle(pilot)
         assert len(app.store.runs()) == 2
         assert "every run of it is there already" in toasts(app)
+
+
+async def test_a_study_of_a_command_is_compared_and_reported(presets: Path) -> None:
+    async with started(presets) as (app, pilot):
+        launch(app).query_one("#studies", PresetList).chosen = "rates"
+        await pilot.press("s")
+        await settle(pilot)
+        await pilot.press("C")
+        await until(pilot, lambda: toasts(app))
+        assert toasts(app) == ["rates has no runs yet: launch it (1, s)"]
+        await pilot.press("a")
+        await until(pilot, lambda: len(app.store.runs()) == 2)
+        app.refresh_runs()
+        ids = {run.id for run in app.store.runs()}
+        await pilot.press("C")
+        await until(pilot, lambda: isinstance(app.screen, CompareScreen))
+        assert set(app.marks) == ids
+        await pilot.press("1", "E")
+        await until(pilot, lambda: isinstance(app.screen, ExportScreen))
 
 
 def make_run(home: Path, clock: Clock) -> Run:

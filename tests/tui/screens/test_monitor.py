@@ -170,11 +170,11 @@ async def test_shows_what_is_new_and_reads_nothing_else(home: Path, filler: Fill
         screen = screen_of(pilot)
         run = screen.selected
         assert run is not None
-        assert screen.curves is not None
-        before = len(screen.curves.steps)
+        assert screen.own.curves is not None
+        before = len(screen.own.curves.steps)
         filler.train(run.id, 32)
         pilot.app.tell()  # type: ignore[attr-defined]
-        assert len(screen.curves.steps) > before
+        assert len(screen.own.curves.steps) > before
         assert "epoch 33/50" in status(pilot)
         drawn = [chart.num_drawn for chart in charts(pilot)]
         pilot.app.tell()  # type: ignore[attr-defined]
@@ -195,11 +195,11 @@ async def test_takes_points_back_when_the_run_was_rewound(home: Path, filler: Fi
         screen = screen_of(pilot)
         run = screen.selected
         assert run is not None
-        assert screen.curves is not None
+        assert screen.own.curves is not None
         filler.journal.rewind(run.id, 12_500 * 10, 10)
         pilot.app.tell()  # type: ignore[attr-defined]
-        assert screen.curves.steps[-1] == 125_000
-        assert len(screen.curves.epochs) == 10
+        assert screen.own.curves.steps[-1] == 125_000
+        assert len(screen.own.curves.epochs) == 10
 
 
 async def test_selection_stays_with_its_run(home: Path, filler: Filler) -> None:
