@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -30,6 +31,8 @@ T = TypeVar("T")
 
 END_SECONDS = 30.0
 """How long the end of a run waits for what isn't written yet."""
+FORK_SECONDS = 2.0
+"""How long a fork waits for what is being written."""
 LOOK_SECONDS = 0.5
 
 
@@ -78,6 +81,8 @@ class TrackedRun(Nothing):
         self._warned: set[str] = set()
         self._before_stop: list[Callable[[], object]] = []
         self._ended = self._stopped = False
+        self._holding = set[int]()
+        """Threads that fork, and hold the writer meanwhile."""
         self._done, self._total = 0, None
         self.config = Kept(details.get("config", {}), self._keep)
         """What the run was begun with; written with each change."""
@@ -89,7 +94,7 @@ class TrackedRun(Nothing):
         self._writer: Writer | None = Writer(home, run.id, self._logged, self._wishes, warn, self._printed)
         self._writer.do(lambda journal: journal.confirm(run.id, State.RUNNING))
         if hasattr(os, "register_at_fork"):
-            os.register_at_fork(after_in_child=self._forked)
+            os.register_at_fork(before=self._before_fork, after_in_parent=self._after_fork, after_in_child=self._forked)
 
     @property
     def name(self) -> str:
@@ -359,9 +364,20 @@ class TrackedRun(Nothing):
             self._warned.add(key)
             warn(text)
 
+    def _before_fork(self) -> None:
+        """What the writer holds at that moment would be held in the child for ever."""
+        if self._writer is not None and self._writer.hold(FORK_SECONDS):
+            self._holding.add(threading.get_ident())
+
+    def _after_fork(self) -> None:
+        if self._writer is not None and threading.get_ident() in self._holding:
+            self._holding.discard(threading.get_ident())
+            self._writer.go_on()
+
     def _forked(self) -> None:
         """In a child process: threads and connections stayed behind, and what was queued is the parent's to write."""
         self._writer = None
+        self._holding.clear()
         self._logged.clear()
         if self._printed is not None:
             self._printed.forget()

@@ -78,6 +78,8 @@ class Writer:
         self._history = SeriesHistory(home / "runs" / run_id)
         self._next_save = time.monotonic() + SAVE_SECONDS
         self._home, self._run_id, self._logged, self._wishes, self._warn = home, run_id, logged, wishes, say
+        self._at_rest = threading.Lock()
+        """Held while it is at the store."""
         self._asked = threading.Event()
         self._ended = threading.Event()
         self._lock_path = home / "runs" / run_id / "lock"
@@ -107,6 +109,15 @@ class Writer:
         """Say where the training stands: columns of the run's line."""
         self._progress = columns
 
+    def hold(self, seconds: float) -> bool:
+        """Have it at rest until `go_on`: a process that is forked off while it is within SQLite finds that locked for
+        ever. Whether it came to rest in `seconds`."""
+        return self._at_rest.acquire(timeout=seconds)
+
+    def go_on(self) -> None:
+        """After `hold`."""
+        self._at_rest.release()
+
     def end(self, seconds: float) -> bool:
         """Write what is left, and end; whether that was done in `seconds`."""
         self._ended.set()
@@ -119,7 +130,9 @@ class Writer:
     def _work(self) -> None:
         while True:
             try:
-                with ScriptJournal(self._home, make=False) as journal:
+                with self._at_rest:
+                    journal = ScriptJournal(self._home, make=False)
+                with contextlib.closing(journal):
                     self._serve(journal)
                 return
             except (StoreError, OSError) as trouble:
@@ -162,19 +175,20 @@ class Writer:
             self._asked.wait(WRITE_SECONDS)
             self._asked.clear()
             last = self._ended.is_set()
-            if journal.replaced():
-                raise StoreDamaged("another file stands in the run store's place", "damaged")
-            self._write(journal)
-            self._write_lines(journal, last=last)
-            self._save(journal)
-            while self._acts:
-                self._write(journal)  # it may have come since, and both be waiting
-                self._acts[0](journal)
-                self._acts.popleft()
-            if self._troubled:
-                self._troubled = False
-                self._warn("what was logged is written again")
-            self._listen(journal)
+            with self._at_rest:
+                if journal.replaced():
+                    raise StoreDamaged("another file stands in the run store's place", "damaged")
+                self._write(journal)
+                self._write_lines(journal, last=last)
+                self._save(journal)
+                while self._acts:
+                    self._write(journal)  # it may have come since, and both be waiting
+                    self._acts[0](journal)
+                    self._acts.popleft()
+                if self._troubled:
+                    self._troubled = False
+                    self._warn("what was logged is written again")
+                self._listen(journal)
             if last and not self._acts:
                 return
 

@@ -347,7 +347,7 @@ def test_how_a_program_ends_is_how_its_run_ends(store: Store, source: str, state
     assert (run.state, run.error or run.outcome) == (state, said), err
     assert [each.value for each in series(store, run.id, "x")] == [1.0]
     if "fork" in source:
-        assert sorted(each.value for each in series(store, run.id, "y")) == [0.0, 1.0]
+        assert sorted(each.value for each in series(store, run.id, "y")) == [0.0, 1.0], err
 
 
 def test_whom_the_settings_name_is_told_of_the_end(store: Store, home: Path) -> None:
