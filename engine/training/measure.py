@@ -10,8 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from lazytrain.engine.compute.architecture import build_net
-from lazytrain.engine.compute.fused.compiling import is_compiled
-from lazytrain.engine.compute.fused.path import FusedPath, worthwhile_program
+from lazytrain.engine.compute.fused.path import worthwhile_program
 from lazytrain.engine.compute.paths import make_path
 from lazytrain.engine.compute.randomness import forked
 from lazytrain.engine.configuration import RunConfiguration
@@ -41,9 +40,8 @@ def measure(
 ) -> dict[str, object]:
     """Train the configuration's net on noise for a moment, by the very code that will train it.
 
-    Where that will be a program that isn't compiled yet, by what there is without: it is slower, and the expected time
-    an upper bound. Leaves the random state and torch's thread count as they were: a training may be waiting for its
-    next event.
+    Compiles what that will have compiled. Leaves the random state and torch's thread count as they were: a training may
+    be waiting for its next event.
 
     Args:
         num_images: that an epoch of the run has.
@@ -83,9 +81,8 @@ def measure(
 def _measured_path(
     net: nn.Module, values: Hyperparameters, input_shape: tuple[int, ...], num_images: int
 ) -> str | None:
-    program = worthwhile_program(net, values, input_shape, num_images) if num_images else None
-    if program is not None and is_compiled(program.text):
-        return FusedPath.name
+    if num_images and worthwhile_program(net, values, input_shape, num_images) is not None:
+        return None  # by the rule: the noise is trained on for long enough, too
     return make_path(net, values.model_copy(update={"compile": False})).name
 
 

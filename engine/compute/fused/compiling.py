@@ -6,7 +6,6 @@ Compiling takes under a second, most of it without Python's lock. Nothing here i
 from __future__ import annotations
 
 import ctypes
-import ctypes.util
 import hashlib
 import importlib.util
 import os
@@ -23,6 +22,7 @@ from typing import Any
 import platformdirs
 
 from lazytrain.engine.compute.fused.lowering import MATHS, NotLowered, lower
+from lazytrain.engine.compute.fused.planes import NARROW, WIDE, Registers
 
 FOLDER = "LAZYTRAIN_PROGRAMS"
 """This variable of the environment names the folder of compiled programs; else the user's cache folder has it."""
@@ -123,7 +123,7 @@ def compile_text(text: str, *, double: bool = False) -> bytes:
     """A program as an object file; with `double` in double precision, as tests have it. Raises CannotCompile."""
     llvm = _llvm()
     name, features = _processor()
-    wide = VECTOR_BITS if "+avx512f" in features.split(",") else 0
+    wide = VECTOR_BITS if registers() is WIDE else 0
     try:
         module = llvm.parse_assembly(lower(text, EXPORTED, double=double, vector_bits=wide))
         module.verify()
@@ -175,6 +175,11 @@ def _write(file: Path, kept: bytes) -> None:
         raise CannotCompile(f"the compiled steps can't be kept in {file.parent}: {error}") from error
 
 
+def registers() -> Registers:
+    """What programs for this processor are written for; it doesn't matter where none can be compiled."""
+    return WIDE if not has_compiler() or "+avx512f" in _processor()[1].split(",") else NARROW
+
+
 @cache
 def _processor() -> tuple[str, str]:
     """LLVM's name of this processor, and what it can do."""
@@ -193,10 +198,10 @@ def _llvm() -> Any:
     llvm.initialize_native_target()
     llvm.initialize_native_asmprinter()
     # What isn't found when a program is linked would end the process.
-    library = ctypes.CDLL("ucrtbase" if sys.platform == "win32" else ctypes.util.find_library("m"))
-    memory = library if sys.platform == "win32" else ctypes.CDLL(None)
+    # Of this process: Python itself is linked to what there is of mathematics.
+    library = ctypes.CDLL("ucrtbase" if sys.platform == "win32" else None)
     for name in (*MATHS, *_MEMORY):
-        function = getattr(library if name in MATHS else memory, name, None)
+        function = getattr(library, name, None)
         if function is None:
             raise CannotCompile(f"this machine's C library has no {name}")
         llvm.add_symbol(name, ctypes.cast(function, ctypes.c_void_p).value)

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from lazytrain.engine.compute.fused.planes import LANES
 from lazytrain.engine.compute.fused.stages import Array, Stage, groups, scalars, slice_of, states
 from lazytrain.engine.compute.fused.updates import Optimizer
 
-MOST_OUTPUTS = 6
-"""Of the matrix's rows, at once."""
+IMAGES = 4
+"""At once."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -31,7 +30,7 @@ class Linear(Stage):
 
     def _pieces(self) -> Iterator[tuple[int, int, int]]:
         """A row in vectors: (from, to, width), the last of them narrower."""
-        first, lanes = 0, LANES
+        first, lanes = 0, self.registers.lanes
         while first < self.inputs:
             stop = first + (self.inputs - first) // lanes * lanes
             if stop > first:
@@ -52,7 +51,7 @@ class Linear(Stage):
             (["n"], "range(fours, count)"),
         ):
             lines.append(f"    for n in {loop}:")
-            for rows, (head, indent) in groups(self.outputs, MOST_OUTPUTS, "k"):
+            for rows, (head, indent) in groups(self.outputs, self.registers.sums // IMAGES, "k"):
                 lines += [f"    {head}"] if head else []
                 lines += [f"    {indent}{line}" for line in self._products(rows, images)]
         return "\n".join(lines)
@@ -65,7 +64,7 @@ class Linear(Stage):
             for m, q in pairs:
                 yield f"s{lanes}_{m}_{q} = {_zeros(lanes)}"
             yield f"for i in range({first}, {stop}, {lanes}):"
-            where = slice_of("i", lanes=lanes)
+            where = slice_of("i", lanes)
             for q, image in enumerate(images):
                 yield f"    e{q} = x[{image}, {where}]"
             for m, row in enumerate(rows):
@@ -93,7 +92,7 @@ class Linear(Stage):
         if self.bias:
             lines += [f"    for o in range({self.outputs}):", "        s = f32(0)", "        for n in range(count):"]
             lines += ["            s += d[n, o]", optimizer.update(8, "bias", "s", "o")]
-        for rows, (head, indent) in groups(self.outputs, MOST_OUTPUTS, "k"):
+        for rows, (head, indent) in groups(self.outputs, self.registers.sums // IMAGES, "k"):
             lines += [head] if head else []
             for first, stop, lanes in self._pieces():
                 lines.append(f"{indent}for i in range({first}, {stop}, {lanes}):")
@@ -102,7 +101,7 @@ class Linear(Stage):
 
     def _updated(self, rows: list[str], lanes: int, optimizer: Optimizer) -> Iterator[str]:
         """A vector's width of some rows: their gradient, what they pass on, and the update."""
-        where = slice_of("i", lanes=lanes)
+        where = slice_of("i", lanes)
         for m, row in enumerate(rows):
             yield f"w{m} = weight[{row}, {where}]"
             yield f"g{m} = {_zeros(lanes)}"

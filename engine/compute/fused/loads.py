@@ -33,6 +33,8 @@ class Load(Stage):
 
     def _load(self, kind: str) -> str:
         to = self.output
+        if to.row == to.width and to.origin == 0:
+            return self._load_whole(kind)
         return text(
             """
             def «call»(image: «kind»[:], y: «to»):
@@ -50,6 +52,25 @@ class Load(Stage):
             row=to.row,
             to=to.type,
             form=FORMS[kind].replace("«number»", f"image[c * {to.height * to.width} + i * {to.width} + j]"),
+        )
+
+    def _load_whole(self, kind: str) -> str:
+        """Where rows follow each other, a plane is one loop."""
+        to = self.output
+        area = to.height * to.width
+        return text(
+            """
+            def «call»(image: «kind»[:], y: «to»):
+                for c in range(«channels»):
+                    for p in range(«area»):
+                        y[c, p] = «form»
+            """,
+            call=self._call(kind),
+            kind=kind,
+            channels=to.channels,
+            area=area,
+            to=to.type,
+            form=FORMS[kind].replace("«number»", f"image[c * {area} + p]"),
         )
 
     def forward(self, x: str, y: str) -> str:

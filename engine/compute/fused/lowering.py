@@ -53,7 +53,7 @@ class Kind:
     """A type: a number's, or that of an array of such numbers."""
 
     number: str
-    """`f32`, `i64`, `u64`, `i1`, and in arrays also `i32` and `u8`, which are `i64` once they are read."""
+    """`f32`, `i64`, `u64`, `i1`, and in arrays also `i32`, which is `i64` once it is read, and `u8`, for `f32(…)`."""
     shape: tuple[int, ...] | None = None
     """Of an array; its first is never asked for."""
     lanes: int = 0
@@ -305,6 +305,8 @@ class _Function:
                 value = self._any(argument)
                 if value.kind == F32:
                     return value
+                if value.kind.number == "u8":
+                    return Value(self._make(f"uitofp i8 {value.name} to {self.number}"), F32)
                 return Value(self._make(f"sitofp i64 {self._as(value, I64)} to {self.number}"), F32)
             case "u64", [argument]:
                 return Value(self._any(argument).name, Kind("u64"))
@@ -421,8 +423,6 @@ class _Function:
         if place.kind.shape is not None:
             return place
         value = self._make(f"load {self._type(place.kind)}, ptr {place.name}{self._alignment(place.kind)}")
-        if place.kind.number == "u8":
-            return Value(self._make(f"zext i8 {value} to i64"), I64)
         if place.kind.number == "i32":
             return Value(self._make(f"sext i32 {value} to i64"), I64)
         return Value(value, place.kind)

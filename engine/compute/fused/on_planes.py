@@ -6,12 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from math import prod
 
-from lazytrain.engine.compute.fused.planes import LANES, Plane
+from lazytrain.engine.compute.fused.planes import Plane, Registers
 from lazytrain.engine.compute.fused.stages import Array, Stage, groups, scalars, slice_of, states, text
 from lazytrain.engine.compute.fused.updates import Optimizer
 
-MOST_SUMS = 24
-"""Vectors of sums at work at once: of a processor's 32 registers some are left for what is multiplied."""
 MOST_CHANNELS_AT_ONCE = 8
 MOST_TAPS = 8
 """Of a kernel's row, at once."""
@@ -95,7 +93,7 @@ class Convolution(Stage):
 
     def _forward(self) -> str:
         """All of an output's terms are summed up in registers, for some channels and places at once."""
-        number, size = self.output.channels, self.output.size
+        number, size, lanes = self.output.channels, self.output.size, self.registers.lanes
         bias = f"b: f32[{number}], " if self.bias else ""
         lines = [f"def convolve_{self.name}(x: {self.source.type}, w: {self._weight}, {bias}y: {self.output.type}):"]
 
@@ -105,19 +103,21 @@ class Convolution(Stage):
             made += [f"for c in range({self.source.channels}):", f"    for ky in range({self.kernel[0]}):"]
             made.append(f"        at = {p[0]} + ky * {self.source.row}")
             for kx in range(self.kernel[1]):
-                made += [f"        e{q} = x[c, {slice_of('at', kx + q * LANES)}]" for q in range(len(p))]
+                made += [f"        e{q} = x[c, {slice_of('at', lanes, kx + q * lanes)}]" for q in range(len(p))]
                 for m, each in enumerate(o):
                     made.append(f"        v = w[{each}, c, ky, {kx}]")
                     made += [f"        s{m}_{q} = s{m}_{q} + v * e{q}" for q in range(len(p))]
             return made + [
-                f"y[{each}, {slice_of(place)}] = s{m}_{q}" for m, each in enumerate(o) for q, place in enumerate(p)
+                f"y[{each}, {slice_of(place, lanes)}] = s{m}_{q}"
+                for m, each in enumerate(o)
+                for q, place in enumerate(p)
             ]
 
-        return "\n".join([*lines, *_tiles(number, size, tile)])
+        return "\n".join([*lines, *_tiles(number, size, tile, self.registers)])
 
     def _back(self) -> str:
         """The input's gradient is a convolution, too, of planes with zeros before and after them."""
-        number, size = self.source.channels, self.source.size
+        number, size, lanes = self.source.channels, self.source.size, self.registers.lanes
         lines = [f"def convolve_back_{self.name}(dy: {self.gradient.type}, w: {self._weight}, dx: {self.source.type}):"]
 
         def tile(c: list[str], p: list[str]) -> list[str]:
@@ -126,45 +126,47 @@ class Convolution(Stage):
             made.append(f"        at = {p[0]} + ({self.kernel[0] - 1} - ky) * {self.source.row}")
             for kx in range(self.kernel[1]):
                 after = self.kernel[1] - 1 - kx
-                made += [f"        e{q} = dy[o, {slice_of('at', after + q * LANES)}]" for q in range(len(p))]
+                made += [f"        e{q} = dy[o, {slice_of('at', lanes, after + q * lanes)}]" for q in range(len(p))]
                 for m, each in enumerate(c):
                     made.append(f"        v = w[o, {each}, ky, {kx}]")
                     made += [f"        s{m}_{q} = s{m}_{q} + v * e{q}" for q in range(len(p))]
             return made + [
-                f"dx[{each}, {slice_of(place)}] = s{m}_{q}" for m, each in enumerate(c) for q, place in enumerate(p)
+                f"dx[{each}, {slice_of(place, lanes)}] = s{m}_{q}"
+                for m, each in enumerate(c)
+                for q, place in enumerate(p)
             ]
 
-        return "\n".join([*lines, *_tiles(number, size, tile)])
+        return "\n".join([*lines, *_tiles(number, size, tile, self.registers)])
 
     def _weights(self) -> str:
         """Running sums over planes, a kernel row at a time, for some channels at once."""
         name, origin, size, number = self.name, self.gradient.origin, self.output.size, self.output.channels
-        height, width = self.kernel
+        (height, width), lanes = self.kernel, self.registers.lanes
         lines = [
             f"def convolve_weights_{name}(x: {self.source.type}, dy: {self.gradient.type}, gw: {self._weight}, "
             f"gb: f32[{number}]):",
-            f"    zero = np.zeros({LANES}, f32)",
+            f"    zero = np.zeros({lanes}, f32)",
         ]
         if self.bias:
             lines += [
                 f"    for o in range({number}):",
                 "        s = zero",
-                f"        for p in range(0, {size}, {LANES}):",
+                f"        for p in range(0, {size}, {lanes}):",
             ]
-            lines += [f"            s = s + dy[o, {slice_of('p', origin)}]", "        gb[o] += s.sum()"]
+            lines += [f"            s = s + dy[o, {slice_of('p', lanes, origin)}]", "        gb[o] += s.sum()"]
 
         def tile(o: list[str], taps: list[int]) -> list[str]:
             pairs = [(m, kx) for m in range(len(o)) for kx in taps]
             made = [f"s{m}_{kx} = zero" for m, kx in pairs]
-            made.append(f"for p in range(0, {size}, {LANES}):")
-            made += [f"    d{m} = dy[{each}, {slice_of('p', origin)}]" for m, each in enumerate(o)]
+            made.append(f"for p in range(0, {size}, {lanes}):")
+            made += [f"    d{m} = dy[{each}, {slice_of('p', lanes, origin)}]" for m, each in enumerate(o)]
             made.append(f"    at = p + ky * {self.source.row}")
             for kx in taps:
-                made.append(f"    e = x[c, {slice_of('at', kx)}]")
+                made.append(f"    e = x[c, {slice_of('at', lanes, kx)}]")
                 made += [f"    s{m}_{kx} = s{m}_{kx} + d{m} * e" for m in range(len(o))]
             return made + [f"gw[{o[m]}, c, ky, {kx}] += s{m}_{kx}.sum()" for m, kx in pairs]
 
-        most = max(1, MOST_SUMS // min(width, MOST_TAPS))
+        most = max(1, self.registers.sums // min(width, MOST_TAPS))
         for o, indent in groups(number, most, "o"):
             lines += [indent[0]] if indent[0] else []
             inner = indent[1]
@@ -208,21 +210,22 @@ class Convolution(Stage):
         return f"convolve_update_{self.name}({arguments})"
 
 
-def _tiles(count: int, size: int, tile: Callable[[list[str], list[str]], list[str]]) -> list[str]:
+def _tiles(count: int, size: int, tile: Callable[[list[str], list[str]], list[str]], registers: Registers) -> list[str]:
     """A function's body: tiles of some channels and some vectors of places, that fit into registers together."""
-    lines = [f"    zero = np.zeros({LANES}, f32)"]
-    vectors = size // LANES
+    lanes = registers.lanes
+    lines = [f"    zero = np.zeros({lanes}, f32)"]
+    vectors = size // lanes
     channels = -(-count // -(-count // MOST_CHANNELS_AT_ONCE))
-    most = max(1, MOST_SUMS // channels)
+    most = max(1, registers.sums // channels)
     wide = min(-(-vectors // -(-vectors // most)), vectors)
     whole = vectors // wide * wide
     for names, (head, indent) in groups(count, channels, "k"):
         lines += [head] if head else []
-        places = ["p", *(f"p + {m * LANES}" for m in range(1, wide))]
-        lines.append(f"{indent}for p in range(0, {whole * LANES}, {wide * LANES}):")
+        places = ["p", *(f"p + {m * lanes}" for m in range(1, wide))]
+        lines.append(f"{indent}for p in range(0, {whole * lanes}, {wide * lanes}):")
         lines += [f"{indent}    {line}" for line in tile(names, places)]
         if whole < vectors:
-            lines += [f"{indent}{line}" for line in tile(names, [str(m * LANES) for m in range(whole, vectors)])]
+            lines += [f"{indent}{line}" for line in tile(names, [str(m * lanes) for m in range(whole, vectors)])]
     return lines
 
 

@@ -18,6 +18,7 @@ from lazytrain.engine.compute.fused.compiling import (
     has_compiler,
     is_compiled,
     load_program,
+    registers,
 )
 from lazytrain.engine.compute.fused.program import Program, write_program
 from lazytrain.engine.compute.fused.stack import NotServed
@@ -31,7 +32,7 @@ from lazytrain.presets.schema import Hyperparameters
 
 BLOCK_OPERATIONS = 10**8
 """Multiplications of a block, about: some milliseconds, so that a pause is obeyed at once."""
-BLOCK_IMAGES = 128
+BLOCK_IMAGES = 512
 PREDICTED_IMAGES = 32
 """Evaluated at once: more would leave the processor's cache."""
 MOST_BATCH_IMAGES = 256
@@ -185,7 +186,7 @@ def find_program(net: nn.Module, values: Hyperparameters, input_shape: tuple[int
         raise NotServed("programs compute in float32, in torch's usual order")
     if any(each.device.type != "cpu" or each.dtype != torch.float32 for each in net.parameters()):
         raise NotServed("programs compute on the CPU")
-    return write_program(net, values, input_shape, as_bytes=not values.augmentation.active)
+    return write_program(net, values, input_shape, as_bytes=not values.augmentation.active, registers=registers())
 
 
 def worthwhile_program(

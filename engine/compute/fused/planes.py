@@ -8,6 +8,22 @@ LANES = 16
 """Numbers of a vector, at most: loops over planes end with a whole one."""
 
 
+@dataclass(frozen=True, slots=True)
+class Registers:
+    """What a processor sums up in."""
+
+    lanes: int
+    """Numbers of a vector."""
+    sums: int
+    """Vectors of sums at work at once: some registers are left for what is multiplied."""
+
+
+WIDE = Registers(LANES, 24)
+"""AVX-512's: 32 of 16 numbers."""
+NARROW = Registers(LANES // 2, 12)
+"""Others': AVX2 has 16 of 8 numbers, NEON 32 of 4."""
+
+
 def whole_vectors(size: int) -> int:
     """The next multiple of a vector's numbers."""
     return -(-size // LANES) * LANES

@@ -11,7 +11,7 @@ from textwrap import indent
 from torch import nn
 
 from lazytrain.engine.compute.fused.loss import loss_gradient
-from lazytrain.engine.compute.fused.planes import Plane
+from lazytrain.engine.compute.fused.planes import WIDE, Plane, Registers
 from lazytrain.engine.compute.fused.stack import flat_modules, make_stages
 from lazytrain.engine.compute.fused.stages import Array, Stage, text
 from lazytrain.engine.compute.fused.updates import Optimizer, optimizer_of
@@ -44,10 +44,15 @@ class Program:
 
 
 def write_program(
-    net: nn.Module, values: Hyperparameters, input_shape: tuple[int, ...], *, as_bytes: bool = False
+    net: nn.Module,
+    values: Hyperparameters,
+    input_shape: tuple[int, ...],
+    *,
+    as_bytes: bool = False,
+    registers: Registers = WIDE,
 ) -> Program:
     """The program of a stack, trained on float images or on uint8 ones. Raises NotServed where there is none."""
-    stages = make_stages(flat_modules(net), input_shape, as_bytes=as_bytes)
+    stages = make_stages(flat_modules(net), input_shape, as_bytes=as_bytes, registers=registers)
     return _Writer(stages, values, input_shape, "u8" if as_bytes else "f32").write()
 
 

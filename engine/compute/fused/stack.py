@@ -11,7 +11,7 @@ from lazytrain.engine.compute.fused.linear import Linear
 from lazytrain.engine.compute.fused.loads import Load, LoadVectors
 from lazytrain.engine.compute.fused.on_planes import AvgPool, Convolution, Copy, MaxPool
 from lazytrain.engine.compute.fused.on_vectors import MONOTONE, Activation, Dropout, GlobalAverage
-from lazytrain.engine.compute.fused.planes import Plane, whole_vectors
+from lazytrain.engine.compute.fused.planes import WIDE, Plane, Registers, whole_vectors
 from lazytrain.engine.compute.fused.stages import Stage
 
 MOST_CHANNELS = 64
@@ -40,13 +40,15 @@ def flat_modules(net: nn.Module) -> list[nn.Module]:
     return modules
 
 
-def make_stages(modules: Sequence[nn.Module], input_shape: tuple[int, ...], *, as_bytes: bool) -> list[Stage]:
+def make_stages(
+    modules: Sequence[nn.Module], input_shape: tuple[int, ...], *, as_bytes: bool, registers: Registers = WIDE
+) -> list[Stage]:
     """The stages of a stack for images of (channels, height, width); the last one's output are the logits.
 
     Raises:
         NotServed: a layer is of a kind, or of a size, that has no stage.
     """
-    return _Builder(_pools_first(list(modules)), input_shape, as_bytes).build()
+    return _Builder(_pools_first(list(modules)), input_shape, as_bytes, registers).build()
 
 
 def _pools_first(modules: list[nn.Module]) -> list[nn.Module]:
@@ -63,8 +65,10 @@ def _slope(module: nn.Module) -> float:
 
 
 class _Builder:
-    def __init__(self, modules: list[nn.Module], input_shape: tuple[int, ...], as_bytes: bool) -> None:
-        self._modules, self._bytes = modules, as_bytes
+    def __init__(
+        self, modules: list[nn.Module], input_shape: tuple[int, ...], as_bytes: bool, registers: Registers
+    ) -> None:
+        self._modules, self._bytes, self._registers = modules, as_bytes, registers
         self._image = Plane.compact(*input_shape)
         self._stages: list[Stage] = []
         self._trained = False
@@ -90,6 +94,7 @@ class _Builder:
     def _add(self, stage: Stage) -> None:
         stage.number = len(self._stages) + 1
         stage.first = not self._trained
+        stage.registers = self._registers
         self._stages.append(stage)
 
     @property

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from textwrap import dedent, indent
 
-from lazytrain.engine.compute.fused.planes import LANES, Plane
+from lazytrain.engine.compute.fused.planes import WIDE, Plane, Registers
 from lazytrain.engine.compute.fused.updates import Optimizer
 
 
@@ -39,6 +39,7 @@ class Stage:
     gradient: Plane
     """How the gradient for the output lies."""
     per_image: bool = False
+    registers: Registers = WIDE
     in_place: bool = False
     """Whether its output overwrites its input."""
     kept: bool = False
@@ -105,7 +106,7 @@ def scalars(optimizer: Optimizer, kind: str = "") -> str:
     return "".join(f", {scalar}{typed}" for scalar in optimizer.scalars)
 
 
-def slice_of(at: str, offset: int = 0, lanes: int = LANES) -> str:
+def slice_of(at: str, lanes: int, offset: int = 0) -> str:
     """A vector's place; a number's, where it is of one."""
     first = f"{at} + {offset}" if offset else at
     return f"{first} : {first} + {lanes}" if lanes > 1 else first

@@ -17,6 +17,7 @@ from torch import nn
 
 from lazytrain.engine.compute.architecture import build_layers
 from lazytrain.engine.compute.fused.compiling import compile_text, load_object
+from lazytrain.engine.compute.fused.planes import NARROW, WIDE
 from lazytrain.engine.compute.fused.program import HEAD, write_program
 from lazytrain.engine.compute.fused.stack import NotServed
 from lazytrain.engine.compute.fused.stages import Array
@@ -105,7 +106,8 @@ def check(
 ) -> None:
     """Some steps, of so many images each, by the program and by autograd; then the net's logits as it is evaluated."""
     as_bytes = len(sizes) % 2 == 0
-    program = write_program(net, values, shape, as_bytes=as_bytes)
+    registers = WIDE if len(sizes) == 2 or run is run_compiled else NARROW
+    program = write_program(net, values, shape, as_bytes=as_bytes, registers=registers)
     other = copy.deepcopy(net)
     parameters = [each.detach().numpy() for each in net.parameters()]
     states = [np.zeros_like(each) for each in parameters for _ in program.optimizer.states]
