@@ -9,8 +9,9 @@ from typing import Any
 from lazytrain.engine.beat import BEAT_SECONDS as FASTEST
 from lazytrain.engine.cluster import command_worker, worker
 from lazytrain.engine.cluster.board import Board, Mouth, post
+from lazytrain.engine.cluster.joining import import_ray
 from lazytrain.engine.cluster.messages import Assignment, CommandAssignment, Wish
-from lazytrain.engine.cluster.nodes import Node, Share, import_ray, name_nodes
+from lazytrain.engine.cluster.nodes import Node, Share, name_nodes
 
 AHEAD = 50
 """So many messages a worker may be ahead of the driver: five seconds. Then it waits, as for a full disk."""
