@@ -36,6 +36,8 @@ PLACE = {"processor": "none", "lazytrain's arithmetic": "0"}
 RATE = 10
 """Events a second of a run that sleeps."""
 MEASURE_SECONDS = 8.0
+EPOCHS = 600
+"""Of a run that sleeps: twenty minutes, so that none ends before all have begun."""
 
 
 def configuration(epochs: int, dataset: str, architecture: str) -> RunConfiguration:
@@ -237,7 +239,7 @@ def measure_scale(queued: int, count: int, seconds: float) -> None:
         return Watched(home, home / "data", address="local", share=share, num_jobs=count, tasks=tasks)
 
     with Trial(make) as trial:
-        trial.queue(queued, configuration(60, "digits", "lazynet"))
+        trial.queue(queued, configuration(EPOCHS, "digits", "lazynet"))
         runner = trial.runner
         assert isinstance(runner, Watched)
         runner.start()

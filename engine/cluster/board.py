@@ -23,7 +23,10 @@ from lazytrain.engine.cluster.messages import Wish
 ASK_SECONDS = 2.0
 """The board answers after so long in any case."""
 SILENCE_SECONDS = 8.0
-"""A driver that wasn't heard of for so long is gone."""
+"""A board that doesn't answer for so long is gone, and its driver with it: it is on the driver's node, and Ray ends it as
+the driver ends."""
+DRIVER_SECONDS = 60.0
+"""A driver that is silent though its board answers may be busy: it has so long."""
 RETRY_SECONDS = 0.5
 ORPHANED = 75
 """Exit status of a worker whose driver is gone."""
@@ -140,16 +143,18 @@ class Ear:
     def _listen(self) -> None:
         import ray
 
-        heard = time.monotonic()
+        heard, unanswered = time.monotonic(), 0
         while not self._over:
             try:
                 asked = self._board.hear.remote(self._run_id, self.wish.number)
-                wish, silent, self.pace = ray.get(asked, timeout=SILENCE_SECONDS)
-                heard = time.monotonic() - silent
+                wish, silent, self.pace = ray.get(asked, timeout=SILENCE_SECONDS / 2)
+                heard, unanswered = time.monotonic(), 0
             except Exception:  # noqa: BLE001  whatever keeps the board from answering: it may be started anew
-                wish = None
+                wish, silent, unanswered = None, 0.0, unanswered + 1
                 time.sleep(RETRY_SECONDS)
-            if time.monotonic() - heard > SILENCE_SECONDS:
+            # One answer that comes late is the doing of a machine that is busy.
+            gone = unanswered > 1 and time.monotonic() - heard > SILENCE_SECONDS
+            if gone or silent > DRIVER_SECONDS:
                 self._end()
                 return
             if wish is not None:
