@@ -23,8 +23,8 @@ from lazytrain.engine.cluster.messages import Wish
 ASK_SECONDS = 2.0
 """The board answers after so long in any case."""
 SILENCE_SECONDS = 8.0
-"""A board that doesn't answer for so long is gone, and its driver with it: it is on the driver's node, and Ray ends it as
-the driver ends."""
+"""A board that doesn't answer for so long is gone, and its driver with it: it is on the driver's node, and Ray ends it
+as the driver ends."""
 DRIVER_SECONDS = 60.0
 """A driver that is silent though its board answers may be busy: it has so long."""
 RETRY_SECONDS = 0.5
