@@ -23,10 +23,11 @@ from lazytrain.engine.cluster.messages import Wish
 ASK_SECONDS = 2.0
 """The board answers after so long in any case."""
 SILENCE_SECONDS = 8.0
-"""A board that doesn't answer for so long is gone, and its driver with it: it is on the driver's node, and Ray ends it
-as the driver ends."""
+"""A board that Ray says is dead, and that no other takes the place of in so long, ended with its driver."""
+UNREACHABLE_SECONDS = 30.0
+"""One that only doesn't answer may be on a machine that is busy; after so long the network between is lost."""
 DRIVER_SECONDS = 60.0
-"""A driver that is silent though its board answers may be busy: it has so long."""
+"""A driver that is silent though its board answers may be busy too."""
 RETRY_SECONDS = 0.5
 ORPHANED = 75
 """Exit status of a worker whose driver is gone."""
@@ -143,18 +144,18 @@ class Ear:
     def _listen(self) -> None:
         import ray
 
-        heard, unanswered = time.monotonic(), 0
+        heard, patience = time.monotonic(), UNREACHABLE_SECONDS
         while not self._over:
             try:
                 asked = self._board.hear.remote(self._run_id, self.wish.number)
                 wish, silent, self.pace = ray.get(asked, timeout=SILENCE_SECONDS / 2)
-                heard, unanswered = time.monotonic(), 0
+                heard = time.monotonic()
+            except ray.exceptions.GetTimeoutError:
+                wish, silent, patience = None, 0.0, UNREACHABLE_SECONDS
             except Exception:  # noqa: BLE001  whatever keeps the board from answering: it may be started anew
-                wish, silent, unanswered = None, 0.0, unanswered + 1
+                wish, silent, patience = None, 0.0, SILENCE_SECONDS
                 time.sleep(RETRY_SECONDS)
-            # One answer that comes late is the doing of a machine that is busy.
-            gone = unanswered > 1 and time.monotonic() - heard > SILENCE_SECONDS
-            if gone or silent > DRIVER_SECONDS:
+            if time.monotonic() - heard > patience or silent > DRIVER_SECONDS:
                 self._end()
                 return
             if wish is not None:
