@@ -143,6 +143,7 @@ class Ear:
 
     def _listen(self) -> None:
         import ray
+        from ray.exceptions import GetTimeoutError
 
         heard, patience = time.monotonic(), UNREACHABLE_SECONDS
         while not self._over:
@@ -150,7 +151,7 @@ class Ear:
                 asked = self._board.hear.remote(self._run_id, self.wish.number)
                 wish, silent, self.pace = ray.get(asked, timeout=SILENCE_SECONDS / 2)
                 heard = time.monotonic()
-            except ray.exceptions.GetTimeoutError:
+            except GetTimeoutError:
                 wish, silent, patience = None, 0.0, UNREACHABLE_SECONDS
             except Exception:  # noqa: BLE001  whatever keeps the board from answering: it may be started anew
                 wish, silent, patience = None, 0.0, SILENCE_SECONDS
