@@ -5,8 +5,10 @@ from __future__ import annotations
 import contextlib
 import os
 import platform
+import secrets
 import shutil
 import socket
+import sys
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -27,8 +29,14 @@ class ClusterError(DeviceError):
     """The cluster can't be used; the message says why, and what to do."""
 
 
-def import_ray() -> Any:
-    """Ray, which takes half a second. Raises ClusterError where it isn't installed, or too old."""
+def import_ray(address: str = "") -> Any:
+    """Ray, which takes half a second, as it is needed for `address`.
+
+    Raises ClusterError where it isn't installed, or too old.
+    """
+    if address == LOCAL and "ray" not in sys.modules and "RAY_AUTH_MODE" not in os.environ:
+        # The ports of what is started here are open on all of this machine's addresses: it asks for a token.
+        os.environ["RAY_AUTH_MODE"], os.environ["RAY_AUTH_TOKEN"] = "token", secrets.token_hex(32)
     # `uv run` would start workers on another Python, and workers at 0 GPUs see all of them either way.
     os.environ.setdefault("RAY_ENABLE_UV_RUN_RUNTIME_ENV", "0")
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")

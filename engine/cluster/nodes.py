@@ -79,7 +79,7 @@ class Cluster:
 
     def join(self) -> None:
         """Start it, or connect. Raises ClusterError."""
-        ray = import_ray()
+        ray = import_ray(self.address)
         if self.address.startswith("ray://"):
             raise ClusterError(
                 f"--ray {self.address}: runs can't be streamed through Ray's client; start lazytrain on a machine of "
@@ -102,7 +102,6 @@ class Cluster:
                     num_cpus=os.cpu_count(),
                     include_dashboard=False,
                     _temp_dir=str(self._folder),
-                    _node_ip_address="127.0.0.1",
                     **common,
                 )
             else:

@@ -212,7 +212,7 @@ def _cluster(
         raise Refused(f"--gpus-per-run {gpus:g}: a part of one GPU, such as 0.25, or a whole number")
     from lazytrain.engine.cluster.joining import import_ray
 
-    import_ray()  # Whether it is there is known at once.
+    import_ray(address)  # Whether it is there is known at once.
     return ClusterOptions(address=address, cpus=cpus, gpus=gpus)
 
 
