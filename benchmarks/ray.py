@@ -34,8 +34,10 @@ from lazytrain.presets import Hyperparameters, load_catalogue
 
 PLACE = {"processor": "none", "lazytrain's arithmetic": "0"}
 RATE = 10
-"""Messages a second of a run that sleeps."""
+"""Events a second of a run that sleeps."""
 MEASURE_SECONDS = 8.0
+EPOCHS = 600
+"""Of a run that sleeps: twenty minutes, so that none ends before all have begun."""
 
 
 def configuration(epochs: int, dataset: str, architecture: str) -> RunConfiguration:
@@ -171,8 +173,9 @@ def measure_wishes(data: Path, times: int, dataset: str, architecture: str) -> N
 
 
 def sleeping(assignment: Assignment, board: Any, data: list[Any]) -> Iterator[Any]:
-    """In place of `worker.train`: ten messages a second, an epoch each two seconds, and nothing is computed."""
+    """In place of `worker.train`: ten events a second, an epoch each two seconds, and nothing is computed."""
     from lazytrain.engine.cluster.board import Ear, node_id
+    from lazytrain.engine.cluster.worker import add
 
     ear = Ear(board, assignment.run_id, assignment.wish)
     epochs = RunConfiguration.model_validate_json(assignment.configuration).hyperparameters.epochs
@@ -181,24 +184,28 @@ def sleeping(assignment: Assignment, board: Any, data: list[Any]) -> Iterator[An
     yield Prepared(num_parameters=1, num_steps=epochs * steps, step=0)
     began = RunStarted(num_epochs=epochs, steps_per_epoch=steps, step=0, path="sleeps", device="cpu", threads=1)
     yield Batch(events=(began,), step=0, seconds=0.0, sent=time.time())
+    events: list[Any] = []
+    sent = time.monotonic()
     for step in range(1, epochs * steps + 1):
-        if ear.wish.leave:
-            break
         time.sleep(1.0 / RATE)
-        epoch = (step - 1) // steps + 1
-        point = Point(step, 1.0 / step, 0.5, 0.01, 100.0, step / RATE)
-        progress = Progress(
-            phase="training", done=step % steps, total=steps, step=step, epoch=epoch, seconds=step / RATE
-        )
-        events: list[Any] = [StepsDone(points=(point,), progress=progress)]
+        epoch, seconds = (step - 1) // steps + 1, step / RATE
+        point = Point(step, 1.0 / step, 0.5, 0.01, 100.0, seconds)
+        done = {"phase": "training", "done": step % steps, "total": steps}
+        add(events, StepsDone(points=(point,), progress=Progress(**done, step=step, epoch=epoch, seconds=seconds)))
         if step % steps == 0:
             figures = {"train_loss": 1.0, "train_accuracy": 0.5, "test_loss": 1.0, "test_accuracy": 0.5}
             record = EpochRecord(epoch=epoch, step=step, learning_rate=0.01, seconds=2.0, **figures)
             events.append(EpochEnded(record=record, best=False))
         held = ear.wish.hold
-        yield Batch(events=tuple(events), step=step, seconds=step / RATE, sent=time.time(), held=held)
+        if not held and time.monotonic() - sent < ear.pace:
+            continue
+        sent = time.monotonic()
+        yield Batch(events=tuple(events), step=step, seconds=seconds, sent=time.time(), held=held)
+        events.clear()
         while held and ear.wish.hold and not ear.wish.leave:
             ear.wait()
+        if ear.wish.leave:
+            return
     end = Batch(events=(RunFinished(reason="slept"),), step=epochs * steps, seconds=2.0 * epochs, sent=time.time())
     yield end
     ear.close()
@@ -232,7 +239,7 @@ def measure_scale(queued: int, count: int, seconds: float) -> None:
         return Watched(home, home / "data", address="local", share=share, num_jobs=count, tasks=tasks)
 
     with Trial(make) as trial:
-        trial.queue(queued, configuration(60, "digits", "lazynet"))
+        trial.queue(queued, configuration(EPOCHS, "digits", "lazynet"))
         runner = trial.runner
         assert isinstance(runner, Watched)
         runner.start()
@@ -256,8 +263,9 @@ def measure_scale(queued: int, count: int, seconds: float) -> None:
         middle, late = 1000 * statistics.median(ages), 1000 * ages[int(0.95 * len(ages))]
         grown = (size() - before_size) / wall / 1024
         print(
-            f"{count} at once, all begun after {started:.0f} s: {len(ages) / wall:,.0f} of {RATE * count:,} events a "
-            f"second written, {middle:,.0f} ms old, 95 % within {late:,.0f} ms; driver {used:.0%} of a core, "
+            f"{count} at once, all begun after {started:.0f} s: {len(ages) / wall:,.0f} batches with {RATE * count:,} "
+            f"events a second, written {middle:,.0f} ms after they were sent, 95 % within {late:,.0f} ms; "
+            f"driver {used:.0%} of a core, "
             f"{process.memory_info().rss / 2**20:,.0f} MiB; files + {grown:,.0f} KiB/s; machine {busy:.0f} % busy"
         )
 

@@ -17,12 +17,17 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+from lazytrain.engine.beat import BEAT_SECONDS
 from lazytrain.engine.cluster.messages import Wish
 
 ASK_SECONDS = 2.0
 """The board answers after so long in any case."""
 SILENCE_SECONDS = 8.0
-"""A driver that wasn't heard of for so long is gone."""
+"""A board that Ray says is dead, and that no other takes the place of in so long, ended with its driver."""
+UNREACHABLE_SECONDS = 30.0
+"""One that only doesn't answer may be on a machine that is busy; after so long the network between is lost."""
+DRIVER_SECONDS = 60.0
+"""A driver that is silent though its board answers may be busy too."""
 RETRY_SECONDS = 0.5
 ORPHANED = 75
 """Exit status of a worker whose driver is gone."""
@@ -35,15 +40,18 @@ class Board:
         self._wishes: dict[str, Wish] = {}
         self._changed: dict[str, asyncio.Event] = {}
         self._heard = time.monotonic()
-        self._asleep = False
+        self._asleep, self._pace = False, BEAT_SECONDS
         self._name = secrets.token_hex(8)
 
-    async def beat(self, asleep: bool = False) -> str:
+    async def beat(self, asleep: bool = False, pace: float = BEAT_SECONDS) -> str:
         """The driver lives; where it is suspended as a whole, it says no more until it goes on.
+
+        Args:
+            pace: seconds between two messages of a run, as many as there are now.
 
         Returns what is another for a board that took this one's place, and knows of no wish.
         """
-        self._heard, self._asleep = time.monotonic(), asleep
+        self._heard, self._asleep, self._pace = time.monotonic(), asleep, pace
         return self._name
 
     async def post(self, run_id: str, wish: Wish | None) -> None:
@@ -55,15 +63,15 @@ class Board:
             self._wishes[run_id] = wish
             self._changed.pop(run_id, asyncio.Event()).set()
 
-    async def hear(self, run_id: str, number: int) -> tuple[Wish | None, float]:
-        """The wish after `number`, or None if none came in a while; and for how long the driver was silent."""
+    async def hear(self, run_id: str, number: int) -> tuple[Wish | None, float, float]:
+        """The wish after `number`, or None if none came in a while; for how long the driver was silent; the pace."""
         wish = self._wishes.get(run_id)
         if wish is None or wish.number <= number:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._changed.setdefault(run_id, asyncio.Event()).wait(), ASK_SECONDS)
             wish = self._wishes.get(run_id)
         silent = 0.0 if self._asleep else time.monotonic() - self._heard
-        return (wish if wish is not None and wish.number > number else None), silent
+        return (wish if wish is not None and wish.number > number else None), silent, self._pace
 
 
 class Mouth:
@@ -117,6 +125,8 @@ class Ear:
 
     def __init__(self, board: Any, run_id: str, wish: Wish, before_end: Callable[[], object] = lambda: None) -> None:
         self.wish = wish
+        self.pace = BEAT_SECONDS
+        """Seconds between two messages."""
         self.heard: Callable[[], object] = lambda: None
         self._board, self._run_id, self._before_end = board, run_id, before_end
         self._news, self._over = threading.Event(), False
@@ -133,17 +143,20 @@ class Ear:
 
     def _listen(self) -> None:
         import ray
+        from ray.exceptions import GetTimeoutError
 
-        heard = time.monotonic()
+        heard, patience = time.monotonic(), UNREACHABLE_SECONDS
         while not self._over:
             try:
                 asked = self._board.hear.remote(self._run_id, self.wish.number)
-                wish, silent = ray.get(asked, timeout=SILENCE_SECONDS)
-                heard = time.monotonic() - silent
+                wish, silent, self.pace = ray.get(asked, timeout=SILENCE_SECONDS / 2)
+                heard = time.monotonic()
+            except GetTimeoutError:
+                wish, silent, patience = None, 0.0, UNREACHABLE_SECONDS
             except Exception:  # noqa: BLE001  whatever keeps the board from answering: it may be started anew
-                wish = None
+                wish, silent, patience = None, 0.0, SILENCE_SECONDS
                 time.sleep(RETRY_SECONDS)
-            if time.monotonic() - heard > SILENCE_SECONDS:
+            if time.monotonic() - heard > patience or silent > DRIVER_SECONDS:
                 self._end()
                 return
             if wish is not None:

@@ -6,8 +6,6 @@ import contextlib
 import os
 import platform
 import shutil
-import socket
-import tempfile
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,21 +13,20 @@ from pathlib import Path
 from typing import Any
 
 from lazytrain.engine.child_process import ROOT
-from lazytrain.engine.errors import DeviceError, first_line
+from lazytrain.engine.cluster.joining import (
+    AUTO,
+    INSTALL,
+    LOCAL,
+    ClusterError,
+    be_quiet,
+    explain,
+    import_ray,
+    knock,
+    make_folder,
+)
+from lazytrain.engine.errors import first_line
 
-LOCAL, AUTO = "local", "auto"
-INSTALL = "pip install 'lazytrain[ray]'"
-LEAST = (2, 40)
-"""Version of Ray."""
-CONNECT_SECONDS = 5.0
 PROBE_SECONDS = 60.0
-_PREFIX = "lazytrain-ray-"
-_LONGEST_FOLDER = 40
-"""Letters: Ray makes Unix sockets in it, whose paths end at about 100."""
-
-
-class ClusterError(DeviceError):
-    """The cluster can't be used; the message says why, and what to do."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,7 +79,7 @@ class Cluster:
 
     def join(self) -> None:
         """Start it, or connect. Raises ClusterError."""
-        ray = import_ray()
+        ray = import_ray(self.address)
         if self.address.startswith("ray://"):
             raise ClusterError(
                 f"--ray {self.address}: runs can't be streamed through Ray's client; start lazytrain on a machine of "
@@ -100,24 +97,23 @@ class Cluster:
         }
         try:
             if self.address == LOCAL:
-                self._folder = _make_folder()
+                self._folder = make_folder()
                 ray.init(
                     num_cpus=os.cpu_count(),
                     include_dashboard=False,
                     _temp_dir=str(self._folder),
-                    _node_ip_address="127.0.0.1",
                     **common,
                 )
             else:
                 if self.address != AUTO:
-                    _knock(self.address)
+                    knock(self.address)
                 ray.init(address=self.address, **common)
-            _be_quiet()
+            be_quiet()
         except ClusterError:
             raise
         except Exception as error:
             self.leave()
-            raise ClusterError(_explain(self.address, error)) from error
+            raise ClusterError(explain(self.address, error)) from error
 
     def leave(self) -> None:
         """Let go of it; one that was started here ends."""
@@ -238,7 +234,6 @@ def _probe() -> Any:
     def probe() -> dict[str, str]:
         import importlib.metadata
         import importlib.util
-        import platform
 
         found = {"Python": platform.python_version()}
         for package in ("torch", "lazytrain"):
@@ -250,25 +245,6 @@ def _probe() -> Any:
         return found
 
     return probe
-
-
-def import_ray() -> Any:
-    """Ray, which takes half a second. Raises ClusterError where it isn't installed, or too old."""
-    # `uv run` would start workers on another Python, and workers at 0 GPUs see all of them either way.
-    os.environ.setdefault("RAY_ENABLE_UV_RUN_RUNTIME_ENV", "0")
-    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    # A call after the cluster was left must not start another.
-    os.environ.setdefault("RAY_ENABLE_AUTO_CONNECT", "0")
-    try:
-        import ray
-    except ImportError:
-        raise ClusterError(f"--ray: Ray isn't installed in this Python: `{INSTALL}` brings it") from None
-    version = tuple(int(part) for part in ray.__version__.split(".")[:2] if part.isdecimal())
-    if version < LEAST:
-        least = ".".join(map(str, LEAST))
-        raise ClusterError(f"--ray: Ray {ray.__version__} is too old, {least} is the oldest that works: `{INSTALL}`")
-    return ray
 
 
 def name_nodes(alive: Sequence[Mapping[str, Any]]) -> dict[str, str]:
@@ -294,72 +270,3 @@ def describe_nodes(nodes: Sequence[Node], free: tuple[float, float]) -> str:
 
 def _number(value: float) -> str:
     return f"{round(max(0.0, value), 2):g}"
-
-
-def _be_quiet() -> None:
-    """Ray prints pages about each node that dies, whatever `log_to_driver` says; here a run's log tells it."""
-    with contextlib.suppress(ImportError):
-        from ray._private import worker
-
-        if hasattr(worker, "print_to_stdstream"):
-            worker.print_to_stdstream = lambda *_, **__: None
-
-
-def _knock(address: str) -> None:
-    """Ray itself tries for a minute to reach what isn't there."""
-    host, _, port = address.rpartition(":")
-    if not host or not port.isdecimal():
-        raise ClusterError(f"--ray {address}: write local, auto, or the head's address as HOST:PORT, such as head:6379")
-    try:
-        socket.create_connection((host.strip("[]"), int(port)), CONNECT_SECONDS).close()
-    except (OSError, OverflowError) as error:
-        raise ClusterError(
-            f"--ray {address}: nothing answers there ({first_line(error)}); `ray status` on the head says whether the "
-            "cluster runs, and `ray start --head --port=6379` starts it"
-        ) from error
-
-
-def _explain(address: str, error: Exception) -> str:
-    text = str(error)
-    if "ersion mismatch" in text:
-        told = " ".join(line.strip() for line in text.splitlines()[1:7] if line.strip())
-        return (
-            f"--ray {address}: the cluster has another Ray or Python than this process, which is Ray "
-            f"{import_ray().__version__} on Python {platform.python_version()} ({told}): use the same on all machines, "
-            "to the last number"
-        )
-    if isinstance(error, ConnectionError) and address == AUTO:
-        return (
-            "--ray auto: no Ray cluster runs on this machine; `ray start --head` starts one, `ray start "
-            "--address=HOST:PORT` joins this machine to another's, and --ray local needs none"
-        )
-    if "local node" in text or "local raylet" in text.lower() or "node with" in text:
-        return (
-            f"--ray {address}: this machine is no node of that cluster; `ray start --address={address}` makes it one "
-            f"({first_line(error)})"
-        )
-    return f"--ray {address}: {first_line(error)}"
-
-
-def _make_folder() -> Path:
-    """A short one; those that killed drivers have left are removed."""
-    parent = Path(tempfile.gettempdir())
-    if len(str(parent)) + len(_PREFIX) > _LONGEST_FOLDER:
-        parent = Path("/tmp")
-    for old in parent.glob(f"{_PREFIX}*"):
-        number = old.name.removeprefix(_PREFIX)
-        if number.isdecimal() and not _lives(int(number)):
-            shutil.rmtree(old, ignore_errors=True)
-    folder = parent / f"{_PREFIX}{os.getpid()}"
-    folder.mkdir(mode=0o700, exist_ok=True)
-    return folder
-
-
-def _lives(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True

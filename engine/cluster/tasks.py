@@ -6,14 +6,19 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from lazytrain.engine.beat import BEAT_SECONDS as FASTEST
 from lazytrain.engine.cluster import command_worker, worker
 from lazytrain.engine.cluster.board import Board, Mouth, post
+from lazytrain.engine.cluster.joining import import_ray
 from lazytrain.engine.cluster.messages import Assignment, CommandAssignment, Wish
-from lazytrain.engine.cluster.nodes import Node, Share, import_ray, name_nodes
+from lazytrain.engine.cluster.nodes import Node, Share, name_nodes
 
 AHEAD = 50
 """So many messages a worker may be ahead of the driver: five seconds. Then it waits, as for a full disk."""
 BEAT_SECONDS = 2.0
+MOST_MESSAGES = 400
+"""A second, of all runs together: a driver in Python writes about twice as many. More runs send each fewer, with the
+same points in them."""
 _CONCURRENCY = 10_000
 """Workers that may wait at the board at once."""
 
@@ -50,8 +55,14 @@ class Tasks:
         self.board: Any = ray.remote(**options)(Board).remote()
         self._board_name: str = ray.get(self.board.beat.remote())
         self._mouths: dict[str, Mouth] = {}
+        self.pace = FASTEST
+        """Seconds between two messages of a run."""
         self._asleep, self._over = threading.Event(), threading.Event()
         threading.Thread(target=self._beat, name="lazytrain-beat", daemon=True).start()
+
+    def share_driver(self, num_runs: int) -> None:
+        """So many runs share what one driver can write."""
+        self.pace = max(FASTEST, num_runs / MOST_MESSAGES)
 
     def learn(self, nodes: Sequence[Node]) -> None:
         """What there is now."""
@@ -121,7 +132,7 @@ class Tasks:
             if self._asleep.is_set():
                 continue
             try:
-                name = str(ray.get(self.board.beat.remote(), timeout=2 * BEAT_SECONDS))
+                name = str(ray.get(self.board.beat.remote(pace=self.pace), timeout=2 * BEAT_SECONDS))
             except Exception:  # noqa: BLE001  Ray raises bare ones too
                 continue  # It is started anew, or Ray is gone: that is seen elsewhere.
             if name != self._board_name:

@@ -141,6 +141,7 @@ class ClusterTurns(Turns):
                 self._duty.ended(run)
 
     def _tell_lookout(self) -> None:
+        self._tasks.share_driver(len(self.at_work))
         self._lookout.several = {run.wishes: run.lock for run in self.at_work.values()}
 
     def _reap(self) -> bool:

@@ -9,11 +9,10 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from lazytrain.engine.beat import Beat
 from lazytrain.engine.cluster.board import Ear, node_id
 from lazytrain.engine.cluster.messages import Arrived, Assignment, Batch, Fault, Message, Prepared
 from lazytrain.engine.errors import DatasetError, DeviceError, first_line, text_of, traceback_of, type_name
-from lazytrain.engine.events import Event, RunDiverged, RunFinished, RunStarted
+from lazytrain.engine.events import Event, RunDiverged, RunFinished, RunStarted, StepsDone
 
 
 def train(assignment: Assignment, board: Any, data: list[Any]) -> Iterator[Message]:
@@ -85,18 +84,19 @@ def _train(assignment: Assignment, ear: Ear, data: list[Any], folder: Path) -> I
 
     ear.heard = wake
     events: list[Event] = []
-    beat, sent_best = Beat(), 0
+    sent_at, sent_best = time.monotonic(), 0
     given = seen = 0
     if snapshot is not None:
         sent_best = snapshot["position"]["best_epoch"]
     for event in training:
         wish = ear.wish
-        events.append(event)
+        add(events, event)
         over = isinstance(event, (RunFinished, RunDiverged))
         wanted = isinstance(event, RunFinished) or (not over and (wish.hold or wish.snapshots > given))
         at_once = over or wanted or wish.number > seen or isinstance(event, RunStarted)
-        if not (at_once or beat.due()):
+        if not (at_once or time.monotonic() - sent_at >= ear.pace):
             continue
+        sent_at = time.monotonic()
         given, seen = wish.snapshots, wish.number
         packed = best = None
         if wanted:
@@ -119,6 +119,16 @@ def _train(assignment: Assignment, ear: Ear, data: list[Any], folder: Path) -> I
             ear.wait()
         if ear.wish.leave:
             return
+
+
+def add(events: list[Event], event: Event) -> None:
+    """Add an event to those that wait; of steps one after the other there is one, with the points of all."""
+    before = events[-1] if events else None
+    if isinstance(event, StepsDone) and isinstance(before, StepsDone):
+        points, norms = (*before.points, *event.points), (*before.norms, *event.norms)
+        events[-1] = StepsDone(points=points, norms=norms, progress=event.progress)
+    else:
+        events.append(event)
 
 
 def _fetcher(data: list[Any]) -> Any:

@@ -19,7 +19,7 @@ from lazytrain.engine.child_process import ROOT, python_command
 from lazytrain.engine.records import Run, State
 from lazytrain.engine.store.store import Store
 from tests.helpers.bench import TINY, Bench, configuration, result
-from tests.helpers.clusters import add_node, ray_cluster
+from tests.helpers.clusters import add_node, find_workers, ray_cluster
 
 EPOCHS = 120
 """Of a run: some ten seconds."""
@@ -51,15 +51,6 @@ class Losses:
             f"seed {self.seed}: {met} killed; {self.given_up} times resumed by hand; orphans gone within "
             f"{self.longest_orphan:.1f} s; {self.num_same} of {self.num_runs} runs with the bits of the undisturbed one"
         )
-
-
-def find_workers() -> list[psutil.Process]:
-    """The processes of this machine that train for a driver."""
-    found = []
-    for process in psutil.process_iter(["cmdline"]):
-        if any(word.startswith("ray::train") for word in process.info["cmdline"] or ()):
-            found.append(process)
-    return found
 
 
 def start_driver(address: str, home: Path) -> subprocess.Popen[bytes]:
@@ -94,17 +85,17 @@ def lose_often(home: Path, num_losses: int, seed: int) -> Losses:
                 losses.met[what] += 1
                 match what:
                     case "worker":
-                        _kill_one(chance)
+                        _kill_one(cluster, chance)
                     case "node":
                         gone = nodes.pop(chance.randrange(len(nodes)))
                         cluster.remove_node(gone, allow_graceful=False)
                         nodes.append(add_node(cluster, 1, f"node-{number + 10}"))
                     case _:
-                        orphans = {process.pid for process in find_workers()}
+                        orphans = {process.pid for process in find_workers(cluster)}
                         driver.kill()
                         driver.wait()
                         began = time.monotonic()
-                        _wait(lambda: not orphans & {each.pid for each in find_workers()}, "the orphans' end")  # noqa: B023
+                        _wait(lambda: not orphans & {each.pid for each in find_workers(cluster)}, "the orphans' end")  # noqa: B023
                         losses.longest_orphan = max(losses.longest_orphan, time.monotonic() - began)
                         driver = start_driver(cluster.address, home)
             _wait(lambda: _are_done(store, runs, losses), "the runs' end")
@@ -147,7 +138,7 @@ def _are_done(store: Store, runs: list[Run], losses: Losses) -> bool:
     return all(store.run(run.id).state is State.FINISHED for run in runs)
 
 
-def _kill_one(chance: random.Random) -> None:
-    if workers := find_workers():
+def _kill_one(cluster: Any, chance: random.Random) -> None:
+    if workers := find_workers(cluster):
         with contextlib.suppress(psutil.NoSuchProcess):
             chance.choice(workers).kill()

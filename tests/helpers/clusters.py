@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -9,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from lazytrain.engine.cluster.nodes import Share
@@ -19,6 +21,17 @@ from tests.helpers.bench import DEADLINE, Bench, Result
 MISSING = "ray isn't installed: pip install 'lazytrain[ray]'"
 _STORE = 100 * 2**20
 """Bytes of a node's object store."""
+
+
+def find_workers(cluster: Any) -> list[psutil.Process]:
+    """The processes of a `ray_cluster` that train for a driver."""
+    found = []
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error):
+            trains = any(word.startswith("ray::train") for word in process.cmdline())
+            if trains and process.environ().get("RAY_TMPDIR") == cluster.folder:
+                found.append(process)
+    return found
 
 
 @contextmanager
@@ -34,6 +47,7 @@ def ray_cluster(*cpus: int) -> Iterator[Any]:
         from ray.cluster_utils import Cluster
 
         cluster = Cluster()
+        cluster.folder = str(folder)  # type: ignore[attr-defined]  # by which its processes are known
         try:
             for number, count in enumerate(cpus):
                 add_node(cluster, count, f"node-{number}", **({"include_dashboard": False} if number == 0 else {}))

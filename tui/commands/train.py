@@ -210,9 +210,9 @@ def _cluster(
         raise Refused("--cpus-per-run 0: a run needs a CPU or a GPU; --gpus-per-run says how much of one")
     if gpus > 1 and gpus != int(gpus):
         raise Refused(f"--gpus-per-run {gpus:g}: a part of one GPU, such as 0.25, or a whole number")
-    from lazytrain.engine.cluster.nodes import import_ray
+    from lazytrain.engine.cluster.joining import import_ray
 
-    import_ray()  # Whether it is there is known at once.
+    import_ray(address)  # Whether it is there is known at once.
     return ClusterOptions(address=address, cpus=cpus, gpus=gpus)
 
 

@@ -74,9 +74,13 @@ def describe_runner(status: RunnerStatus | None, runners: Sequence[RunnerRecord]
     """
     if status is not None and status.error:
         return f"⚠ {status.error}"
+    cluster = next((runner for runner in runners if runner.device == RAY), None)
     own = next((runner for runner in runners if status is not None and runner.pid == os.getpid()), None)
     if own is not None and status is not None and status.phase != "waiting":
-        return _device(own, runs)
+        # What trains here beside a cluster is a small part of what is trained.
+        return _device(own, runs) if cluster is None else f"{_device(cluster, runs)} · {_device(own, runs)}"
+    if cluster is not None:
+        return f"{_device(cluster, runs)} · {_who(cluster)}"
     trained = find_background(runners, runs)
     if status is not None and status.phase == "waiting" and own is None and trained is not None:
         runner, run = trained

@@ -9,16 +9,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pytest
 
 from lazytrain.engine.child_process import ROOT, python_command
 from lazytrain.engine.commands.preparing import prepare_command
 from lazytrain.engine.records import Run, State
 from tests.helpers.bench import DEADLINE, TINY, Bench, Result, wait_for
-from tests.helpers.clusters import ClusterBench, add_node, ray_cluster
+from tests.helpers.clusters import ClusterBench, add_node, find_workers, ray_cluster
 
-LONG = 30
+LONG = 20
 """Epochs of a run that is disturbed: some seconds."""
 
 
@@ -41,15 +40,6 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Result:
 def bench(home: Path, cluster: Any) -> Iterator[ClusterBench]:
     with ClusterBench(home, cluster.address) as bench:
         yield bench
-
-
-def workers(name: str = "ray::train") -> list[psutil.Process]:
-    """The processes of this machine that train for a driver."""
-    found = []
-    for process in psutil.process_iter(["cmdline"]):
-        if any(word.startswith(name) for word in process.info["cmdline"] or ()):
-            found.append(process)
-    return found
 
 
 def trains(bench: Bench, run: Run) -> None:
@@ -103,14 +93,16 @@ def test_nodes_and_workers_die_and_come(bench: ClusterBench, cluster: Any, undis
     cluster.remove_node(node, allow_graceful=False)
     wait_for(lambda: "its process ended (its node is gone); queued in front" in bench.texts(lost), "the loss")
     # Another that is killed where it trains goes on as well, beside it or after.
-    workers()[0].kill()
+    find_workers(cluster)[0].kill()
     assert driver.join(DEADLINE)
     for run in runs:
         assert bench.result_once_finished(run) == undisturbed
     assert sum("interrupted after step" in bench.texts(run) for run in runs) == 2
 
 
-def test_a_driver_that_is_killed_leaves_no_worker_behind(bench: ClusterBench, undisturbed: Result) -> None:
+def test_a_driver_that_is_killed_leaves_no_worker_behind(
+    bench: ClusterBench, cluster: Any, undisturbed: Result
+) -> None:
     run = bench.queue(TINY, epochs=LONG)
     with subprocess.Popen(
         [*python_command("lazytrain", "work", "--ray", bench.address, "--home", str(bench.home))],
@@ -119,10 +111,10 @@ def test_a_driver_that_is_killed_leaves_no_worker_behind(bench: ClusterBench, un
     ) as driver:
         trains(bench, run)
         assert driver.poll() is None
-        before = {process.pid for process in workers()}
+        before = {process.pid for process in find_workers(cluster)}
         driver.send_signal(signal.SIGKILL)
     assert before
-    wait_for(lambda: not before & {process.pid for process in workers()}, "the orphans' end")
+    wait_for(lambda: not before & {process.pid for process in find_workers(cluster)}, "the orphans' end")
     bench.drive()
     assert bench.result_once_finished(run) == undisturbed
     assert "interrupted after step" in bench.texts(run)

@@ -7,16 +7,8 @@ import sys
 
 import pytest
 
-from lazytrain.engine.cluster.nodes import (
-    Cluster,
-    ClusterError,
-    Node,
-    Share,
-    _explain,
-    describe_nodes,
-    import_ray,
-    name_nodes,
-)
+from lazytrain.engine.cluster.joining import ClusterError, explain, import_ray
+from lazytrain.engine.cluster.nodes import Cluster, Node, Share, describe_nodes, name_nodes
 
 
 def node(name: str, cpus: float, gpus: float = 0.0) -> Node:
@@ -98,10 +90,10 @@ def test_another_python_is_told() -> None:
         "Version mismatch: The cluster was started with:\n    Ray: 2.60.0\n    Python: 3.12.1\n"
         "This process on node 10.0.0.2 was started with:\n    Ray: 2.60.0\n    Python: 3.11.7\n"
     )
-    text = _explain("head:6379", mismatch)
+    text = explain("head:6379", mismatch)
     assert text.startswith("--ray head:6379: the cluster has another Ray or Python than this process")
     assert "Python: 3.12.1" in text
     assert text.endswith("use the same on all machines, to the last number")
-    assert "`ray start --head` starts one" in _explain(
+    assert "`ray start --head` starts one" in explain(
         "auto", ConnectionError("Could not find any running Ray instance")
     )

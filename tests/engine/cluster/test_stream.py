@@ -10,11 +10,12 @@ import pytest
 from lazytrain.engine.cluster.board import Mouth
 from lazytrain.engine.cluster.messages import Batch, Fault, Prepared, Wish
 from lazytrain.engine.cluster.stream import Refused, RemoteTraining, Stream, as_error
-from lazytrain.engine.cluster.worker import pack
+from lazytrain.engine.cluster.worker import add, pack
 from lazytrain.engine.errors import describe
-from lazytrain.engine.events import Event, Noticed, RunFinished
+from lazytrain.engine.events import Event, Norms, Noticed, RunFinished, StepsDone
 from lazytrain.engine.run.trainer import WorkerLost
 from tests.helpers.bench import configuration
+from tests.helpers.store_runs import point, progress
 
 
 class Said:
@@ -115,3 +116,18 @@ def test_a_worker_that_is_gone_is_no_end() -> None:
     next(events)
     with pytest.raises(WorkerLost, match="its node is gone"):
         next(events)
+
+
+def test_steps_that_wait_are_one_event_with_all_points() -> None:
+    def steps(step: int) -> StepsDone:
+        norms = (Norms(step, 0.0, None, 1.0),)
+        return StepsDone(points=(point(step),), progress=progress(step), norms=norms)
+
+    events: list[Event] = []
+    for event in (steps(1), steps(2), Noticed(text="between"), steps(3)):
+        add(events, event)
+    first, between, last = events
+    assert isinstance(first, StepsDone)
+    assert ([each.step for each in first.points], [each.step for each in first.norms]) == ([1, 2], [1, 2])
+    assert first.progress == progress(2)
+    assert (between, last) == (Noticed(text="between"), steps(3))

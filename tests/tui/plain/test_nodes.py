@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import io
+import os
 from dataclasses import replace
 
 from rich.console import Console
 
+from lazytrain.engine.queue.duty import RunnerStatus
 from lazytrain.engine.records import RunnerRecord
-from lazytrain.tui.plain.output import print_runs
+from lazytrain.tui.plain.run_table import print_runs
 from lazytrain.tui.state.headline import describe_runner
 from tests.helpers.bench import Bench
 
@@ -29,6 +31,10 @@ RUNNER = RunnerRecord(
 def test_the_top_bar_says_what_is_used_of_the_cluster() -> None:
     text = describe_runner(None, [RUNNER], [])
     assert text == "ray · 3 nodes · 10 of 12 CPUs · 2 of 4 GPUs · lazytrain work --ray auto (pid 12)"
+    here = replace(RUNNER, device="cpu", device_name="x86_64", pid=os.getpid())
+    status = RunnerStatus(phase="training", text="trains")
+    assert describe_runner(status, [here, RUNNER], []) == "ray · 3 nodes · 10 of 12 CPUs · 2 of 4 GPUs · cpu"
+    assert describe_runner(status, [here], []) == "cpu"
 
 
 def test_the_list_names_nodes_where_there_are_any(bench: Bench) -> None:
