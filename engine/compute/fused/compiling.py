@@ -21,7 +21,8 @@ from typing import Any
 
 import platformdirs
 
-from lazytrain.engine.compute.fused.lowering import MATHS, NotLowered, lower
+from lazytrain.engine.compute.fused.emitting import MATHS, NotLowered
+from lazytrain.engine.compute.fused.lowering import lower
 from lazytrain.engine.compute.fused.planes import NARROW, WIDE, Registers
 
 FOLDER = "LAZYTRAIN_PROGRAMS"
