@@ -195,7 +195,10 @@ def sleeping(assignment: Assignment, board: Any, data: list[Any]) -> Iterator[An
             figures = {"train_loss": 1.0, "train_accuracy": 0.5, "test_loss": 1.0, "test_accuracy": 0.5}
             record = EpochRecord(epoch=epoch, step=step, learning_rate=0.01, seconds=2.0, **figures)
             events.append(EpochEnded(record=record, best=False))
-        yield Batch(events=tuple(events), step=step, seconds=step / RATE, sent=time.time())
+        held = ear.wish.hold
+        yield Batch(events=tuple(events), step=step, seconds=step / RATE, sent=time.time(), held=held)
+        while held and ear.wish.hold and not ear.wish.leave:
+            ear.wait()
     end = Batch(events=(RunFinished(reason="slept"),), step=epochs * steps, seconds=2.0 * epochs, sent=time.time())
     yield end
     ear.close()

@@ -20,8 +20,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
     from typing import Any, TypeVar
 
-    from lazytrain.engine.tracking.client import SilentRun, Stopped, TrackedRun
+    from lazytrain.engine.tracking.client import Stopped, TrackedRun
     from lazytrain.engine.tracking.opening import CannotBegin
+    from lazytrain.engine.tracking.silent import SilentRun
 
     T = TypeVar("T")
 

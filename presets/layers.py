@@ -7,10 +7,10 @@ from this walk, so they cannot disagree.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import prod
 
-from lazytrain.presets.schema import AvgPool, Conv, Dropout, Layer, LeakyRelu, Linear, MaxPool, Plain
+from lazytrain.presets.schema import AvgPool, Conv, Dropout, Layer, LeakyRelu, Linear, MaxPool, Plain, Residual
 
 Shape = tuple[int, ...]
 """`(channels, height, width)` of an image, or `(features,)`."""
@@ -36,6 +36,8 @@ class SizedLayer:
     num_parameters: int
     added: bool = False
     """Not in the preset's list: the classifier, whose size comes from the data."""
+    inner: tuple[SizedLayer, ...] = ()
+    """The layers that it is made of."""
 
     @property
     def name(self) -> str:
@@ -55,20 +57,35 @@ def size_layers(layers: Sequence[Layer], input_shape: Shape, num_classes: int) -
     """
     if num_classes < 2:
         raise ValueError(f"a classifier needs at least 2 classes, not {num_classes}")
+    sized = _walk((*layers, Linear(linear=num_classes)), input_shape)
+    return (*sized[:-1], replace(sized[-1], added=True))
+
+
+def _walk(layers: Sequence[Layer], shape: Shape) -> tuple[SizedLayer, ...]:
     sized: list[SizedLayer] = []
-    shape = input_shape
-    for number, layer in enumerate((*layers, Linear(linear=num_classes)), start=1):
+    for number, layer in enumerate(layers, start=1):
         try:
-            output, parameters = _apply(layer, shape)
+            inner = _walk_around(layer, shape) if isinstance(layer, Residual) else ()
+            output, parameters = (shape, count_parameters(inner)) if inner else _apply(layer, shape)
             _check_size(output, parameters)
         except ValueError as error:
             raise LayerError(number, layer, shape, str(error)) from None
-        added = number > len(layers)
         sized.append(
-            SizedLayer(layer=layer, input_shape=shape, output_shape=output, num_parameters=parameters, added=added)
+            SizedLayer(layer=layer, input_shape=shape, output_shape=output, num_parameters=parameters, inner=inner)
         )
         shape = output
     return tuple(sized)
+
+
+def _walk_around(layer: Residual, shape: Shape) -> tuple[SizedLayer, ...]:
+    """The layers within. Raises ValueError where their output can't be added to their input."""
+    inner = _walk(layer.residual, shape)
+    if inner[-1].output_shape != shape:
+        raise ValueError(
+            f"its layers end with {format_shape(inner[-1].output_shape)}, to which the input can't be added: "
+            "have them keep its shape (a convolution does with padding = (kernel - 1) / 2)"
+        )
+    return inner
 
 
 def count_parameters(sized: Sequence[SizedLayer]) -> int:

@@ -112,7 +112,19 @@ class Plain(Frozen):
         )
 
 
-_TABLES: dict[str, type[Frozen]] = {layer.kind: layer for layer in (Conv, MaxPool, AvgPool, Linear, Dropout, LeakyRelu)}
+class Residual(Frozen):
+    """Layers around which their input goes, too: it is added to what they make of it, which has its shape."""
+
+    kind: ClassVar[str] = "residual"
+    residual: Annotated[tuple[Layer, ...], Field(min_length=1)]
+
+    def describe(self) -> str:
+        return f"residual ({', '.join(layer.describe() for layer in self.residual)})"
+
+
+_TABLES: dict[str, type[Frozen]] = {
+    layer.kind: layer for layer in (Conv, MaxPool, AvgPool, Linear, Dropout, LeakyRelu, Residual)
+}
 PLAIN_LAYERS: tuple[str, ...] = (
     "relu",
     "leaky_relu",
@@ -170,11 +182,13 @@ Layer = Annotated[
     | Annotated[Linear, Tag("linear")]
     | Annotated[Dropout, Tag("dropout")]
     | Annotated[LeakyRelu, Tag("leaky_relu")]
+    | Annotated[Residual, Tag("residual")]
     | Annotated[Plain, Tag("plain")]
     | Annotated[_Unknown, Tag("unknown")],
     Discriminator(_layer_tag),
     BeforeValidator(_read_layer),
 ]
+Residual.model_rebuild()
 
 
 class Report(Frozen):

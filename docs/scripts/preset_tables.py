@@ -8,9 +8,9 @@ from docs.scripts.tables import table, value
 from lazytrain.presets import load_catalogue
 from lazytrain.presets.expansion import expand_study
 from lazytrain.presets.layers import count_parameters, size_layers
-from lazytrain.presets.schema import PLAIN_LAYERS, AvgPool, Conv, Dropout, Frozen, LeakyRelu, Linear, MaxPool
+from lazytrain.presets.schema import PLAIN_LAYERS, AvgPool, Conv, Dropout, Frozen, LeakyRelu, Linear, MaxPool, Residual
 
-LAYERS: tuple[type[Frozen], ...] = (Conv, MaxPool, AvgPool, Linear, Dropout, LeakyRelu)
+LAYERS: tuple[type[Frozen], ...] = (Conv, MaxPool, AvgPool, Linear, Dropout, LeakyRelu, Residual)
 PLAIN = {
     "relu": "max(x, 0)",
     "leaky_relu": "with a slope of 0.01 below zero",
@@ -35,6 +35,8 @@ def list_layers() -> str:
 def written_layer(kind: type[Frozen]) -> str:
     """`{ conv = 16, kernel = 5, stride = 1, padding = 0, bias = true }`: the defaults where there are any."""
     examples = {"conv": 16, "kernel": 5, "maxpool": 2, "avgpool": 2, "linear": 120, "dropout": 0.5, "leaky_relu": 0.1}
+    if kind is Residual:
+        return '{ residual = [{ conv = 16, kernel = 3, padding = 1 }, "relu"] }'
     values = ((name, field.default) for name, field in kind.model_fields.items())
     written = (f"{name} = {value(examples.get(name, 2 if default is None else default))}" for name, default in values)
     return f"{{ {', '.join(written)} }}"

@@ -25,7 +25,7 @@ from typing import Any
 
 from lazytrain.engine.configuration import RunConfiguration
 from lazytrain.engine.data.datasets import DatasetFacts, is_resized
-from lazytrain.presets.schema import AvgPool, Hyperparameters, MaxPool
+from lazytrain.presets.schema import AvgPool, Hyperparameters, MaxPool, Residual
 
 _VERSION = 1
 """Of what is hashed, and how."""
@@ -161,6 +161,8 @@ def _net(configuration: RunConfiguration) -> dict[str, Any]:
 def _layer(layer: Any) -> dict[str, Any]:
     values = layer.model_dump(mode="json")
     match layer:
+        case Residual():
+            return {"residual": [_layer(each) for each in layer.residual]}
         case MaxPool(maxpool=window) | AvgPool(avgpool=window):
             values["stride"] = layer.stride or window
         case _:

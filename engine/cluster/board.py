@@ -77,12 +77,12 @@ class Mouth:
         """Change the wish; the worker looks at its next step even where nothing changes."""
         with self._saying:
             self._wish = replace(self._wish, number=self._wish.number + 1, **changes)
-            self._board.post.remote(self._run_id, self._wish)
+            post(self._board, self._run_id, self._wish)
 
     def repeat(self) -> None:
         """Say it again, to a new board."""
         with self._saying:
-            self._board.post.remote(self._run_id, self._wish)
+            post(self._board, self._run_id, self._wish)
 
     def hold(self, hold: bool) -> None:
         """Have it hold, or go on; nothing is said where that is known."""
@@ -94,11 +94,17 @@ class Mouth:
         with self._saying:
             signals = (*self._wish.signals, number)
             self._wish = replace(self._wish, number=self._wish.number + 1, signals=signals)
-            self._board.post.remote(self._run_id, self._wish)
+            post(self._board, self._run_id, self._wish)
 
     def close(self) -> None:
         """The run is left."""
         self.say(leave=True)
+
+
+def post(board: Any, run_id: str, wish: Wish | None) -> None:
+    """Put it up, if there is a board: where there is none any more, workers end by themselves."""
+    with contextlib.suppress(Exception):  # Ray raises bare ones, and the loss itself is seen where events are awaited
+        board.post.remote(run_id, wish)
 
 
 class Ear:

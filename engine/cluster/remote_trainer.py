@@ -190,6 +190,7 @@ class RemoteTrainer(Trainer):
             self._write(remote, event)
             if remote.at_rest:
                 break
+            self._attend()
         self._began_to_leave = None
         return False
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from lazytrain.engine.cluster import command_worker, worker
-from lazytrain.engine.cluster.board import Board, Mouth
+from lazytrain.engine.cluster.board import Board, Mouth, post
 from lazytrain.engine.cluster.messages import Assignment, CommandAssignment, Wish
 from lazytrain.engine.cluster.nodes import Node, Share, import_ray, name_nodes
 
@@ -96,7 +96,7 @@ class Tasks:
     def forget(self, run_id: str) -> None:
         """A run is over."""
         self._mouths.pop(run_id, None)
-        self.board.post.remote(run_id, None)
+        post(self.board, run_id, None)
 
     def suspend(self) -> None:
         """This process is to be frozen: that is no reason for workers to end."""
@@ -116,14 +116,13 @@ class Tasks:
 
     def _beat(self) -> None:
         import ray
-        from ray.exceptions import RayError
 
         while not self._over.wait(BEAT_SECONDS):
             if self._asleep.is_set():
                 continue
             try:
                 name = str(ray.get(self.board.beat.remote(), timeout=2 * BEAT_SECONDS))
-            except RayError:
+            except Exception:  # noqa: BLE001  Ray raises bare ones too
                 continue  # It is started anew, or Ray is gone: that is seen elsewhere.
             if name != self._board_name:
                 self._board_name = name

@@ -79,12 +79,15 @@ class ClusterTurns(Turns):
                 self._duty.insist(self._recover, self._choice)
                 self._look_at_cluster()
                 looked = time.monotonic()
-            queued = self._duty.insist(self._journal.queued, self._choice) or ()
             self._awaits = False
-            waiting = self._duty.insist(partial(self._find_waiting, queued), self._choice) or {}
+            waiting: dict[str, bool] = {}
+            if (room := self._most - len(self.at_work)) > 0 or not self.at_work:
+                # Thousands may be queued, and this comes with every change of the store.
+                queued = self._duty.insist(self._journal.queued, self._choice) or ()
+                waiting = self._duty.insist(partial(self._find_waiting, queued, max(1, room)), self._choice) or {}
             closed = self._duty.may_train()
             if closed is None:
-                for run_id in list(waiting)[: max(0, self._most - len(self.at_work))]:
+                for run_id in list(waiting)[: max(0, room)]:
                     self._start(run_id, is_command=waiting[run_id])
             if not self.at_work and not waiting and not self._awaits and self._duty.until_empty:
                 return
@@ -160,15 +163,17 @@ class ClusterTurns(Turns):
                     self._duty.ended(found)
         return bool(over)
 
-    def _find_waiting(self, queued: Iterable[str]) -> dict[str, bool]:
-        """Of the queued runs those whose turn may come now → whether it is a command."""
+    def _find_waiting(self, queued: Iterable[str], most: int) -> dict[str, bool]:
+        """Of the queued runs the first whose turn may come now, at most so many → whether it is a command."""
         waiting: dict[str, bool] = {}
         for run_id in queued:
             if run_id in self.at_work or is_held(self._home / "runs" / run_id / "lock"):
                 continue
             is_command = self._is_command(run_id)
-            if (self._is_ready(run_id) if is_command else self._has_room(run_id)) and len(waiting) < self._most:
+            if self._is_ready(run_id) if is_command else self._has_room(run_id):
                 waiting[run_id] = is_command
+            if len(waiting) == most:
+                break
         return waiting
 
     def _has_room(self, run_id: str) -> bool:

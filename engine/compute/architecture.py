@@ -16,6 +16,7 @@ from lazytrain.engine.child_process import keep_importable
 from lazytrain.engine.compute.randomness import forked, seed_all
 from lazytrain.engine.data.augmentation import seed_for
 from lazytrain.engine.errors import first_line
+from lazytrain.presets import schema
 from lazytrain.presets.errors import PresetError
 from lazytrain.presets.layers import SizedLayer, size_layers
 from lazytrain.presets.schema import Architecture, AvgPool, Conv, Dropout, LeakyRelu, Linear, MaxPool, Plain
@@ -66,6 +67,13 @@ def _tensors(net: nn.Module) -> Iterator[Tensor]:
     yield from net.buffers()
 
 
+class Residual(nn.Sequential):
+    """Layers around which their input goes, too."""
+
+    def forward(self, input: Tensor) -> Tensor:  # noqa: A002  as its base class calls it
+        return input + super().forward(input)
+
+
 def build_layers(sized: tuple[SizedLayer, ...]) -> nn.Sequential:
     """A sized layer list as a stack of torch's modules; an image is flattened where a linear layer first sees it."""
     modules: list[nn.Module] = []
@@ -91,6 +99,8 @@ def _build_layer(sized: SizedLayer) -> nn.Module:
             return nn.Dropout(layer.dropout)
         case LeakyRelu() as layer:
             return nn.LeakyReLU(layer.leaky_relu)
+        case schema.Residual():
+            return Residual(*build_layers(sized.inner))
         case Plain(name="batch_norm"):
             kind = nn.BatchNorm2d if len(sized.input_shape) == 3 else nn.BatchNorm1d
             return kind(sized.input_shape[0])

@@ -14,6 +14,8 @@ class NetSource:
 
     expression: str
     imports: tuple[str, ...] = ()
+    code: str = ""
+    """A class that it is made of."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +59,7 @@ class LoadScript:
             imports=rest,
             classes=classes,
             net=self.net.expression,
+            code=self.net.code,
             shape=self.input_shape,
             height=height,
             width=width,
@@ -72,6 +75,14 @@ def _in_string(line: str) -> str:
     return line.replace("\\", "\\\\").replace('"""', "'''")
 
 
+RESIDUAL = '''class Residual(nn.Sequential):
+    """Layers around which their input goes, too."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        return input + super().forward(input)
+
+
+'''
 _UPRIGHT = """\
         try:
             pixels = ImageOps.exif_transpose(image)
@@ -95,7 +106,7 @@ CLASSES = (
 )
 
 
-def build_net() -> nn.Module:
+{code}def build_net() -> nn.Module:
     """The net, with weights drawn anew."""
     return {net}
 

@@ -17,7 +17,7 @@ from lazytrain.engine.data.origin import Origin
 from lazytrain.engine.data.rules import USUAL_BITS, Rules
 from lazytrain.engine.data.vision.sets import PREFIX
 from lazytrain.engine.export.files import ExportError
-from lazytrain.engine.export.load_script import LoadScript, NetSource
+from lazytrain.engine.export.load_script import RESIDUAL, LoadScript, NetSource
 from lazytrain.engine.records import Run
 
 if TYPE_CHECKING:
@@ -170,7 +170,7 @@ def _num_outputs(tensors: dict[str, Tensor]) -> int:
 
 def _build_expression(configuration: RunConfiguration, shape: tuple[int, int, int], num_classes: int) -> NetSource:
     """Python that makes the net: every argument written out, so that no other default of another torch changes it."""
-    from lazytrain.engine.compute.architecture import build_layers
+    from lazytrain.engine.compute.architecture import Residual, build_layers
     from lazytrain.presets.layers import size_layers
 
     architecture = configuration.architecture
@@ -178,7 +178,8 @@ def _build_expression(configuration: RunConfiguration, shape: tuple[int, int, in
     if architecture.layers is not None:
         net = build_layers(size_layers(architecture.layers, shape, num_classes))
         lines = [f"        {_source(module)}," for module in net]
-        return NetSource(expression="nn.Sequential(\n" + "\n".join(lines) + "\n    )")
+        code = RESIDUAL if any(isinstance(module, Residual) for module in net.modules()) else ""
+        return NetSource(expression="nn.Sequential(\n" + "\n".join(lines) + "\n    )", code=code)
     if architecture.torchvision is not None:
         return NetSource(
             expression=f'get_model("{architecture.torchvision}", weights=None, num_classes={num_classes}{arguments})',
@@ -194,5 +195,6 @@ def _source(module: Any) -> str:
     """A module of torch as Python: its `repr` is that, but for where its name is from."""
     children = list(module.children())
     if children:
-        return f"nn.Sequential({', '.join(map(_source, children))})"
+        kind = "Residual" if type(module).__name__ == "Residual" else "nn.Sequential"
+        return f"{kind}({', '.join(map(_source, children))})"
     return f"nn.{module!r}"

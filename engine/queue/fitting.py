@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from math import prod
 
 from lazytrain.engine.configuration import RunConfiguration
 from lazytrain.engine.data.datasets import DatasetFacts
-from lazytrain.presets.layers import LayerError, size_layers
+from lazytrain.presets.layers import LayerError, SizedLayer, size_layers
 from lazytrain.presets.schema import Hyperparameters, Plain
 
 
@@ -36,7 +37,7 @@ def find_misfit(configuration: RunConfiguration, facts: DatasetFacts) -> str | N
     except LayerError:
         return None  # said of the net itself
     for number, each in enumerate(sized, start=1):
-        if each.layer == Plain(name="batch_norm") and prod(each.input_shape[1:]) == 1:
+        if any(part.layer == Plain(name="batch_norm") and prod(part.input_shape[1:]) == 1 for part in _parts(each)):
             return one_image(values, f"layer {number} (batch norm) has one value a channel then, and needs two or more")
     return None
 
@@ -48,3 +49,10 @@ def one_image(values: Hyperparameters, why: str) -> str:
     return (
         f"validation_fraction = {values.validation_fraction:g} leaves one image to train on: {why}: take a smaller one"
     )
+
+
+def _parts(sized: SizedLayer) -> Iterator[SizedLayer]:
+    """It, and those that it is made of."""
+    yield sized
+    for each in sized.inner:
+        yield from _parts(each)

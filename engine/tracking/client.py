@@ -19,6 +19,7 @@ from lazytrain.engine.records import GOALS, Run, State, Wanted
 from lazytrain.engine.store.locks import FileLock
 from lazytrain.engine.store.script_journal import ScriptJournal
 from lazytrain.engine.tracking.announcing import announce
+from lazytrain.engine.tracking.kept import Kept
 from lazytrain.engine.tracking.others import Nothing
 from lazytrain.engine.tracking.printed import Printed
 from lazytrain.engine.tracking.together import Together
@@ -34,44 +35,6 @@ LOOK_SECONDS = 0.5
 
 class Stopped(KeyboardInterrupt):
     """Somebody stopped the run, and `init(on_stop="raise")` asked for this."""
-
-
-class Kept(dict[str, Any]):
-    """A dict whose changes are written into the store; its keys are attributes too."""
-
-    def __init__(self, values: Mapping[str, Any], changed: Callable[[], None]) -> None:
-        super().__init__(values)
-        object.__setattr__(self, "_changed", changed)
-
-    def __setitem__(self, key: str, value: Any) -> None:
-        super().__setitem__(key, value)
-        self._changed()
-
-    def __delitem__(self, key: str) -> None:
-        super().__delitem__(key)
-        self._changed()
-
-    def __getattr__(self, name: str) -> Any:
-        try:
-            return self[name]
-        except KeyError:
-            raise AttributeError(name) from None
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        self[name] = value
-
-    def update(self, *values: Any, allow_val_change: bool = True, **more: Any) -> None:
-        """As `dict.update`; a namespace too. `allow_val_change` is there for scripts that say so."""
-        for each in values:
-            super().update(each if isinstance(each, Mapping | list | tuple) else vars(each))
-        super().update(more)
-        self._changed()
-
-    def setdefault(self, key: str, default: Any = None) -> Any:
-        """As `dict.setdefault`."""
-        if key not in self:
-            self[key] = default
-        return self[key]
 
 
 class TrackedRun(Nothing):
@@ -407,65 +370,3 @@ class TrackedRun(Nothing):
         self._wishes = Wishes()
         with contextlib.suppress(RuntimeError):  # the interpreter is shutting down
             self._writer = Writer(self._home, self.id, self._logged, self._wishes, warn, self._printed)
-
-
-class SilentRun(Nothing):
-    """Of the processes that train together one logs; in the others nothing is kept, and a stop comes by way of it."""
-
-    silent = True
-    id = name = project = group = ""
-
-    def __init__(self, config: Mapping[str, Any], on_stop: str = "flag") -> None:
-        self._together = Together(leads=False)
-        self._on_stop = on_stop
-        self._before_stop: list[Callable[[], object]] = []
-        self.config = Kept(config, lambda: None)
-        self.summary = Kept({}, lambda: None)
-
-    def log(self, values: Mapping[str, Any], step: int | None = None, commit: bool | None = None) -> None:
-        """Nothing."""
-
-    def define_metric(self, name: str, *_: Any, **__: Any) -> None:
-        """Nothing."""
-
-    def alert(self, title: str, text: str = "", level: Any = "info", **_: Any) -> None:
-        """Nothing."""
-
-    @property
-    def should_stop(self) -> bool:
-        """As in the process that logs, where torch.distributed joins them; else False."""
-        leave = self._together.active() and self._together.agree("asks", bool)
-        if leave:
-            self._save()
-        return leave
-
-    def _save(self) -> None:
-        while self._before_stop:
-            self._before_stop.pop(0)()
-
-    def save_at_stop(self, act: Callable[[], object]) -> None:
-        """Have `act` called once, as all leave together: saving what is spread over devices takes all of them."""
-        self._before_stop.append(act)
-
-    def steps(self, batches: Iterable[T], total: int | None = None) -> Iterator[T]:
-        """The batches; it ends where it does in the process that logs."""
-        for batch in batches:
-            if self._together.active() and self._together.agree("steps", bool):
-                self._save()
-                if self._on_stop == "raise":
-                    raise Stopped("the run was stopped")
-                return
-            yield batch
-
-    def progress(self, done: int, total: int | None = None) -> bool:
-        """True: who logs is told."""
-        return True
-
-    def finish(self, exit_code: int | None = None, quiet: bool | None = None, *, error: str | None = None) -> None:
-        """Nothing."""
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        pass

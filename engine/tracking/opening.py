@@ -16,7 +16,8 @@ from lazytrain.engine.store.locks import LOGGING_LOCK, FileLock, LockHeld
 from lazytrain.engine.store.script_journal import ScriptJournal
 from lazytrain.engine.store.store import NotPossible, RunNotFound
 from lazytrain.engine.store.stored_configuration import RunUnreadable
-from lazytrain.engine.tracking.client import SilentRun, TrackedRun
+from lazytrain.engine.tracking.client import TrackedRun
+from lazytrain.engine.tracking.silent import SilentRun
 from lazytrain.engine.tracking.values import as_mapping, plain, rank
 from lazytrain.engine.tracking.writer import warn
 

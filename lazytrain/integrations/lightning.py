@@ -10,7 +10,7 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
-from lazytrain.engine.tracking.client import SilentRun
+from lazytrain.engine.tracking.silent import SilentRun
 from lazytrain.integrations import RunOfLoop, brought_by
 
 _lightning = brought_by("pip install lightning", "lightning.pytorch", "pytorch_lightning")

@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 from tests.chaos.bench import Nursery
+from tests.chaos.cluster import lose_often
 from tests.chaos.crowd import command_at_random
 from tests.chaos.hangups import hang_up_often
 from tests.chaos.kills import kill_often
@@ -27,6 +28,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=60.0, help="let four processes command one store so long")
     parser.add_argument("--hangups", type=int, default=30, help="close the terminal of a screen so often")
     parser.add_argument("--unread", type=float, default=10.0, help="seconds in which nobody reads a screen's terminal")
+    parser.add_argument("--ray", type=int, default=0, help="kill workers, nodes and drivers of a Ray cluster so often")
     parser.add_argument("--seed", type=int, default=random.randrange(10**6))
     asked = parser.parse_args()
     good = True
@@ -57,6 +59,10 @@ def main() -> None:
             started = time.monotonic()
             standstill = stop_reading(Path(folder) / "slow", asked.unread)
             good &= _tell("slow terminal", started, standstill, standstill.unharmed)
+        if asked.ray:
+            started = time.monotonic()
+            losses = lose_often(Path(folder) / "cluster", asked.ray, asked.seed)
+            good &= _tell("Ray cluster", started, losses, losses.good)
     sys.exit(not good)
 
 

@@ -39,7 +39,15 @@ EVERY_KIND = Architecture.model_validate(
         "title": "every kind of layer",
         "layers": [
             {"conv": 4, "kernel": 3, "padding": 1, "stride": 2, "bias": False},
-            *("batch_norm", "relu", {"maxpool": 2, "stride": 1}, {"conv": 5, "kernel": 2}, "gelu", {"avgpool": 2}),
+            *(
+                "batch_norm",
+                "relu",
+                {"residual": ["tanh", "batch_norm"]},
+                {"maxpool": 2, "stride": 1},
+                {"conv": 5, "kernel": 2},
+                "gelu",
+                {"avgpool": 2},
+            ),
             *({"dropout": 0.3}, "sigmoid", "global_avgpool", {"linear": 7, "bias": False}, "tanh", "batch_norm"),
             *({"leaky_relu": 0.123456789}, {"linear": 6}, "leaky_relu", "relu"),
         ],

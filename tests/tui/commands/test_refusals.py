@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
 import pytest
@@ -70,3 +71,22 @@ def test_a_damaged_store_is_set_aside(run: Command, home: Path) -> None:
     assert run("runs").status == 0
     (aside,) = home.glob("store.damaged-*.sqlite3")
     assert aside.read_text().startswith("no database at all")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("--cpus-per-run", "2"), "--cpus-per-run is for runs on a cluster: name that by --ray"),
+        (("--ray", "auto", "--device", "cuda:1"), "--device cuda:1 is for this machine: what runs get of a cluster"),
+        (("--ray", "auto", "--cpus-per-run", "0"), "--cpus-per-run 0: a run needs a CPU or a GPU"),
+        (("--ray", "auto", "--gpus-per-run", "1.5"), "--gpus-per-run 1.5: a part of one GPU, such as 0.25, or a whole"),
+        (("--ray", "auto"), "--ray: Ray isn't installed in this Python: `pip install 'lazytrain[ray]'` brings it"),
+    ],
+)
+def test_work_on_a_cluster_is_refused_before_it_is_joined(
+    run: Command, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...], words: str
+) -> None:
+    monkeypatch.setitem(sys.modules, "ray", None)
+    result = run("work", *arguments)
+    assert (result.status, result.out) == (2, "")
+    assert words in result.err
