@@ -110,7 +110,8 @@ def compile_aside(text: str, sleep: Callable[[float], Any] = time.sleep) -> Gene
         except CannotCompile as error:
             failed.append(error)
 
-    thread = threading.Thread(target=work, name="compiling", daemon=True)
+    # No daemon: a program that ends waits for it, for a second, and never ends in the middle of LLVM.
+    thread = threading.Thread(target=work, name="compiling")
     began = time.monotonic()
     thread.start()
     while thread.is_alive():
