@@ -21,7 +21,8 @@ from typing import Any
 
 import platformdirs
 
-from lazytrain.engine.compute.fused.lowering import MATHS, NotLowered, lower
+from lazytrain.engine.compute.fused.emitting import MATHS, NotLowered
+from lazytrain.engine.compute.fused.lowering import lower
 from lazytrain.engine.compute.fused.planes import NARROW, WIDE, Registers
 
 FOLDER = "LAZYTRAIN_PROGRAMS"
@@ -109,7 +110,8 @@ def compile_aside(text: str, sleep: Callable[[float], Any] = time.sleep) -> Gene
         except CannotCompile as error:
             failed.append(error)
 
-    thread = threading.Thread(target=work, name="compiling", daemon=True)
+    # No daemon: a program that ends waits for it, for a second, and never ends in the middle of LLVM.
+    thread = threading.Thread(target=work, name="compiling")
     began = time.monotonic()
     thread.start()
     while thread.is_alive():

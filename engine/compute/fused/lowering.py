@@ -2,7 +2,7 @@
 
 A program is functions of plain Python whose parameters say their types: `i64`, `u64`, `f32`, or an array that lies
 row by row in memory, `f32[3, 1024]` (`f32[:, 1024]` where its length is nobody's business here). It is made of
-assignments, `for … in range(…)`, `if`, calls of functions that stand above, numbers, and the names in `_MATHS`; a
+assignments, `for … in range(…)`, `if`, calls of functions that stand above, numbers, and the names in `NAMED`; a
 local name has the type of what it was given last. `x[c, p : p + 16]` is a vector of 16 numbers, `.sum()` its sum, and
 `np.zeros(16, f32)` one of zeros; of a vector and a number, the number is taken for each. The same text can be run by
 Python itself, which tests do.
@@ -12,62 +12,10 @@ from __future__ import annotations
 
 import ast
 import math
-import struct
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import Final
+from dataclasses import dataclass
 
-FAST: Final = "reassoc nsz arcp contract"
-"""Sums may be taken in another order, as vectors do; what is NaN or infinite stays so."""
-_MATHS: Final = {"exp": "exp", "tanh": "tanh", "erf": "erf"}
-MATHS: Final = tuple(f"{name}{end}" for name in _MATHS.values() for end in ("", "f"))
-"""What the C library is asked for."""
-_WHOLE: Final = ("i64", "u64", "i32")
-_ARITHMETIC: Final[dict[type[ast.operator], tuple[str, str]]] = {
-    ast.Add: ("fadd", "add"),
-    ast.Sub: ("fsub", "sub"),
-    ast.Mult: ("fmul", "mul"),
-    ast.Div: ("fdiv", ""),
-    ast.Mod: ("", "srem"),
-    ast.RShift: ("", "lshr"),
-    ast.LShift: ("", "shl"),
-    ast.BitXor: ("", "xor"),
-}
-"""Of numbers and of whole numbers."""
-_COMPARED: Final[dict[type[ast.cmpop], tuple[str, str, str]]] = {
-    ast.Lt: ("olt", "slt", "ult"),
-    ast.LtE: ("ole", "sle", "ule"),
-    ast.Gt: ("ogt", "sgt", "ugt"),
-    ast.GtE: ("oge", "sge", "uge"),
-    ast.Eq: ("oeq", "eq", "eq"),
-    ast.NotEq: ("une", "ne", "ne"),
-}
-
-
-class NotLowered(ValueError):
-    """The text has something that isn't known here; the message says what and where."""
-
-
-@dataclass(frozen=True, slots=True)
-class Kind:
-    """A type: a number's, or that of an array of such numbers."""
-
-    number: str
-    """`f32`, `i64`, `u64`, `i1`, and in arrays also `i32`, which is `i64` once it is read, and `u8`, for `f32(…)`."""
-    shape: tuple[int, ...] | None = None
-    """Of an array; its first is never asked for."""
-    lanes: int = 0
-    """Of a vector."""
-
-
-@dataclass(frozen=True, slots=True)
-class Value:
-    name: str
-    """In LLVM's text."""
-    kind: Kind
-
-
-I64, F32, I1 = Kind("i64"), Kind("f32"), Kind("i1")
+from lazytrain.engine.compute.fused.emitting import F32, FAST, I1, I64, NAMED, Emitter, Kind, NotLowered, Value
 
 
 @dataclass(slots=True)
@@ -94,10 +42,13 @@ def lower(text: str, exported: Sequence[str], *, double: bool = False, vector_bi
         if isinstance(node, ast.FunctionDef):
             signature = _Signature(node.name, [_parameter(each) for each in node.args.args])
             outside = node.name in exported
-            parts.append(_Function(node, signature, signatures, number, outside=outside).write())
+            function = _Function(
+                name=node.name, number=number, node=node, signature=signature, known=signatures, outside=outside
+            )
+            parts.append(function.write())
             signatures[node.name] = signature
     letter = "" if double else "f"
-    declared = [f"declare {number} @{name}{letter}({number}) #1" for name in _MATHS.values()]
+    declared = [f"declare {number} @{name}{letter}({number}) #1" for name in NAMED.values()]
     width = f' "prefer-vector-width"="{vector_bits}" "min-legal-vector-width"="0"' if vector_bits else ""
     attributes = [
         f"attributes #0 = {{ noinline nounwind{width} }}",
@@ -116,23 +67,13 @@ def _parameter(node: ast.arg) -> tuple[str, Kind]:
     raise NotLowered(f"line {node.lineno}: {node.arg} has no type")
 
 
-@dataclass(slots=True)
-class _Function:
+@dataclass(slots=True, kw_only=True)
+class _Function(Emitter):
     node: ast.FunctionDef
     signature: _Signature
     known: dict[str, _Signature]
-    number: str
-    """What `f32` is to LLVM."""
     outside: bool = False
-    slots: dict[str, Kind] = field(default_factory=dict)
-    """Local names and what they are where the text has come to: kept in memory, which LLVM makes registers of."""
-    made: set[str] = field(default_factory=set)
-    arrays: dict[str, Value] = field(default_factory=dict)
-    lines: list[str] = field(default_factory=list)
-    entry: list[str] = field(default_factory=list)
-    count: int = 0
-    ended: bool = False
-    """Whether the block at work has ended already."""
+    """Whether it is called from outside."""
 
     def write(self) -> str:
         made: list[str] = []
@@ -147,7 +88,7 @@ class _Function:
         if not self.ended:
             self.lines.append("ret void")
         linkage = "" if self.outside else "internal "
-        head = f"define {linkage}void @{self.signature.name}({', '.join(made)}) #0 {{"
+        head = f"define {linkage}void @{self.name}({', '.join(made)}) #0 {{"
         return "\n".join([head, "entry:", *self.entry, *self.lines, "}"])
 
     # ── statements ─────────────────────────────────────────────────────────────────────────────────────────
@@ -195,19 +136,6 @@ class _Function:
             case _:
                 raise self._unknown(target)
 
-    def _store(self, name: str, value: Value) -> None:
-        self.slots[name] = value.kind
-        slot, kind = _slot(name, value.kind), self._type(value.kind)
-        if slot not in self.made:
-            self.made.add(slot)
-            self.entry.append(f"{slot} = alloca {kind}")
-        self.lines.append(f"store {kind} {value.name}, ptr {slot}")
-
-    def _as(self, value: Value, kind: Kind) -> str:
-        if value.kind.number != kind.number:
-            raise NotLowered(f"{self.signature.name}: {value.kind.number} in place of {kind.number}")
-        return value.name
-
     def _loop(self, name: str, limits: list[ast.expr], body: list[ast.stmt]) -> None:
         values = [self._any(each) for each in limits]
         start, stop = (values[0], values[1]) if len(values) > 1 else (Value("0", I64), values[0])
@@ -242,7 +170,7 @@ class _Function:
         given = [self._any(each) for each in arguments]
         parameters = self.known[name].parameters
         if len(given) != len(parameters):
-            raise NotLowered(f"{self.signature.name}: {name} takes {len(parameters)} arguments, not {len(given)}")
+            raise NotLowered(f"{self.name}: {name} takes {len(parameters)} arguments, not {len(given)}")
         said = [
             f"{self._type(kind)} {self._as(value, kind)}" for value, (_, kind) in zip(given, parameters, strict=True)
         ]
@@ -315,70 +243,6 @@ class _Function:
                 return self._select(self._compare(node, ast.Gt(), left, right), left, right)
         raise self._unknown(node)
 
-    def _maths(self, node: ast.expr, name: str, value: Value) -> Value:
-        self._as(value, F32)
-        letter = "f" if self.number == "float" else ""
-        if name not in _MATHS:
-            raise self._unknown(node)
-        return Value(self._make(f"call {self.number} @{_MATHS[name]}{letter}({self.number} {value.name})"), F32)
-
-    def _root(self, value: Value) -> Value:
-        self._as(value, F32)
-        kind, letter = self._type(value.kind), "f32" if self.number == "float" else "f64"
-        name = f"llvm.sqrt.v{value.kind.lanes}{letter}" if value.kind.lanes else f"llvm.sqrt.{letter}"
-        return Value(self._make(f"call {kind} @{name}({kind} {value.name})"), value.kind)
-
-    def _constant(self, number: float) -> Value:
-        if self.number == "float" and math.isfinite(number):
-            number = struct.unpack("f", struct.pack("f", number))[0]
-        return Value(f"0x{struct.unpack('>Q', struct.pack('>d', number))[0]:016X}", F32)
-
-    def _operate(self, node: ast.AST, operator: ast.operator, left: Value, right: Value) -> Value:
-        floats, wholes = _ARITHMETIC.get(type(operator), ("", ""))
-        self._as(right, left.kind)
-        lanes = max(left.kind.lanes, right.kind.lanes)
-        if lanes:
-            left, right = self._spread(left, lanes), self._spread(right, lanes)
-        if left.kind.number == "f32" and left.kind.shape is None and floats:
-            return Value(self._make(f"{floats} {FAST} {self._type(left.kind)} {left.name}, {right.name}"), left.kind)
-        if left.kind.number not in _WHOLE or left.kind.shape is not None or not wholes:
-            raise self._unknown(node)
-        signed = " nsw" if left.kind == I64 and wholes in ("add", "sub", "mul") else ""
-        return Value(self._make(f"{wholes}{signed} i64 {left.name}, {right.name}"), left.kind)
-
-    def _spread(self, value: Value, lanes: int) -> Value:
-        """A vector, of a number that each of its own is."""
-        if value.kind.lanes:
-            return value
-        kind = Kind("f32", None, lanes)
-        one = self._make(f"insertelement {self._type(kind)} poison, {self.number} {value.name}, i64 0")
-        zeros = f"<{lanes} x i32> zeroinitializer"
-        return Value(self._make(f"shufflevector {self._type(kind)} {one}, {self._type(kind)} poison, {zeros}"), kind)
-
-    def _sum(self, node: ast.AST, value: Value) -> Value:
-        if not value.kind.lanes:
-            raise self._unknown(node)
-        kind, letter = self._type(value.kind), "f32" if self.number == "float" else "f64"
-        name = f"llvm.vector.reduce.fadd.v{value.kind.lanes}{letter}"
-        zero = self._constant(-0.0).name
-        return Value(self._make(f"call {FAST} {self.number} @{name}({self.number} {zero}, {kind} {value.name})"), F32)
-
-    def _compare(self, node: ast.AST, operator: ast.cmpop, left: Value, right: Value) -> Value:
-        if type(operator) not in _COMPARED:
-            raise self._unknown(node)
-        self._as(right, left.kind)
-        floats, signed, unsigned = _COMPARED[type(operator)]
-        if left.kind == F32:
-            return Value(self._make(f"fcmp {floats} {self.number} {left.name}, {right.name}"), I1)
-        word = unsigned if left.kind.number == "u64" else signed
-        return Value(self._make(f"icmp {word} i64 {left.name}, {right.name}"), I1)
-
-    def _select(self, test: Value, one: Value, other: Value) -> Value:
-        kind = self._type(one.kind)
-        return Value(
-            self._make(f"select i1 {test.name}, {kind} {one.name}, {kind} {self._as(other, one.kind)}"), one.kind
-        )
-
     # ── memory ─────────────────────────────────────────────────────────────────────────────────────────────
 
     def _element(self, node: ast.Subscript) -> Value:
@@ -426,48 +290,3 @@ class _Function:
         if place.kind.number == "i32":
             return Value(self._make(f"sext i32 {value} to i64"), I64)
         return Value(value, place.kind)
-
-    def _load(self, name: str, node: ast.expr | None = None) -> Value:
-        if name not in self.slots:
-            raise NotLowered(f"{self.signature.name}: no {name} at line {getattr(node, 'lineno', 0)}")
-        kind = self.slots[name]
-        return Value(self._make(f"load {self._type(kind)}, ptr {_slot(name, kind)}"), kind)
-
-    # ── LLVM's text ────────────────────────────────────────────────────────────────────────────────────────
-
-    def _type(self, kind: Kind) -> str:
-        if kind.shape is not None:
-            return "ptr"
-        if kind.lanes:
-            return f"<{kind.lanes} x {self.number}>"
-        return {"f32": self.number, "u64": "i64", "u8": "i8"}.get(kind.number, kind.number)
-
-    def _alignment(self, kind: Kind) -> str:
-        """Vectors begin at any number."""
-        return f", align {4 if self.number == 'float' else 8}" if kind.lanes else ""
-
-    def _next(self) -> int:
-        self.count += 1
-        return self.count
-
-    def _make(self, text: str) -> str:
-        name = f"%t{self._next()}"
-        self.lines.append(f"{name} = {text}")
-        return name
-
-    def _jump(self, label: str) -> None:
-        self.lines.append(f"br label %{label}")
-
-    def _fork(self, test: str, one: str, other: str) -> None:
-        self.lines.append(f"br i1 {test}, label %{one}, label %{other}")
-
-    def _begin(self, label: str) -> None:
-        self.lines.append(f"{label}:")
-        self.ended = False
-
-    def _unknown(self, node: ast.AST) -> NotLowered:
-        return NotLowered(f"{self.signature.name}: line {getattr(node, 'lineno', 0)}: {ast.unparse(node)} isn't known")
-
-
-def _slot(name: str, kind: Kind) -> str:
-    return f"%slot.{name}.{kind.number}.{kind.lanes}"

@@ -7,9 +7,10 @@ from dataclasses import replace
 
 from torch import nn
 
+from lazytrain.engine.compute.fused.convolution import Convolution
 from lazytrain.engine.compute.fused.linear import Linear
 from lazytrain.engine.compute.fused.loads import Load, LoadVectors
-from lazytrain.engine.compute.fused.on_planes import AvgPool, Convolution, Copy, MaxPool
+from lazytrain.engine.compute.fused.on_planes import AvgPool, Copy, MaxPool
 from lazytrain.engine.compute.fused.on_vectors import MONOTONE, Activation, Dropout, GlobalAverage
 from lazytrain.engine.compute.fused.planes import WIDE, Plane, Registers, whole_vectors
 from lazytrain.engine.compute.fused.stages import Stage
