@@ -49,7 +49,8 @@ def _explain_one(details: ErrorDetails, fields: Mapping[str, Any]) -> str:
     context = details.get("ctx", {})
     match details["type"]:
         case "extra_forbidden":
-            near = get_close_matches(str(details["loc"][-1]), known, n=1)
+            word = str(details["loc"][-1])
+            near = get_close_matches(word, known, n=1) or [name for name in known if _initials(name) == word]
             hint = f"did you mean {near[0]}?" if near else f"known fields: {', '.join(known)}" if known else "remove it"
             return f"unknown field {field}{given}: {hint}"
         case "missing":
@@ -66,6 +67,11 @@ def _explain_one(details: ErrorDetails, fields: Mapping[str, Any]) -> str:
         case _:
             message = details["msg"].removeprefix("Input should be ").replace("Input should have", "must have")
             return f"{field}{given}: must be {message}" if message != details["msg"] else f"{field}{given}: {message}"
+
+
+def _initials(name: str) -> str:
+    """How people shorten a field's name: learning_rate is `lr` on the screen, too."""
+    return "".join(part[:1] for part in name.split("_"))
 
 
 def _known_beside(fields: Mapping[str, Any], location: tuple[int | str, ...]) -> tuple[str, ...]:

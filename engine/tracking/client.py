@@ -295,7 +295,7 @@ class TrackedRun(Nothing):
         self._stopped = self._stopped or self._is_told_to_stop
         state = State.FAILED if failed else State.STOPPED if self._stopped else State.FINISHED
         discarded = self._wishes.wanted is Wanted.DISCARD
-        outcome = None if failed else "stopped by a person" if self._stopped else "finished"
+        outcome = "by a person" if state is State.STOPPED else None
 
         told: list[State] = []
 

@@ -263,6 +263,8 @@ def test_sizes_of_every_layer_kind(layer: Any, output: tuple[int, ...], paramete
     ("kind", "text", "words"),
     [
         ("hyperparameters", "lerning_rate = 0.1", ["unknown field lerning_rate = 0.1", "did you mean learning_rate?"]),
+        ("hyperparameters", "lr = 0.1", ["unknown field lr = 0.1", "did you mean learning_rate?"]),
+        ("hyperparameters", "wd = 0.1", ["did you mean weight_decay?"]),
         ("hyperparameters", "epochs = 0", ["epochs = 0", "greater than or equal to 1"]),
         ("hyperparameters", 'epochs = "many"', ["epochs = 'many'", "must be"]),
         ("hyperparameters", 'optimizer = "sdg"', ["optimizer = 'sdg'", "'sgd'"]),

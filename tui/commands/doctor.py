@@ -67,7 +67,7 @@ def print_findings(findings: Mapping[str, list[Finding]], console: Console) -> N
     for section, lines in findings.items():
         console.print(section, style="bold")
         for name, value in lines:
-            console.print(f"  {name:<17} {value}", soft_wrap=True)
+            console.print(f"  {name:<18} {value}", soft_wrap=True)
 
 
 CPU_WHEEL = "pip install torch torchvision --index-url https://download.pytorch.org/whl/cpu"
@@ -205,7 +205,7 @@ def _written(value: object) -> str:
             return str(value).lower()
         case tuple():
             return f"[{', '.join(map(_written, value))}]"
-        case int():
+        case int() | float():
             return str(value)
         case _:
             return f'"{masked(str(value))}"'

@@ -9,6 +9,7 @@ from pathlib import Path
 from lazytrain.engine.analysis.gathered import names_of
 from lazytrain.engine.export.files import file_name, write_files
 from lazytrain.engine.export.formats import Format, default_output, plan_export
+from lazytrain.engine.records import Kind as RunKind
 from lazytrain.engine.records import Run
 
 REPORT = "report"
@@ -35,11 +36,23 @@ class Kind:
     about: str
 
 
+_OF_LOGGED = {
+    Format.CSV: "a table: a line a value of a metric",
+    Format.JSON: Format.JSON.about,
+    Format.TENSORBOARD: Format.TENSORBOARD.about,
+    Format.SVG: "a picture with a chart of each metric, sharp at any size",
+    Format.PNG: Format.PNG.about,
+}
+"""What is made of runs that programs and commands of one's own train."""
+
+
 def kinds(taken: Taken) -> tuple[Kind, ...]:
     """What can be made of it."""
     report = Kind(key=REPORT, label="report", about="tables, curves and configuration, in Markdown")
     if taken.study is not None:
         return (report,)
+    if taken.runs and all(run.kind is not RunKind.OWN for run in taken.runs):  # they keep their weights themselves
+        return (*(Kind(key=form.value, label=form.value, about=about) for form, about in _OF_LOGGED.items()), report)
     weights = Kind(key="weights last", label="weights, last", about="the same of its newest checkpoint")
     forms = tuple(Kind(key=form.value, label=form.value, about=form.about) for form in Format)
     return (*forms, weights, report)

@@ -325,26 +325,27 @@ def program(source: str) -> subprocess.Popen[str]:
 @pytest.mark.parametrize(
     ("source", "state", "said"),
     [
-        ("", State.FINISHED, "finished"),
+        ("", State.FINISHED, None),
         ("raise ValueError('no such layer')", State.FAILED, "ValueError: no such layer"),
         ("sys.exit(3)", State.FAILED, "exit code 3"),
-        ("sys.exit()", State.FINISHED, "finished"),
+        ("sys.exit()", State.FINISHED, None),
         ("sys.exit('no data there')", State.FAILED, "no data there"),
-        ("try: sys.exit(1)\nexcept SystemExit as end: assert end.code == 1", State.FINISHED, "finished"),
+        ("try: sys.exit(1)\nexcept SystemExit as end: assert end.code == 1", State.FINISHED, None),
         ("try: sys.exit(1)\nfinally: sys.exit(2)", State.FAILED, "exit code 2"),
         (
             "pid = os.fork()\nlazytrain.log({'y': float(pid == 0)})\nif pid == 0: sys.exit()\nos.waitpid(pid, 0)",
             State.FINISHED,
-            "finished",
+            None,
         ),
     ],
     ids=["end", "exception", "exit 3", "exit 0", "exit with words", "caught", "exit while exiting", "fork"],
 )
-def test_how_a_program_ends_is_how_its_run_ends(store: Store, source: str, state: State, said: str) -> None:
+def test_how_a_program_ends_is_how_its_run_ends(store: Store, source: str, state: State, said: str | None) -> None:
     with program(source) as process:
         _, err = process.communicate(timeout=120)
     run = only(store)
     assert (run.state, run.error or run.outcome) == (state, said), err
+    assert store.messages(run.id)[-1].text == (f"{state}: {said}" if said else str(state))
     assert [each.value for each in series(store, run.id, "x")] == [1.0]
     if "fork" in source:
         assert sorted(each.value for each in series(store, run.id, "y")) == [0.0, 1.0], err

@@ -70,3 +70,14 @@ def test_doctor_and_presets_say_which_of_ones_own_nets_cannot_be_built(run: Comm
     doctor = run("doctor").out
     assert doctor.count("not built") == 2
     assert "sound.toml" not in doctor
+
+
+def test_doctor_says_settings_as_they_are_written_in_the_file(run: Command, home: Path) -> None:
+    home.mkdir()
+    (home / "settings.toml").write_text("stop_grace_seconds = 2.5\nnotify_bell = true\n", encoding="utf-8")
+    (_, *lines) = run("doctor").out.partition("\nsettings\n")[2].partition("\nterminal\n")[0].splitlines()
+    said = dict(line.split(maxsplit=1) for line in lines)
+    assert said["stop_grace_seconds"] == "2.5"
+    assert said["notify_bell"] == "true"
+    assert said["nice"] == "10  (default)"
+    assert said["images"] == '"auto"  (default)'

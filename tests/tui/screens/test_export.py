@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +12,12 @@ from textual.app import App
 from textual.pilot import Pilot
 from textual.widgets import Input, OptionList, Static
 
-from lazytrain.engine.records import State
+from lazytrain.engine.records import Kind, State
 from lazytrain.engine.store.store import Store
 from lazytrain.tui.app import LazytrainApp
 from lazytrain.tui.palette import report_commands, run_commands
 from lazytrain.tui.screens.export import ExportScreen
-from lazytrain.tui.state.taking_away import Taken
+from lazytrain.tui.state.taking_away import Taken, kinds
 from lazytrain.tui.theme import THEMES
 from tests.helpers.launch_app import make_app, settle, toasts, until
 from tests.helpers.monitor_data import Filler
@@ -63,6 +64,14 @@ async def test_e_writes_the_run_and_says_where(home: Path, trained: str, tmp_pat
         await until(pilot, lambda: not isinstance(app.screen, ExportScreen))
         assert toasts(app)[-1] == "my-run.csv\nmy-run-epochs.csv"
         assert (tmp_path / "my-run.csv").read_text().count(trained) == 150
+
+
+def test_runs_of_ones_own_programs_have_no_weights_to_choose(home: Path, trained: str) -> None:
+    with Store(home) as store:
+        own = store.run(trained)
+    logged = (replace(own, kind=Kind.SCRIPT), replace(own, kind=Kind.COMMAND))
+    assert [kind.key for kind in kinds(Taken(runs=logged))] == ["csv", "json", "tensorboard", "svg", "png", "report"]
+    assert "weights last" in [kind.key for kind in kinds(Taken(runs=(own, *logged)))]
 
 
 async def test_another_format_names_another_place_unless_one_was_written(
