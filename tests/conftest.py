@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,6 +23,7 @@ settings.register_profile("night", deadline=None, max_examples=examples.WHOLE)
 settings.register_profile("change", deadline=None, max_examples=examples.SHARE)
 
 MOST_WORKERS = 8
+PROGRAMS = "LAZYTRAIN_PROGRAMS"
 NICE = 10
 """Of `lazytrain work` and its jobs, where the settings don't say otherwise."""
 
@@ -42,6 +44,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def pytest_configure(config: pytest.Config) -> None:
     """As nice as training that nobody watches: beside a busy test that gets a tenth of a core."""
     settings.load_profile("night" if config.getoption("--slow") else "change")
+    if PROGRAMS not in os.environ:
+        # What is compiled here is no matter of the user's cache; the processes that share the tests share it.
+        folder = tempfile.TemporaryDirectory(prefix="lazytrain-programs-")
+        config.add_cleanup(folder.cleanup)
+        os.environ[PROGRAMS] = folder.name
     if hasattr(os, "nice") and os.nice(0) < NICE:
         os.nice(NICE - os.nice(0))
 
