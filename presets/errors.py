@@ -64,6 +64,10 @@ def _explain_one(details: ErrorDetails, fields: Mapping[str, Any]) -> str:
             return f"{field}{given}: must be one of {context.get('expected', '')}"
         case "string_pattern_mismatch" if field.endswith("dataset"):
             return f"{field}{given}: must be cifar10, digits, folder:<path> or torchvision:<set>"
+        case "int_parsing" | "int_type" | "int_from_float":
+            return f"{field}{given}: must be a whole number"
+        case "float_parsing" | "float_type":
+            return f"{field}{given}: must be a number"
         case _:
             message = details["msg"].removeprefix("Input should be ").replace("Input should have", "must have")
             return f"{field}{given}: must be {message}" if message != details["msg"] else f"{field}{given}: {message}"

@@ -113,6 +113,8 @@ class TakenBack:
     """Ids."""
     num_known: int
     """Runs that the store had already."""
+    num_values: int
+    """Points, epochs, and values of metrics, of the added ones."""
 
 
 def is_runs_file(path: Path) -> bool:
@@ -138,7 +140,11 @@ def take_back(journal: Journal, path: Path) -> TakenBack:
     new = [each for each in records if each.id not in known]
     for record in new:
         _add(journal, record, path)
-    return TakenBack(tuple(each.id for each in new), len(records) - len(new))
+    return TakenBack(
+        added=tuple(each.id for each in new),
+        num_known=len(records) - len(new),
+        num_values=sum(map(_num_values, new)),
+    )
 
 
 def _read(path: Path) -> list[_Record]:
@@ -175,6 +181,11 @@ def _add(journal: Journal, record: _Record, path: Path) -> None:
     if not journal.take_in(record.id, log, series, f"taken in from {path.name}"):
         raise ExportError(f"{path}: run {record.id} ({record.name}) holds what no store takes")
     SeriesHistory(folder).save(journal, record.id)
+
+
+def _num_values(record: _Record) -> int:
+    logged = sum(len(values.rows) for values in record.metrics.values())
+    return len(record.points.rows) + len(record.epochs) + logged
 
 
 def _row(record: _Record) -> dict[str, Any]:

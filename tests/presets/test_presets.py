@@ -296,7 +296,7 @@ def test_sizes_of_every_layer_kind(layer: Any, output: tuple[int, ...], paramete
         ("architectures", "layers = [{ avgpool = 2, stride = 99_999 }]", ["layers.1.stride = 99999"]),
         ("hyperparameters", "image_size = 1_000_000", ["image_size = 1000000", "1024"]),
         ("hyperparameters", "batch_size = 1_000_000", ["batch_size = 1000000", "65536"]),
-        ("architectures", "layers = [{ linear = 1.5 }]", ["layers.1.linear = 1.5", "integer"]),
+        ("architectures", "layers = [{ linear = 1.5 }]", ["layers.1.linear = 1.5", "whole number"]),
         ("architectures", "", ["exactly one of layers, torchvision, module"]),
         ("architectures", 'layers = []\ntorchvision = "resnet18"', ["exactly one of", "layers, torchvision"]),
         ("architectures", 'module = "mine.Net"', ["package.module:Class", "'mine.Net'"]),

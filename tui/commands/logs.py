@@ -55,7 +55,7 @@ def import_logs(context: typer.Context, folders: Folders, as_json: AsJson = Fals
     files = _runs_files(found)
     roots = [path for path in found if path not in files]
     with LogJournal(places_of(context, home).home) as journal:
-        taken, num_taken = _take_back(journal, files)
+        taken, num_taken, num_values = _take_back(journal, files)
         try:
             follower = Follower(journal, roots)
         except FollowedElsewhere as error:
@@ -68,20 +68,21 @@ def import_logs(context: typer.Context, folders: Folders, as_json: AsJson = Fals
     for each in follower.finder.left_out:
         write_line(sys.stderr, f"lazytrain: {each}")
     num_runs = follower.num_runs + num_taken
+    num_values += follower.num_read
     if not num_runs:
         raise Refused(
             f"{', '.join(map(str, folders))}: no logs are there: {KNOWN} are read, and what `lazytrain export RUN…"
             " --format json` makes"
         )
     if as_json:
-        counts = {"runs": num_runs, "values": follower.num_read}
+        counts = {"runs": num_runs, "values": num_values}
         print_json({**counts, "added": [{"id": run.id, "name": run.name} for run in added]})
         return
     for run in added:
         write_line(sys.stdout, f"{run.id}  {run.shown_name}")
     write_line(
         sys.stdout,
-        f"{num_runs:,} run{'s' * (num_runs != 1)} found, {len(added):,} of them new; {follower.num_read:,} values read",
+        f"{num_runs:,} run{'s' * (num_runs != 1)} found, {len(added):,} of them new; {num_values:,} values read",
     )
 
 
@@ -93,17 +94,18 @@ def _runs_files(paths: Sequence[Path]) -> list[Path]:
     return [path for path in named if path.suffix == ".json" and is_runs_file(path)]
 
 
-def _take_back(journal: Journal, files: Sequence[Path]) -> tuple[list[str], int]:
-    """Ids of the runs that are new, and how many there are in all."""
+def _take_back(journal: Journal, files: Sequence[Path]) -> tuple[list[str], int, int]:
+    """Ids of the runs that are new, how many there are in all, and the number of values of the new ones."""
     from lazytrain.engine.export.taken_back import take_back
 
     added: list[str] = []
-    num_runs = 0
+    num_runs = num_values = 0
     for path in files:
         taken = take_back(journal, path)
         added += taken.added
         num_runs += len(taken.added) + taken.num_known
-    return added, num_runs
+        num_values += taken.num_values
+    return added, num_runs, num_values
 
 
 def _checked(folders: list[Path]) -> list[Path]:

@@ -255,19 +255,21 @@ def describe_briefly(run: Run, *, wide: bool) -> str:
     """
     if run.kind is not Kind.OWN and run.state is State.FINISHED:
         return format_steps(run.step) if run.step else state_word(run) if wide else "✓"
-    if run.kind is not Kind.OWN and run.state is State.RUNNING and not run.num_steps:
-        return format_steps(run.step) if run.step else state_word(run)
+    shows_progress = run.state in (State.RUNNING, State.PAUSED) or (
+        not wide and run.state in (State.STOPPED, State.INTERRUPTED)
+    )
     match run.state:
         case _ if run.trainer is not TrainerState.ALIVE and wide:
             return state_word(run)
         case _ if run.pending is not None and wide:
             return state_word(run)
+        case _ if shows_progress and run.kind is not Kind.OWN and not run.num_steps:
+            word = format_steps(run.step) if run.step else state_word(run)
+            return word if wide or cell_len(word) <= 7 else "–"
         case State.FINISHED:
             accuracy = format_fraction(run.test_accuracy)
             return f"test {accuracy}" if wide else accuracy
-        case State.RUNNING | State.PAUSED:
-            return format_done(run)
-        case State.STOPPED | State.INTERRUPTED if not wide:
+        case _ if shows_progress:
             return format_done(run)
         case State.STARTING if not wide:
             return "starts…"

@@ -259,7 +259,7 @@ def _situation_of_another(run: Run) -> str:
     if run.pending is not None:
         return {
             Wanted.PAUSE: "at its next step",
-            Wanted.STOP: "its program is told, and ends by itself",
+            Wanted.STOP: "its program is told; one that never asks run.should_stop goes on to its end",
             Wanted.DISCARD: "its program leaves it first",
             Wanted.RUN: "",
         }[run.pending]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from rich.cells import cell_len, set_cell_size
 
-from lazytrain.engine.records import Run, State, TrainerState, Wanted, local_time
+from lazytrain.engine.records import Kind, Run, State, TrainerState, Wanted, local_time
 from lazytrain.presets.plain_text import harmless
 
 MOST_SECONDS = 1000 * 365.25 * 86_400
@@ -132,7 +132,9 @@ def format_fraction(fraction: float | None, digits: int = 1) -> str:
 
 
 def format_done(run: Run) -> str:
-    """`62 %` of its steps; 100 % only when all are done."""
+    """`62 %` of its steps; 100 % only when all are done. `step 407` where its program never says of how many."""
+    if run.kind is not Kind.OWN and not run.num_steps:
+        return f"step {format_steps(run.step)}"
     return f"{int(run.fraction * 100)} %"
 
 

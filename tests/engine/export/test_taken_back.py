@@ -43,9 +43,12 @@ def test_own_runs_come_back_as_they_were(bench: Bench, tmp_path: Path, other: Pa
     path = export(bench.store, tmp_path / "runs.json", points=points)
     assert is_runs_file(path)
     with Journal(other) as journal:
-        assert set(take_back(journal, path).added) == {done.id, bad.id}
+        taken = take_back(journal, path)
+        assert set(taken.added) == {done.id, bad.id}
+        there = [gather(bench.store, run_id) for run_id in taken.added]
+        assert taken.num_values >= sum(each.num_points * points + len(each.epochs) for each in there)
         again = take_back(journal, path)
-        assert (again.added, again.num_known) == ((), 2)
+        assert (again.added, again.num_known, again.num_values) == ((), 2, 0)
         for run_id in (done.id, bad.id):
             before, after = gather(bench.store, run_id), gather(journal, run_id)
             assert after.configuration == before.configuration
@@ -71,7 +74,9 @@ def test_what_programs_logged_comes_back(home: Path, tmp_path: Path, other: Path
         journal.write_series(run.id, {"val/loss": samples}, {})
         path = export(journal, tmp_path / "mine.json")
     with Journal(other) as journal:
-        (run_id,) = take_back(journal, path).added
+        taken = take_back(journal, path)
+        (run_id,) = taken.added
+        assert taken.num_values == len(samples)
         after = journal.run(run_id)
         assert (after.kind, after.project, after.tags, after.state) == (Kind.SCRIPT, "p", ("a",), State.INTERRUPTED)
         assert journal.details(run_id) == details

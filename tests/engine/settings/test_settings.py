@@ -68,7 +68,7 @@ def test_every_field_is_documented() -> None:
     ("text", "words"),
     [
         ("nice = 25", "nice = 25: must be less than or equal to 19"),
-        ("nice = '5'", "nice = '5': must be a valid integer"),
+        ("nice = '5'", "nice = '5': must be a whole number"),
         ("nise = 5", "unknown field nise = 5: did you mean nice?"),
         ("only_between = '25:00-07:00'", "only_between: '25:00-07:00': a time of day is between 00:00 and 24:00"),
         ("only_between = '07:00-07:00'", "only_between: '07:00-07:00': begins when it ends"),

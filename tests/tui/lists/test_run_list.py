@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +14,15 @@ from textual.pilot import Pilot
 from textual.widgets import Input, Static
 
 from lazytrain.engine.analysis.queries import fields
-from lazytrain.engine.records import State
+from lazytrain.engine.records import Kind, State, Wanted
+from lazytrain.engine.store.store import Store
 from lazytrain.tui.app import LazytrainApp
-from lazytrain.tui.lists.run_lines import fitting_tags
+from lazytrain.tui.lists.run_lines import describe_briefly, fitting_tags
 from lazytrain.tui.lists.run_list import ALL_ARCHIVED, NOTHING_FITS, RunList
 from lazytrain.tui.screens.details import DetailsScreen
 from lazytrain.tui.screens.label import LabelScreen, read_tags
 from lazytrain.tui.screens.monitor import MonitorScreen
+from lazytrain.tui.words.text import format_done
 from tests.helpers.launch_app import make_app, toasts, until
 from tests.helpers.monitor_data import Filler, fill
 
@@ -262,3 +265,26 @@ async def test_no_two_runs_look_alike(home: Path, size: tuple[int, int]) -> None
         assert all(len(line) == width for line in shown)
         whole = [run.name in line for run, line in zip(runs.runs, shown, strict=False)]
         assert all(whole) or size != (200, 60), "where there is room, nothing is cut"
+
+
+@pytest.mark.parametrize(
+    ("state", "step", "wide", "narrow"),
+    [
+        (State.RUNNING, 407, "407", "407"),
+        (State.PAUSED, 407, "407", "407"),
+        (State.STOPPED, 407, "stopped", "407"),
+        (State.INTERRUPTED, 12_345, "interrupted", "12.3 k"),
+        (State.INTERRUPTED, 0, "interrupted", "–"),
+    ],
+)
+def test_a_program_that_never_says_its_length_has_no_share_done(
+    home: Path, state: State, step: int, wide: str, narrow: str
+) -> None:
+    queued = Filler(home).queue("lazynet", epochs=1)
+    with Store(home) as store:
+        own = store.run(queued)
+    wanted = Wanted.PAUSE if state is State.PAUSED else Wanted.RUN
+    run = replace(own, kind=Kind.SCRIPT, state=state, step=step, num_steps=None, wanted=wanted)
+    assert (describe_briefly(run, wide=True), describe_briefly(run, wide=False)) == (wide, narrow)
+    assert format_done(run) == f"step {narrow if step else 0}"
+    assert format_done(replace(run, num_steps=2 * step or 1)) == ("50 %" if step else "0 %")

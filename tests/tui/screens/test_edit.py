@@ -47,7 +47,7 @@ async def test_what_does_not_fit_is_said_beside_its_field_and_not_applied(home: 
         await type_into(pilot, "epochs", "0")
         assert note(app, "epochs") == "epochs = 0: must be greater than or equal to 1"
         await type_into(pilot, "epochs", "soon")
-        assert note(app, "epochs").startswith("epochs = 'soon': must be a valid integer")
+        assert note(app, "epochs").startswith("epochs = 'soon': must be a whole number")
         await pilot.press("ctrl+s")
         assert isinstance(app.screen, EditScreen)
         await type_into(pilot, "epochs", "7")
