@@ -92,7 +92,7 @@ class Departure:
         from lazytrain.tui.screens.confirm import SavingScreen
 
         self.chosen = "stop"
-        active = [run for run in self._app.store.runs() if run.state.active]
+        active = [run for run in work_here(runner, self._app.store.runs()) if run.state.active]
         names = ", ".join(run.shown_name for run in active)
         ends = any(run.kind is Kind.COMMAND for run in active)
         what = "told to end" if ends else "writing a checkpoint"

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lazytrain.engine.child_process import python_command
-from lazytrain.engine.records import Run, State
+from lazytrain.engine.records import Kind, Run, State
 from lazytrain.engine.settings.niceness import step_back
 from lazytrain.engine.store.store import NotPossible, RunNotFound, Store
 from lazytrain.tui.state.environment import Places
@@ -56,7 +56,9 @@ def work_here(runner: Runner | None, runs: Sequence[Run], *, waits_too: bool = F
         return []
     # While torch is loaded, what seems to be trained is a dead process's: it is taken up first.
     here = runner.status.phase in ("training", "loading")
-    active = [run for run in runs if run.state.active] if here else []
+    # Programs of one's own are trained where they were started, and followed logs elsewhere.
+    trained = (Kind.OWN, Kind.COMMAND)
+    active = [run for run in runs if run.state.active and run.kind in trained] if here else []
     return active + [run for run in runs if run.state is State.QUEUED]
 
 

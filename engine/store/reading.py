@@ -127,7 +127,8 @@ class Reader(Connected):
         if not rows:
             raise RunNotFound(f"no run {reference!r}: `lazytrain runs` lists them")
         several = ", ".join(f"{row['id']} ({harmless(row['name'])})" for row in rows[:5])
-        raise RunNotFound(f"{reference!r} fits {len(rows)} runs: {several}; write more of the id")
+        more = ", …" if len(rows) > 5 else ""
+        raise RunNotFound(f"{reference!r} fits {len(rows)} runs: {several}{more}; write more of the id")
 
     @mending
     def configuration(self, run_id: str) -> RunConfiguration:

@@ -8,7 +8,9 @@ import pytest
 
 from lazytrain.engine.records import State
 from lazytrain.engine.store.journal import Journal
+from lazytrain.engine.store.script_journal import ScriptJournal
 from lazytrain.tui.departure import describe_work
+from lazytrain.tui.leave import work_here
 from lazytrain.tui.screens.confirm import ConfirmScreen, SavingScreen
 from tests.helpers.app_runs import configuration, queue, train
 from tests.helpers.launch_app import FakeRunner, started, until
@@ -63,6 +65,19 @@ async def test_while_another_process_holds_the_device_it_leaves_at_once(home: Pa
         await pilot.press("q")
         await until(pilot, lambda: app.return_code == 0)
     assert app.departure.chosen == "quit"
+
+
+async def test_a_program_that_logs_from_elsewhere_is_not_asked_about(home: Path) -> None:
+    with ScriptJournal(home) as journal:
+        journal.add_script("mine", details={})
+    runner = FakeRunner("training", "trains lazynet quick")
+    async with started(home, runner=runner) as (app, pilot):
+        train(home, queue(app)[0])
+        await pilot.press("q")
+        assert isinstance(app.screen, ConfirmScreen)
+        here = work_here(app.runner, app.store.runs())
+        assert len([run for run in app.store.runs() if run.state.active]) == 2
+        assert describe_work(here) == "lazynet quick: running in this process."
 
 
 def test_the_question_says_what_is_trained_and_what_waits(home: Path) -> None:
