@@ -80,7 +80,9 @@ class TrackedRun(Nothing):
         self._together = Together(leads=True)
         self._warned: set[str] = set()
         self._before_stop: list[Callable[[], object]] = []
-        self._ended = self._stopped = False
+        self._ended = self._prepared = False
+        self._heard = False
+        """Whether the program was told that it is to stop; it may never ask."""
         self._holding = set[int]()
         """Threads that fork, and hold the writer meanwhile."""
         self._done, self._total = 0, None
@@ -186,15 +188,22 @@ class TrackedRun(Nothing):
         Processes that train together by torch.distributed all get the same answer, if all ask at the same places.
         """
         if not self._together.active():
-            return self._is_told_to_stop
+            return self._tell_to_stop()
         leave = self._together.agree("asks", self._decide)
         if leave:
+            self._heard = True
             self._save()
         return leave
 
     @property
     def _is_told_to_stop(self) -> bool:
         return self._wishes.wanted in (Wanted.STOP, Wanted.DISCARD)
+
+    def _tell_to_stop(self) -> bool:
+        """Whether the program, which hears it, is to stop."""
+        told = self._is_told_to_stop
+        self._heard |= told
+        return told
 
     def save_at_stop(self, act: Callable[[], object]) -> None:
         """Have `act` called once, in the training's thread, when the run is to be stopped."""
@@ -214,11 +223,12 @@ class TrackedRun(Nothing):
         for batch in batches:
             if self._together.active():
                 if self._together.agree("steps", self._decide):
+                    self._heard = True
                     self._prepare_stop()
                     return
             elif self._wishes.held:
                 self._obey()
-                if self._is_told_to_stop:
+                if self._tell_to_stop():
                     return
             yield batch
             self._done += 1
@@ -235,7 +245,7 @@ class TrackedRun(Nothing):
             self._writer.show_progress(step=done, num_steps=total, seconds=time.monotonic() - self._began)
         if self._wishes.held:
             self._obey()
-        return not self._is_told_to_stop
+        return not self._tell_to_stop()
 
     def _obey(self) -> None:
         """Do what is wanted: wait through a pause, prepare a stop."""
@@ -257,14 +267,16 @@ class TrackedRun(Nothing):
         return self._is_told_to_stop
 
     def _save(self) -> None:
-        if not self._stopped:
-            self._stopped = True
+        if not self._prepared:
+            self._prepared = True
             for act in self._before_stop:
+                self._heard = True
                 act()
 
     def _prepare_stop(self) -> None:
         self._save()
         if self._on_stop == "raise":
+            self._heard = True
             raise Stopped(f"{self.name} was stopped")
 
     # ── the end ────────────────────────────────────────────────────────────────────────────────────────────
@@ -292,8 +304,8 @@ class TrackedRun(Nothing):
         self._together.end()
         if self._printed is not None:
             self._printed.leave()
-        self._stopped = self._stopped or self._is_told_to_stop
-        state = State.FAILED if failed else State.STOPPED if self._stopped else State.FINISHED
+        # One that never asked went on to its end, whatever was wanted of it.
+        state = State.FAILED if failed else State.STOPPED if self._heard else State.FINISHED
         discarded = self._wishes.wanted is Wanted.DISCARD
         outcome = "by a person" if state is State.STOPPED else None
 
@@ -332,7 +344,7 @@ class TrackedRun(Nothing):
         elif isinstance(error, SystemExit):
             self.finish(exit_code=error.code if isinstance(error.code, int) else int(error.code is not None))
         elif isinstance(error, KeyboardInterrupt):
-            self._stopped = True
+            self._heard = True
             self.finish()
         else:
             from lazytrain.engine.errors import describe

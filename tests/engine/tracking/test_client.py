@@ -155,6 +155,24 @@ def test_a_pause_holds_the_loop_and_a_stop_ends_it(store: Store) -> None:
         store.resume(run.id)
 
 
+def test_a_program_that_never_asks_has_finished_whatever_was_wanted(store: Store) -> None:
+    run = begin()
+    store.stop(run.id)
+    wait_for(lambda: run._wishes.held, "the wish to be heard of")
+    run.log({"loss": 1.0})
+    run.finish()
+    assert (store.run(run.id).state, store.run(run.id).outcome) == (State.FINISHED, "finished")
+
+
+def test_a_program_that_asked_was_stopped(store: Store) -> None:
+    run = begin()
+    assert not run.should_stop
+    store.stop(run.id)
+    wait_for(lambda: run.should_stop, "the stop")
+    run.finish()
+    assert store.run(run.id).state is State.STOPPED
+
+
 def test_asked_for_a_stop_is_raised(store: Store) -> None:
     run = begin(on_stop="raise")
     store.stop(run.id)
