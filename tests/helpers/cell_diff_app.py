@@ -5,10 +5,14 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+from textual.widgets import Input
+
 from lazytrain.tui.app import LazytrainApp
 
 
 def main() -> None:
+    # A cursor that blinks with the redraw itself would be a difference that nobody left out.
+    Input.cursor_blink._default = False
     home = Path(sys.argv[1])
     app = LazytrainApp(home, home / "data", redraws_per_second=20)
     asked: list[bool] = []

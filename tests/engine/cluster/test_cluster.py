@@ -97,7 +97,8 @@ def test_nodes_and_workers_die_and_come(bench: ClusterBench, cluster: Any, undis
     assert driver.join(DEADLINE)
     for run in runs:
         assert bench.result_once_finished(run) == undisturbed
-    assert sum("interrupted after step" in bench.texts(run) for run in runs) == 2
+    # On a busy machine the third may lose its worker too.
+    assert sum("interrupted after step" in bench.texts(run) for run in runs) >= 2
 
 
 def test_a_driver_that_is_killed_leaves_no_worker_behind(
