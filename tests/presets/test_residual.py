@@ -25,7 +25,7 @@ def net(*layers: object) -> Architecture:
 
 def test_it_adds_its_input_to_what_its_layers_make_of_it() -> None:
     architecture = net(BLOCK, {"residual": [BLOCK, "tanh"]})
-    made = build_net(architecture, SHAPE, 10, seed=0).eval()
+    made: Any = build_net(architecture, SHAPE, 10, seed=0).eval()
     first, outer, second, _, _ = made
     images = torch.randn(2, *SHAPE)
     x = first(images)
