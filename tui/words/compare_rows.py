@@ -124,7 +124,8 @@ def make_table(families: Sequence[Family], metric: str = "", extra: Sequence[str
     wanted = [Extra("best", metric), Extra("last", metric)] if metric else []
     wanted += [each for key in extra if (each := Extra.parse(key)) not in wanted]
     made = [_extra_column(each, families) for each in wanted if each.figure != "setting" or each.name not in fields]
-    accuracy = Column(BEST_ACCURACY, "best test", higher_first=True)
+    # Of which images a program's best accuracy is, only its name for it tells.
+    accuracy = Column(BEST_ACCURACY, "best test" if own else "best accuracy", higher_first=True)
     head = [column for column, _ in made[: 1 if metric else 0]] + ([accuracy] if scored or not metric else [])
     columns = (
         Column(NAME, "run", right=False),
@@ -162,7 +163,7 @@ def make_table(families: Sequence[Family], metric: str = "", extra: Sequence[str
         leads = cells[head[0].key].text.startswith(BEST)
         rows.append(TableRow(family.key, name, cells, leads, label))
     chosen = f"{chosen_on(validated=False)}, * on validation" if mixed else chosen_on(validated=any(by_validation))
-    return CompareTable(columns, tuple(rows), "" if metric else chosen, head[0].key)
+    return CompareTable(columns, tuple(rows), chosen if own and not metric else "", head[0].key)
 
 
 def _extra_column(extra: Extra, families: Sequence[Family]) -> tuple[Column, list[Cell]]:
