@@ -30,6 +30,8 @@ PATIENCE_SECONDS = 60.0
 """A job that was told to stop has so long to save."""
 MOST_FAILURES = 3
 """So many jobs that die before they take their run, and no more are started: the next would too."""
+CONTINUES, CONTINUE_SECONDS = 20, 0.1
+"""How often a job is continued again, and how far apart."""
 
 
 class JobError(RuntimeError):
@@ -143,6 +145,7 @@ class Job:
         """Its exit status, below 0 for a signal; None while it runs."""
         self._waiter = threading.Thread(target=self._wait, args=(ended,), name=f"lazytrain-job-{run_id}", daemon=True)
         self._waiter.start()
+        self._goes_on = threading.Event()
         threading.Thread(target=self._pass_on, name=f"lazytrain-job-output-{run_id}", daemon=True).start()
 
     def stop(self) -> None:
@@ -151,11 +154,23 @@ class Job:
 
     def halt(self) -> None:
         """Have it suspend itself between two steps. Returns at once."""
+        self._goes_on.clear()
         self._tell(HALT)
 
     def go_on(self) -> None:
-        """Continue it."""
+        """Continue it. Returns at once."""
+        self._goes_on.set()
         if hasattr(signal, "SIGCONT"):
+            self._process.send_signal(signal.SIGCONT)
+            threading.Thread(target=self._continue, name="lazytrain-job-continue", daemon=True).start()
+
+    def _continue(self) -> None:
+        """Once more: one that was only about to suspend itself missed it, and would stand still for ever."""
+        rest = threading.Event()
+        for _ in range(CONTINUES):
+            rest.wait(CONTINUE_SECONDS)
+            if not self._goes_on.is_set():
+                return
             self._process.send_signal(signal.SIGCONT)
 
     def _tell(self, word: bytes) -> None:
