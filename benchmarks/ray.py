@@ -54,7 +54,7 @@ def wait_for(condition: Callable[[], bool], seconds: float = 300.0) -> float:
     while not condition():
         if time.perf_counter() - began > seconds:
             raise TimeoutError("nothing happened")
-        time.sleep(0.002)
+        time.sleep(0.002)  # what is awaited comes from other processes
     return time.perf_counter() - began
 
 
@@ -102,13 +102,13 @@ def steps_a_second(make: Callable[[Path], Runner], jobs: int, settings: RunConfi
         runs = trial.queue(jobs, settings)
         trial.runner.start()
         wait_for(lambda: trial.trained(runs))
-        time.sleep(1.0)
+        time.sleep(1.0)  # the first steps are slower
 
         def total() -> int:
             return sum(trial.store.run(run.id).step for run in runs)
 
         before, began = total(), time.perf_counter()
-        time.sleep(MEASURE_SECONDS)
+        time.sleep(MEASURE_SECONDS)  # the steps of a while are asked for
         return (total() - before) / (time.perf_counter() - began)
 
 
@@ -152,7 +152,7 @@ def measure_wishes(data: Path, times: int, dataset: str, architecture: str) -> N
             return wait_for(lambda: trial.store.run(run.id).state in states)
 
         for number in range(times):
-            time.sleep(0.3)
+            time.sleep(0.3)  # it trains again for a moment
             trial.store.pause(run.id)
             pauses.append(reach(State.PAUSED))
             trial.store.resume(run.id)
@@ -187,7 +187,7 @@ def sleeping(assignment: Assignment, board: Any, data: list[Any]) -> Iterator[An
     events: list[Any] = []
     sent = time.monotonic()
     for step in range(1, epochs * steps + 1):
-        time.sleep(1.0 / RATE)
+        time.sleep(1.0 / RATE)  # this is what it does in place of a step
         epoch, seconds = (step - 1) // steps + 1, step / RATE
         point = Point(step, 1.0 / step, 0.5, 0.01, 100.0, seconds)
         done = {"phase": "training", "done": step % steps, "total": steps}
@@ -227,7 +227,7 @@ class Watched(ClusterRunner):
             if self.watching.is_set() and training.latest is not None and isinstance(event, StepsDone):
                 self.ages.append(time.time() - training.latest.sent)
 
-        RemoteTrainer._write = written  # type: ignore[method-assign]
+        RemoteTrainer._write = written  # type: ignore[method-assign]  # measured here alone
         RemoteTrainer._save = lambda *_, **__: None  # type: ignore[method-assign]  # nothing was learned
 
 
@@ -255,7 +255,7 @@ def measure_scale(queued: int, count: int, seconds: float) -> None:
         before, wall = process.cpu_times(), time.perf_counter()
         psutil.cpu_percent()
         runner.watching.set()
-        time.sleep(seconds)
+        time.sleep(seconds)  # the processor time of a while is asked for
         runner.watching.clear()
         after, wall, busy = process.cpu_times(), time.perf_counter() - wall, psutil.cpu_percent()
         used = (after.user + after.system - before.user - before.system) / wall

@@ -179,6 +179,7 @@ def _add(journal: Journal, record: _Record, path: Path) -> None:
     series = {name: [Sample(*row) for row in values.rows] for name, values in record.metrics.items()}
     log = [Message(id=0, run_id=record.id, time=each.time, level=each.level, text=each.text) for each in record.log]
     if not journal.take_in(record.id, log, series, f"taken in from {path.name}"):
+        journal.remove_folder(record.id)
         raise ExportError(f"{path}: run {record.id} ({record.name}) holds what no store takes")
     SeriesHistory(folder).save(journal, record.id)
 

@@ -116,3 +116,15 @@ def test_other_files_are_refused(tmp_path: Path, other: Path, text: str) -> None
     path.write_text(text)
     with Journal(other) as journal, pytest.raises(ExportError, match=r"any\.json: is no "):
         take_back(journal, path)
+
+
+def test_what_no_store_takes_leaves_nothing_behind(bench: Bench, tmp_path: Path, other: Path) -> None:
+    run = bench.queue()
+    path = export(bench.store, tmp_path / "runs.json")
+    content = json.loads(path.read_text())
+    content["runs"][0]["seed"] = 2**70  # more than SQLite's integers hold
+    path.write_text(json.dumps(content))
+    with Journal(other) as journal:
+        with pytest.raises(ExportError, match="holds what no store takes"):
+            take_back(journal, path)
+        assert not journal.run_folder(run.id).exists()
